@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * caps.h - every limit that outside bytes meet, with its reason.
+ *
+ * One home for all caps, so that SECURITY.md, mailtrace.conf(5) and the tests
+ * at cap-1, cap and cap+1 speak of the same numbers.  A cap that is met is
+ * noted in the record by the name given beside it.
+ */
+#ifndef MAILTRACE_CAPS_H
+#define MAILTRACE_CAPS_H
+
+/* Reading a message; in the worker. */
+#define CAP_NESTING 64 /* real mail stays below 10; the reader recurses once a level */
+#define CAP_NESTING_NAME "nesting"
+#define CAP_PARTS 10000 /* a digest of a busy list has hundreds; each part costs ~1 KB */
+#define CAP_PARTS_NAME "parts"
+#define CAP_HEADER_BYTES (1024 * 1024) /* of one part; Postfix keeps 102,400 of a message */
+#define CAP_HEADER_BYTES_NAME "header-bytes"
+#define CAP_NAMES 16 /* names of one file: every reader's view of it */
+#define CAP_NAMES_NAME "names"
+#define CAP_NAME_BYTES 4096 /* of one name: PATH_MAX, as file systems have it */
+#define CAP_NAME_BYTES_NAME "name-bytes"
+#define CAP_SUBJECT_BYTES 16384 /* decoded; SMTP allows lines of 998, folded without end */
+#define CAP_SUBJECT_BYTES_NAME "subject-bytes"
+#define CAP_FIELD_BYTES 8192 /* any other header field kept as text */
+#define CAP_FIELD_BYTES_NAME "field-bytes"
+#define CAP_ADDRESSES 1000 /* of one header field */
+#define CAP_ADDRESSES_NAME "addresses"
+#define CAP_URLS 1000 /* newsletters have up to some hundred */
+#define CAP_URLS_NAME "urls"
+#define CAP_URL_BYTES 4096 /* browsers take more, mail clients rarely do */
+#define CAP_URL_BYTES_NAME "url-bytes"
+#define CAP_URL_SCAN_BYTES (4 * 1024 * 1024) /* of text searched for links */
+#define CAP_URL_SCAN_BYTES_NAME "url-scan-bytes"
+#define CAP_ANOMALIES 256
+#define CAP_ANOMALIES_NAME "anomalies"
+
+/* The envelope; in the milter process. */
+#define CAP_RECIPIENTS 10000 /* Postfix: smtpd_recipient_limit is 1,000 */
+#define CAP_RECIPIENTS_NAME "recipients"
+#define CAP_ADDRESS_BYTES 1024 /* RFC 5321 4.5.3.1: 254, SMTPUTF8 and source routes more */
+#define CAP_ADDRESS_BYTES_NAME "address-bytes"
+#define CAP_ARGUMENTS 16 /* ESMTP parameters of one address */
+#define CAP_ARGUMENTS_NAME "arguments"
+#define CAP_TRACE_HEADERS 32 /* X-Mailtrace-Id fields looked at in one message */
+#define CAP_TRACE_HEADERS_NAME "trace-headers"
+
+/* Hand-overs. */
+#define CAP_ANSWER_BYTES (4 * 1024 * 1024) /* a worker's answer, as bounded as an event */
+#define CAP_EVENT_BYTES (4 * 1024 * 1024)  /* an event before it enters the spool */
+#define CAP_EVENT_BYTES_NAME "event-bytes"
+#define CAP_INLINE_BYTES (64 * 1024)		 /* a message in the packet; above it a memfd */
+#define CAP_MESSAGE_BYTES (1024LL * 1024 * 1024) /* a message as a whole */
+#define CAP_MESSAGE_BYTES_NAME "message-bytes"
+#define CAP_CONFIG_BYTES (64 * 1024)	  /* a configuration file */
+#define CAP_BATCH_EVENTS 256		  /* events of one batch on the bus */
+#define CAP_BATCH_BYTES (8 * 1024 * 1024) /* and their bytes */
+
+/* The sandbox of a worker. */
+#define WORKER_MESSAGES 200			   /* then it is replaced */
+#define WORKER_MEMORY_BYTES (1024LL * 1024 * 1024) /* RLIMIT_AS above what it inherits */
+#define WORKER_CPU_SECONDS 30			   /* for one message */
+#define WORKER_TIMEOUT_MS 60000			   /* for one message, by the wall clock */
+#define WORKER_TEMP_BYTES (256LL * 1024 * 1024)	   /* its temporary folder on tmpfs */
+#endif

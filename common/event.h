@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * event.h - one message that passed: its envelope, its record, our verdict.
+ *
+ * The structure that the milter process fills, the codec (ocsf.h) writes and
+ * reads, and the store keeps.  Knows no JSON and no library but GLib.  Text is
+ * valid UTF-8 (see record.h); envelope addresses are kept as typed.
+ */
+#ifndef MAILTRACE_EVENT_H
+#define MAILTRACE_EVENT_H
+
+#include <glib.h>
+
+#include "record.h"
+
+#define EVENT_ID_LENGTH 36 /* a UUID in text */
+
+/* Which way a message goes; the truth table is in direction.h. */
+enum direction { DIRECTION_UNKNOWN, DIRECTION_INBOUND, DIRECTION_OUTBOUND, DIRECTION_INTERNAL };
+
+/* What the MTA was told about the message. */
+enum verdict { VERDICT_ACCEPT, VERDICT_HOLD, VERDICT_TEMPFAIL, VERDICT_REJECT, VERDICT_DISCARD };
+
+/* An address of the envelope: RFC 5321 reverse-path or forward-path. */
+struct envelope_address {
+	char *typed;	      /* as typed, angle brackets included: "<a@b.example>", "<>" */
+	char *address;	      /* the same without brackets and source route; "" for null */
+	GPtrArray *arguments; /* of char *: ESMTP parameters as typed, "SIZE=100" */
+	gboolean refused;     /* the MTA or a milter before us refused it ({rcpt_mailer} error) */
+};
+
+/* Where the message came from, and how. */
+struct client {
+	char *ip;	   /* "192.0.2.1", "2001:db8::1"; NULL for local submission */
+	guint port;	   /* 0 if unknown */
+	char *name;	   /* as the MTA resolved it, NULL if it did not */
+	char *helo;	   /* NULL if none was said */
+	char *tls_version; /* "TLSv1.3"; NULL without TLS */
+	char *tls_cipher;
+	guint tls_bits;
+	char *tls_subject; /* of a verified client certificate, else NULL */
+	char *sasl_user;   /* {auth_authen}; NULL if not authenticated */
+	char *sasl_method; /* {auth_type} */
+	char *sasl_author; /* {auth_author} */
+};
+
+/* A message that passed. */
+struct event {
+	char *event_id;	       /* UUIDv7, or UUIDv8 for an imported message */
+	char *parent_event;    /* event of an earlier hop of ours, or NULL */
+	char *tenant;	       /* set by the collector from the sensor's key */
+	char *sensor;	       /* likewise; the sensor's own belief before that */
+	char *host;	       /* the MTA's name, macro j; NULL if not given */
+	char *mta;	       /* the MTA's version, macro v; NULL if not given */
+	char *queue_id;	       /* NULL if the MTA gave none */
+	char *origin;	       /* "milter" or "import" */
+	gint64 received_at_us; /* end of message at the sensor, UTC */
+	enum direction direction;
+	struct client client;
+	struct envelope_address *sender; /* NULL for an import without one */
+	GPtrArray *recipients;		 /* of struct envelope_address, in order */
+	struct record *record;		 /* never NULL; empty when unread */
+	char *unread;			 /* why the files could not be read, or NULL */
+	enum verdict verdict;
+	char *verdict_reason; /* NULL for a plain accept */
+};
+
+/* Returns an empty event with an empty record.  Free with event_free(). */
+struct event *event_new(void);
+
+/* Frees an event and all it owns.  NULL is allowed. */
+void event_free(struct event *event);
+
+/*
+ * Returns a new address.  typed: NUL-terminated UTF-8 as the MTA gave it, with
+ * or without angle brackets, copied.  Fills address per RFC 5321 4.1.1.3: a
+ * source route ("@a,@b:c@d") is left out.  Free with envelope_address_free().
+ */
+struct envelope_address *envelope_address_new(const char *typed);
+
+/* Frees an address.  NULL is allowed. */
+void envelope_address_free(struct envelope_address *address);
+
+/* Returns the name of a direction ("inbound"), static. */
+const char *direction_name(enum direction direction);
+
+/* Returns the name of a verdict ("accept"), static. */
+const char *verdict_name(enum verdict verdict);
+
+/*
+ * Returns a new UUIDv7 (RFC 9562 5.7) for the time given in microseconds UTC,
+ * lower case, from the kernel's random numbers.  Free with g_free().
+ */
+char *event_id_new(gint64 time_us);
+
+/*
+ * Returns the UUIDv8 (RFC 9562 5.8) of a content: the first 122 bits of its
+ * SHA-256.  Used for imports, so that the same content gives the same id.
+ * Free with g_free().
+ */
+char *event_id_of(const void *bytes, gsize length);
+
+/* Returns TRUE if text is a UUID in lower case, 36 characters. */
+gboolean event_id_is_valid(const char *text);
+
+typedef struct event event_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(event_t, event_free)
+#endif

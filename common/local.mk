@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What both programs stand on.  libbase.a: GLib, libcrypto, jansson only, since
+# the command line links it.  libread.a: what runs in the sandbox.  libbus.a:
+# ZeroMQ.
+noinst_LIBRARIES += common/libbase.a
+common_libbase_a_SOURCES = \
+	common/answer.h \
+	common/bus.h \
+	common/caps.h \
+	common/charset.h \
+	common/digest.h \
+	common/event.h \
+	common/keys.h \
+	common/log.h \
+	common/mime.h \
+	common/network.h \
+	common/ocsf.h \
+	common/record.h \
+	common/scanner_client.h \
+	common/settings.h \
+	common/text.h \
+	common/trace_id.h \
+	common/url.h
+common_libbase_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
+BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * network.h - lists of IPv4 and IPv6 networks in CIDR form.
+ *
+ * Immutable once parsed; any thread.  An IPv4-mapped IPv6 address
+ * (::ffff:192.0.2.1) is taken as the IPv4 address it means.
+ */
+#ifndef MAILTRACE_NETWORK_H
+#define MAILTRACE_NETWORK_H
+
+#include <glib.h>
+
+struct network_list;
+
+/*
+ * Parses networks: each item an address with an optional /prefix.  items: a
+ * NULL-terminated array.  Returns NULL with a G_OPTION_ERROR naming the first
+ * item that is none, or has host bits set; an empty array gives an empty list.
+ * Free with network_list_free().
+ */
+struct network_list *network_list_parse(const char *const *items, GError **error);
+
+/* Returns TRUE if ip (text, may be NULL or malformed: then FALSE) is in a network of the list. */
+gboolean network_list_contains(const struct network_list *list, const char *ip);
+
+/* Frees a list.  NULL is allowed. */
+void network_list_free(struct network_list *list);
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record.h - what a message is, once read: headers, files, links.
+ *
+ * Plain value structures, shared by the reader that fills them (mime.c, in a
+ * sandboxed worker), the answer codec that carries them (answer.c), the event
+ * that publishes them (ocsf.c) and the store.  This file knows no library but
+ * GLib, no file descriptor and no policy.  Any thread may use a record, one
+ * at a time.
+ *
+ * Text in these structures is valid UTF-8 without NUL.  Bytes that were not
+ * are escaped as \xHH by text_from_bytes(), and kept beside the text as GBytes
+ * where they differ.
+ */
+#ifndef MAILTRACE_RECORD_H
+#define MAILTRACE_RECORD_H
+
+#include <glib.h>
+
+#include "digest.h"
+
+/* Flags of a file; their names in events are those of record_flag_name(). */
+enum file_flag {
+	FILE_BODY = 1 << 0,	  /* shown as the text of the mail, not a file */
+	FILE_MULTIPART = 1 << 1,  /* a container of parts; has no digest */
+	FILE_MESSAGE = 1 << 2,	  /* message/rfc822 or message/global */
+	FILE_ENCRYPTED = 1 << 3,  /* content is not readable without a key */
+	FILE_INCOMPLETE = 1 << 4, /* a cap was met below or inside this file */
+	FILE_UNDECODED = 1 << 5,  /* a name's character set had no converter */
+	FILE_TRUNCATED = 1 << 6,  /* transfer encoding ended early */
+};
+#define FILE_FLAG_COUNT 7
+
+/* How a variant's bytes were made from the decoded content. */
+enum variant_kind {
+	VARIANT_EXACT,	   /* the decoded content itself (file->digests) */
+	VARIANT_LF,	   /* CR LF replaced by LF */
+	VARIANT_DELIMITER, /* with the line break that belongs to the delimiter
+			    * (RFC 2046 5.1.1), as rspamd hashes */
+};
+#define VARIANT_KIND_COUNT 3
+
+/* One alternative rendition of a file's content. */
+struct variant {
+	enum variant_kind kind;
+	guint64 size; /* bytes */
+	struct digests digests;
+};
+
+/* One name that some reader would show for a file. */
+struct file_name {
+	char *text;    /* UTF-8, path parts kept */
+	GBytes *raw;   /* the undecoded bytes, or NULL when equal to text */
+	char *reading; /* where it comes from: "filename", "name", "rfc2047"… */
+};
+
+/* A node of the tree of parts: a MIME part, or a member of an archive. */
+struct file {
+	char *path;		/* "2.1" or "2.1!/dir/a.js"; unique in a record */
+	int parent;		/* index in record->files, -1 for the root */
+	GPtrArray *names;	/* of struct file_name, best first; may be empty */
+	char *declared_type;	/* "text/plain", lower case; NULL if none */
+	char *detected_type;	/* from the content; NULL if unknown */
+	char *disposition;	/* "attachment", "inline"; NULL if none */
+	char *content_id;	/* without angle brackets; NULL if none */
+	char *encoding;		/* transfer encoding as declared; NULL if none */
+	guint64 size;		/* bytes of the decoded content */
+	guint32 flags;		/* of enum file_flag */
+	struct digests digests; /* of the decoded content; zero if MULTIPART */
+	GArray *variants;	/* of struct variant, VARIANT_EXACT not repeated */
+	gboolean has_crc32;	/* an archive's directory gave a CRC-32 */
+	guint32 crc32;
+	char *method;	     /* compression or encryption method, or NULL */
+	GPtrArray *readings; /* of char *: readings that show it; may be empty
+			      * for the plain reading */
+	GPtrArray *malware;  /* of char *: signature names; may be empty */
+};
+
+/* An address of a header (RFC 5322 3.4), decoded. */
+struct mail_address {
+	char *display; /* display name or NULL */
+	char *address; /* addr-spec as written; "" if none could be found */
+};
+
+/* A departure from the standards, found while reading. */
+struct anomaly {
+	char *name;	/* class, e.g. "duplicate-header" */
+	guint64 offset; /* bytes from the start of the message */
+};
+
+/* Everything that was read from one message. */
+struct record {
+	char *message_id;    /* with angle brackets, as written; NULL if none */
+	char *subject;	     /* decoded; NULL if none */
+	GBytes *subject_raw; /* undecoded bytes, or NULL when equal */
+	char *date;	     /* Date field as written; NULL if none */
+	gint64 date_us;	     /* the same, microseconds UTC; 0 if unreadable */
+	GPtrArray *from;     /* of struct mail_address; these are never NULL */
+	GPtrArray *to;
+	GPtrArray *cc;
+	GPtrArray *reply_to;
+	GPtrArray *delivered_to;	   /* of char *: Delivered-To, X-Original-To */
+	GPtrArray *authentication_results; /* of char *, as written */
+	char *list_id;			   /* NULL if none */
+	GPtrArray *urls;		   /* of char *, in order of appearance, distinct */
+	GPtrArray *files;		   /* of struct file; [0] is the whole content */
+	GPtrArray *anomalies;		   /* of struct anomaly */
+	GPtrArray *caps;		   /* of char *: caps that were met, by name */
+	guint64 size;			   /* bytes of the message, headers included */
+	struct digests digests;		   /* of the message as the reader was given it */
+};
+
+/*
+ * Returns an empty record: arrays present, strings NULL, numbers 0.
+ * Free with record_free().
+ */
+struct record *record_new(void);
+
+/* Frees a record and all it owns.  NULL is allowed. */
+void record_free(struct record *record);
+
+/*
+ * Appends an empty file to the record and returns it, borrowed from the
+ * record.  path: NUL-terminated UTF-8, copied.  parent: its index or -1.
+ */
+struct file *record_add_file(struct record *record, const char *path, int parent);
+
+/*
+ * Adds a name unless the file already has the same text.  text, reading:
+ * NUL-terminated UTF-8, copied.  raw: borrowed, may be NULL.
+ */
+void file_add_name(struct file *file, const char *text, const char *reading, GBytes *raw);
+
+/* Frees a file and all it owns.  NULL is allowed. */
+void file_free(struct file *file);
+
+/* Appends an address to one of the record's arrays; both are copied, display may be NULL. */
+void mail_address_add(GPtrArray *array, const char *display, const char *address);
+
+/* Notes that a cap was met, once per name.  name: a static string of caps.h, copied. */
+void record_note_cap(struct record *record, const char *name);
+
+/*
+ * Returns the best name of a file: the first of names, else NULL.  Borrowed
+ * from the file.
+ */
+const char *file_best_name(const struct file *file);
+
+/*
+ * Returns TRUE for a node a person would call a file: neither a container nor
+ * a text body.
+ */
+gboolean file_is_attachment(const struct file *file);
+
+/* Returns the name of the flag with this bit number (0 to FILE_FLAG_COUNT-1), static. */
+const char *record_flag_name(guint bit);
+
+/* Returns the name of a variant ("exact", "lf", "delimiter"), static. */
+const char *variant_kind_name(enum variant_kind kind);
+
+typedef struct record record_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(record_t, record_free)
+#endif

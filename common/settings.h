@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * settings.h - the configuration file, read, checked, typed.
+ *
+ * mailtrace.conf(5) is a GKeyFile; every key stands in one table in settings.c
+ * with its type, range, default and one-line description, from which the
+ * parser, `mailtrace-milter -t`, the example file and the man page's test all
+ * work.  A wrong configuration is found here, before anything is opened: one
+ * line naming file, line, key and remedy.  Settings are immutable once read
+ * and counted by reference, so that a reload swaps a pointer; any thread.
+ */
+#ifndef MAILTRACE_SETTINGS_H
+#define MAILTRACE_SETTINGS_H
+
+#include <glib.h>
+#include <sys/stat.h>
+
+#include "network.h"
+
+enum on_unrecorded { ON_UNRECORDED_TEMPFAIL, ON_UNRECORDED_ACCEPT };
+enum on_unread { ON_UNREAD_ACCEPT, ON_UNREAD_HOLD, ON_UNREAD_TEMPFAIL };
+
+enum settings_error { SETTINGS_ERROR_READ, SETTINGS_ERROR_INVALID };
+#define SETTINGS_ERROR (settings_error_quark())
+GQuark settings_error_quark(void);
+
+/* Lists are NULL-terminated; paths absolute; none is NULL unless said. */
+struct settings {
+	/* [site] */
+	char *sensor;	      /* name of this sensor; default: the host's name */
+	char *tenant;	      /* default "default" */
+	char **local_domains; /* "example.org"; ".example.org" for its subdomains too */
+	struct network_list *local_networks; /* whose clients are our own */
+	struct network_list *trusted_hops;   /* whose X-Mailtrace-Id we believe */
+	struct network_list *backup_mx;	     /* our own MXes that relay to us */
+	char *site_key; /* file of the MAC key of X-Mailtrace-Id; "" for none */
+
+	/* [milter] */
+	char *socket;	    /* "unix:/path" or "inet:port@host" */
+	char *socket_group; /* group of a unix socket; "" to leave it */
+	guint socket_mode;  /* of a unix socket, e.g. 0660 */
+	char *user;	    /* to become when started as root; "" to stay */
+	guint backlog;
+	guint max_connections;
+	guint64 max_in_flight_bytes;	      /* 0: a quarter of the memory */
+	char *temp_directory;		      /* for messages above that */
+	struct network_list *exempt_networks; /* whose mail is not recorded */
+	char **stamp;			      /* directions stamped: "inbound", "internal"… */
+
+	/* [scanner] */
+	guint workers; /* 0: one a core */
+	guint read_timeout_ms;
+
+	/* [policy] */
+	enum on_unrecorded on_unrecorded;
+	enum on_unread on_unread;
+
+	/* [spool] */
+	char *spool_directory;
+	guint64 spool_max_bytes; /* 0: 10 GB or 20 % of the disk, the smaller */
+
+	/* [bus] the sensor's side */
+	char *collector;	    /* endpoint "ipc:///path" or "tcp://host:port"; "" for none */
+	char *sensor_key;	    /* file of the sensor's secret key */
+	char *collector_public_key; /* file of the collector's public key */
+
+	/* [collector] */
+	char **listen;	       /* endpoints */
+	char *publish;	       /* endpoint of the live stream; "" for none */
+	char *collector_key;   /* file of the collector's secret key */
+	char *authorized_keys; /* file of the sensors' public keys */
+	char *control_socket;  /* path of the command line's socket */
+	char **expected_sensors;
+
+	/* [store] */
+	char *store; /* "sqlite:/path" */
+};
+
+/*
+ * Reads a configuration file.  path: absolute or relative.  Returns NULL with
+ * a SETTINGS_ERROR whose message is one line "FILE:LINE: what, and the
+ * remedy"; else settings with a reference of the caller's.
+ */
+struct settings *settings_read(const char *path, GError **error);
+
+/*
+ * The same from memory.  name: the file's name for messages.  text: length
+ * bytes, hostile; at most CAP_CONFIG_BYTES.
+ */
+struct settings *settings_parse(const char *name, const char *text, gsize length, GError **error);
+
+/*
+ * Checks what a role needs before anything is opened: that directories exist,
+ * key files can be read and are of the right form, addresses can be bound to
+ * in principle.  role: "milter" or "collect".  name, text, length: the file as
+ * for settings_parse(), to name the line.  Returns FALSE with a
+ * SETTINGS_ERROR_INVALID, one line as above.
+ */
+gboolean settings_check(const struct settings *settings, const char *role, const char *name,
+			const char *text, gsize length, GError **error);
+
+/* Takes a reference. */
+struct settings *settings_ref(struct settings *settings);
+
+/* Drops a reference; the last one frees.  NULL is allowed. */
+void settings_unref(struct settings *settings);
+
+/* One key of the table, for documentation and its tests. */
+struct settings_key {
+	const char *group;
+	const char *key;
+	const char *fallback; /* default, as it would be written */
+	const char *help;     /* one line */
+};
+
+/* Returns the table, *ret_count keys long; static. */
+const struct settings_key *settings_keys(gsize *ret_count);
+
+typedef struct settings settings_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(settings_t, settings_unref)
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command.h - what every subcommand of `mailtrace` shares.
+ *
+ * One subcommand is one file cmd_<verb>.c with one function of type
+ * command_fn; main.c has the table.  Results on stdout, all else on stderr.
+ */
+#ifndef MAILTRACE_COMMAND_H
+#define MAILTRACE_COMMAND_H
+
+#include <glib.h>
+
+#include "out.h"
+#include "settings.h"
+#include "store.h"
+
+/* Exit statuses; the contract of the command line. */
+enum { EXIT_FOUND = 0, EXIT_NOTHING = 1, EXIT_TROUBLE = 2, EXIT_PARTLY = 3 };
+
+/* The global options, and what follows from them. */
+struct command {
+	const char *verb;
+	char *config_path;
+	struct settings *settings; /* never NULL: defaults if there is no file */
+	char *store_url;
+	char *tenant;
+	char *case_id, *reason; /* NULL if not given */
+	gboolean utc;
+	gboolean json, csv, quiet;
+};
+
+/* Runs a subcommand.  argv[0] is the verb; the global options are already taken out.  Returns an
+ * exit status. */
+typedef int (*command_fn)(struct command *command, int argc, char **argv);
+
+int cmd_who(struct command *command, int argc, char **argv);
+int cmd_show(struct command *command, int argc, char **argv);
+int cmd_inspect(struct command *command, int argc, char **argv);
+int cmd_import(struct command *command, int argc, char **argv);
+int cmd_watch(struct command *command, int argc, char **argv);
+int cmd_status(struct command *command, int argc, char **argv);
+int cmd_keygen(struct command *command, int argc, char **argv);
+int cmd_sensor(struct command *command, int argc, char **argv);
+int cmd_collect(struct command *command, int argc, char **argv);
+
+/*
+ * Parses a subcommand's own options.  entries: GOptionEntry table.  summary:
+ * for --help.  On failure prints one line to stderr and returns FALSE.
+ */
+gboolean command_parse(struct command *command, const GOptionEntry *entries, const char *parameters,
+		       const char *summary, int *argc, char ***argv);
+
+/* Prints "mailtrace VERB: message" to stderr, terminal-safe, and returns EXIT_TROUBLE. */
+int command_fail(const struct command *command, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Opens the store for reading; NULL after printing why not. */
+struct store *command_store(const struct command *command);
+
+/* Returns the output that --json and --csv ask for. */
+struct out *command_out(const struct command *command);
+
+/*
+ * Has an entry written to the audit log: by the collector over its control
+ * socket, or, when none runs, into the store.  Returns FALSE after printing
+ * why not; a command that reveals must then not answer.
+ */
+gboolean command_audit(const struct command *command, int argc, char **argv, gint64 results);
+
+/* Returns the path of a helper program in libexec (or beside the build). Free with g_free(). */
+char *command_helper(const char *name);
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * control.h - the collector's unix socket, by which the command line changes
+ * and reveals things.
+ *
+ * Requests and answers are JSON objects, one a line, at most
+ * CONTROL_LINE_BYTES.  Who asks is known from SO_PEERCRED, never from the
+ * request.  Operations: "audit" (an entry of the audit log), "ingest" (events
+ * of an import, as strings), "reload" (keys and settings), "status".  An
+ * answer has "ok" and, when false, "error".  One thread each side.
+ */
+#ifndef MAILTRACE_CONTROL_H
+#define MAILTRACE_CONTROL_H
+
+#include <glib.h>
+
+#include "store.h"
+
+#define CONTROL_LINE_BYTES (16 * 1024 * 1024)
+
+enum control_error {
+	CONTROL_ERROR_ABSENT,  /* nobody listens: no collector runs */
+	CONTROL_ERROR_REFUSED, /* the collector said no; message says why */
+	CONTROL_ERROR_LOST,    /* the connection broke */
+};
+#define CONTROL_ERROR (control_error_quark())
+GQuark control_error_quark(void);
+
+/* ---- the command line's side ---- */
+
+struct control;
+
+/* Connects to the socket at path.  Returns NULL with a CONTROL_ERROR. */
+struct control *control_connect(const char *path, GError **error);
+
+/* Has an audit entry written and waits until it is on disk; actor is the collector's to say. */
+gboolean control_audit(struct control *control, const struct store_audit *audit, GError **error);
+
+/* Has events stored and waits until they are on disk.  events: of GBytes.  *ret_added: how many
+ * were new. */
+gboolean control_ingest(struct control *control, const char *tenant, GPtrArray *events,
+			guint64 *ret_added, GError **error);
+
+/* Has the collector read its keys and settings again. */
+gboolean control_reload(struct control *control, GError **error);
+
+/* Closes.  NULL is allowed. */
+void control_free(struct control *control);
+
+/* ---- the collector's side ---- */
+
+struct control_server;
+
+/* What the collector does for a request; each returns FALSE with an error to refuse. */
+struct control_handlers {
+	gboolean (*audit)(void *data, const struct store_audit *audit, GError **error);
+	gboolean (*ingest)(void *data, const char *tenant, GPtrArray *events, guint64 *ret_added,
+			   GError **error);
+	gboolean (*reload)(void *data, GError **error);
+};
+
+/* Listens at path (0660; an old socket nobody listens at is removed). */
+struct control_server *control_server_new(const char *path, const struct control_handlers *handlers,
+					  void *data, GError **error);
+
+/* Fills in the descriptors to wait for; returns how many, at most max. */
+gsize control_server_fds(struct control_server *server, int *ret_fds, gsize max);
+
+/* Serves what is readable, without blocking. */
+void control_server_serve(struct control_server *server);
+
+/* Closes and removes the socket.  NULL is allowed. */
+void control_server_free(struct control_server *server);
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * query.h - a question, parsed: the QUERY terms of `mailtrace who`.
+ *
+ * Terms are ANDed; those of --hashes are alternatives of each other.  Reads
+ * the files that a question names only as bytes, to digest them.  Pure but for
+ * that; one thread.
+ */
+#ifndef MAILTRACE_QUERY_H
+#define MAILTRACE_QUERY_H
+
+#include <glib.h>
+
+#include "digest.h"
+
+enum query_error {
+	QUERY_ERROR_TERM, /* not a term; message says what would be one */
+	QUERY_ERROR_FILE, /* the file cannot be read */
+	QUERY_ERROR_TIME, /* not a time */
+};
+#define QUERY_ERROR (query_error_quark())
+GQuark query_error_quark(void);
+
+enum term_kind {
+	TERM_DIGEST,	 /* a file, by any of the digests in digests */
+	TERM_NAME,	 /* name:GLOB, on the search key of file names */
+	TERM_SUBJECT,	 /* subject:TEXT, substring of the search key */
+	TERM_FROM,	 /* from:, envelope sender or From; address or @domain or part */
+	TERM_TO,	 /* to:, envelope recipient; likewise */
+	TERM_MESSAGE_ID, /* id:, with or without angle brackets */
+	TERM_QUEUE,
+	TERM_EVENT,
+	TERM_URL, /* url:TEXT, substring */
+	TERM_IP,  /* ip:ADDRESS or CIDR */
+	TERM_SASL,
+	TERM_SENSOR,
+	TERM_MALWARE, /* malware:GLOB */
+	TERM_EXT,     /* ext:js */
+	TERM_SIZE,    /* size:>10M, size:1000..2000, of a file */
+	TERM_DIRECTION,
+	TERM_STATE,
+};
+
+/* A digest that is looked for, and what it stands for. */
+struct wanted_digest {
+	struct digest digest;
+	char *variant; /* "exact", "lf", "crlf", "exact-newline"…; NULL if given as a hash */
+};
+
+/* One term. */
+struct query_term {
+	enum term_kind kind;
+	char *text;		/* as given, without the prefix; search key where folded */
+	GArray *digests;	/* of struct wanted_digest; of TERM_DIGEST */
+	gboolean has_candidate; /* of a file: size and CRC-32 for encrypted archives */
+	guint64 candidate_size;
+	guint32 candidate_crc32;
+	guint64 size_min, size_max; /* of TERM_SIZE, inclusive */
+};
+
+/* A question. */
+struct query {
+	char *tenant;	       /* never NULL */
+	GPtrArray *terms;      /* of struct query_term */
+	gint64 since_us;       /* 0: from the beginning */
+	gint64 until_us;       /* 0: until now; exclusive */
+	guint64 limit;	       /* 0: all */
+	char *cursor;	       /* of an earlier hit, or NULL */
+	gboolean with_refused; /* also phantoms and refused recipients */
+};
+
+/* Returns an empty question of a tenant.  Free with query_free(). */
+struct query *query_new(const char *tenant);
+
+/* Frees a question.  NULL is allowed. */
+void query_free(struct query *query);
+
+/*
+ * Adds one term as typed: a hash, "prefix:value", or a path (it has a '/', or
+ * is_file says so).  A file is digested as it is, with LF, with CRLF, each
+ * with and without a final newline, and its CRC-32 taken; files under 16 bytes
+ * make no candidate.  A word that is neither is QUERY_ERROR_TERM naming what
+ * to write.
+ */
+gboolean query_add(struct query *query, const char *word, gboolean is_file, GError **error);
+
+/* Adds one TERM_DIGEST with all hashes of a file: one a line, or the first column of CSV; '#'
+ * comments. */
+gboolean query_add_hashes(struct query *query, const char *path, GError **error);
+
+/*
+ * Reads a time: RFC 3339, YYYY-MM-DD (local midnight), or 7d, 12h, 30m, 2w
+ * before now_us.  FALSE with QUERY_ERROR_TIME.
+ */
+gboolean query_parse_time(const char *text, gint64 now_us, gint64 *ret_us, GError **error);
+
+typedef struct query query_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(query_t, query_free)
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store.h - where events are kept and asked.
+ *
+ * A small interface; SQLite (store_sqlite.c) is the engine behind it, and
+ * nothing above knows SQL.  One process writes (the collector, or a command
+ * line that found none running; the lock tells); any number read, and never
+ * hinder the writer.  A store object belongs to one thread.
+ *
+ * Each event carries its digest, so that a flipped byte at rest is found when
+ * it is read.  Files are kept once per digest and linked.  Every question is
+ * asked of one tenant.
+ */
+#ifndef MAILTRACE_STORE_H
+#define MAILTRACE_STORE_H
+
+#include <glib.h>
+
+#include "event.h"
+#include "query.h"
+
+struct store;
+
+enum store_error {
+	STORE_ERROR_OPEN,    /* URL wrong, missing, unreadable */
+	STORE_ERROR_LOCKED,  /* another process writes it */
+	STORE_ERROR_VERSION, /* made by a newer mailtrace; untouched */
+	STORE_ERROR_WRITE,   /* disk full or failing */
+	STORE_ERROR_DAMAGED, /* an event does not match its digest */
+	STORE_ERROR_STOPPED, /* the caller's progress function said so */
+};
+#define STORE_ERROR (store_error_quark())
+GQuark store_error_quark(void);
+
+enum store_mode {
+	STORE_READ,  /* must exist; sees a consistent state per question */
+	STORE_WRITE, /* takes the writer's lock; makes and migrates the schema */
+};
+
+/* Where an event of the bus stands in its sensor's sequence. */
+struct store_sequence {
+	const char *epoch; /* UUID in text */
+	guint64 n;
+};
+
+/* Opens a store.  url: "sqlite:/path".  Returns NULL with a STORE_ERROR. */
+struct store *store_open(const char *url, enum store_mode mode, GError **error);
+
+/* Closes.  NULL is allowed. */
+void store_close(struct store *store);
+
+/* ---- writing ---- */
+
+/* Begins and ends a transaction; store_commit() returns when it is on disk. */
+gboolean store_begin(struct store *store, GError **error);
+gboolean store_commit(struct store *store, GError **error);
+void store_rollback(struct store *store);
+
+/*
+ * Adds an event, its tenant and sensor filled.  json: its encoding, kept as it
+ * is.  sequence: NULL for an import.  An event whose id is known is left as it
+ * is, but an import of a mail that was recorded live (same tenant, Message-ID,
+ * content digest and recipient) is joined to it.  *ret_added: FALSE if it was
+ * known or joined.
+ */
+gboolean store_add_event(struct store *store, const struct event *event, GBytes *json,
+			 const struct store_sequence *sequence, gboolean *ret_added,
+			 GError **error);
+
+/* Keeps an event that could not be read, with the reason. */
+gboolean store_add_dead_letter(struct store *store, const char *tenant, const char *sensor,
+			       const struct store_sequence *sequence, GBytes *json,
+			       const char *reason, GError **error);
+
+/* Returns in *ret_through the highest n below which this sensor's epoch is complete; 0 for none. */
+gboolean store_sequence_through(struct store *store, const char *sensor, const char *epoch,
+				guint64 *ret_through, GError **error);
+
+/*
+ * Notes a sign of life.  time_us: when it came.  last: the newest number the
+ * sensor has given out.  counters: JSON as it came, UTF-8.
+ */
+gboolean store_note_sensor(struct store *store, const char *tenant, const char *sensor,
+			   const char *epoch, gint64 time_us, guint64 last, const char *counters,
+			   GError **error);
+
+/* One entry of the audit log: who asked or changed what. */
+struct store_audit {
+	gint64 time_us;
+	char *actor; /* "uid=1000(name)" */
+	char *tenant;
+	char *verb;	 /* "who", "import"… */
+	char *arguments; /* as given, JSON array */
+	char *case_id;	 /* NULL if none */
+	char *reason;	 /* NULL if none */
+	gint64 results;	 /* number of hits, -1 if it does not apply */
+};
+
+/* Appends to the audit log. */
+gboolean store_add_audit(struct store *store, const struct store_audit *audit, GError **error);
+
+/* ---- asking ---- */
+
+/* One recipient of one message that matches; everything is owned by the row. */
+struct store_hit {
+	gint64 received_at_us;
+	char *recipient; /* envelope address as typed, without brackets */
+	char *state;	 /* "accepted", "held"…: design's list */
+	char *match;	 /* "exact" or "candidate"; NULL when no file was asked */
+	char *variant;	 /* how the file matched; NULL when no file was asked */
+	char *file;	 /* path in the message; NULL when no file was asked */
+	char *name;	 /* the file's best name, or NULL */
+	char *sha256;	 /* lower-case hex, or NULL */
+	char *subject, *from, *message_id, *queue_id; /* each may be NULL */
+	char *sensor, *event_id;
+	char *cursor; /* opaque; `--cursor` continues after this row */
+};
+
+/* Called for each hit in order of received_at; FALSE stops.  hit: borrowed. */
+typedef gboolean (*store_hit_fn)(const struct store_hit *hit, void *data);
+
+/* Called now and then during long questions; FALSE stops with STORE_ERROR_STOPPED.  share: 0 to 1,
+ * or -1 unknown. */
+typedef gboolean (*store_progress_fn)(double share, void *data);
+
+/*
+ * Asks who received it.  A chain of events (parent_event) is folded into one
+ * row per recipient.  query: its tenant, times, limit and cursor count.
+ * *ret_hits (may be NULL): how many rows were given.
+ */
+gboolean store_who(struct store *store, const struct query *query, store_hit_fn hit, void *data,
+		   store_progress_fn progress, void *progress_data, guint64 *ret_hits,
+		   GError **error);
+
+/* A stretch of time in which a sensor was not seen, or numbers are missing. */
+struct store_gap {
+	char *sensor;
+	gint64 from_us, to_us; /* to_us 0: still open */
+	char *reason;	       /* "silent", "missing", "never-seen" */
+};
+
+/* What an answer did not see; clear with store_coverage_clear(). */
+struct store_coverage {
+	guint64 messages;	  /* in the time asked */
+	guint64 unread;		  /* of them, files not fully read */
+	GPtrArray *sensors;	  /* of char *: that have events or are expected */
+	gint64 complete_until_us; /* 0: not known for every expected sensor */
+	gboolean reconciled;	  /* with the MTA's log */
+	GPtrArray *gaps;	  /* of struct store_gap */
+};
+
+/* Tells the coverage of a query.  expected: NULL-terminated names of sensors. */
+gboolean store_coverage(struct store *store, const struct query *query, const char *const *expected,
+			struct store_coverage *ret_coverage, GError **error);
+
+/* Frees what a coverage owns. */
+void store_coverage_clear(struct store_coverage *coverage);
+
+/*
+ * Reads one event's JSON by its id, digest checked.  Returns NULL without an
+ * error if there is none; NULL with STORE_ERROR_DAMAGED if it does not match.
+ */
+GBytes *store_event(struct store *store, const char *tenant, const char *event_id, GError **error);
+
+/* One sensor, as `status` shows it. */
+struct store_sensor {
+	char *tenant, *sensor, *epoch;
+	gint64 last_seen_us;   /* last sign of life */
+	gint64 last_event_us;  /* last event's receive time */
+	guint64 through, last; /* stored and given out; the difference is the lag */
+	char *counters;	       /* JSON of the last heartbeat, or NULL */
+};
+
+/* The store as a whole; clear with store_status_clear(). */
+struct store_status {
+	int schema;
+	guint64 events, files, recipients, dead_letters, audit_entries;
+	guint64 bytes;	    /* on disk */
+	GPtrArray *sensors; /* of struct store_sensor */
+};
+
+/* Tells how the store stands.  tenant: NULL for all. */
+gboolean store_status(struct store *store, const char *tenant, struct store_status *ret_status,
+		      GError **error);
+
+/* Frees what a status owns. */
+void store_status_clear(struct store_status *status);
+
+/* Called for each audit entry, newest first; FALSE stops. */
+typedef gboolean (*store_audit_fn)(const struct store_audit *audit, void *data);
+
+/* Reads the audit log. */
+gboolean store_read_audit(struct store *store, store_audit_fn entry, void *data, GError **error);
+
+/*
+ * Reads every event and compares it with its digest.  bad: called with the id
+ * of each that does not match (may be NULL).  *ret_bad: how many.
+ */
+gboolean store_verify(struct store *store, void (*bad)(const char *event_id, void *data),
+		      void *data, guint64 *ret_bad, GError **error);
+
+typedef struct store store_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(store_t, store_close)
+#endif

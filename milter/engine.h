@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * engine.h - what all sessions of the milter process share.
+ *
+ * Holds the current settings (swapped at a reload), the scanner's client, the
+ * spool, the site's key, the counters and the cap on bytes in flight.  Any
+ * thread.
+ */
+#ifndef MAILTRACE_ENGINE_H
+#define MAILTRACE_ENGINE_H
+
+#include <glib.h>
+
+#include "scanner_client.h"
+#include "settings.h"
+#include "spool.h"
+
+struct engine;
+
+/* Counters since the start; see engine_counters_json() for their names. */
+enum engine_counter {
+	COUNT_CONNECTIONS,
+	COUNT_REFUSED_CONNECTIONS, /* above max_connections */
+	COUNT_EXEMPT,
+	COUNT_SEEN,	  /* messages that reached their end */
+	COUNT_RECORDED,	  /* in the spool */
+	COUNT_UNRECORDED, /* accepted without a record */
+	COUNT_UNREAD,	  /* recorded, files not read */
+	COUNT_TEMPFAIL,
+	COUNT_HELD,
+	COUNT_ABORTED,
+	COUNT_SPILLED, /* messages kept in temporary files */
+	ENGINE_COUNTERS,
+};
+
+/*
+ * Makes an engine.  settings: a reference is taken.  spool, scanner: borrowed,
+ * outlive it.  Reads the site's key.  Returns NULL with a KEYS_ERROR.
+ */
+struct engine *engine_new(struct settings *settings, struct spool *spool,
+			  struct scanner_client *scanner, GError **error);
+
+/* Swaps the settings; sessions under way keep theirs.  FALSE (old ones kept) if a key cannot be
+ * read. */
+gboolean engine_set_settings(struct engine *engine, struct settings *settings, GError **error);
+
+/* Returns the current settings with a reference of the caller's. */
+struct settings *engine_settings(struct engine *engine);
+
+/* Returns the spool and the scanner's client, borrowed. */
+struct spool *engine_spool(struct engine *engine);
+struct scanner_client *engine_scanner(struct engine *engine);
+
+/* Copies the site's key into ret_key; FALSE if the site has none. */
+gboolean engine_site_key(struct engine *engine, guint8 ret_key[32]);
+
+/* Takes one connection's place; FALSE when max are taken. */
+gboolean engine_enter(struct engine *engine, guint max);
+
+/* Gives the place back. */
+void engine_leave(struct engine *engine);
+
+/*
+ * Asks for bytes of memory for messages in flight.  Returns FALSE when the cap
+ * would be passed; the caller then spills to a file (engine_spill_bytes()).
+ */
+gboolean engine_take_bytes(struct engine *engine, guint64 bytes, guint64 cap);
+
+/* Gives them back. */
+void engine_give_bytes(struct engine *engine, guint64 bytes);
+
+/* Adds to a counter. */
+void engine_count(struct engine *engine, enum engine_counter counter, guint64 n);
+
+/* Returns the counters as a JSON object, for heartbeats.  Free with g_free(). */
+char *engine_counters_json(struct engine *engine);
+
+/* Frees the engine.  NULL is allowed. */
+void engine_free(struct engine *engine);
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * publisher.h - the thread that carries the spool's entries to the collector.
+ *
+ * Sole user of the sensor's end of the bus and of the spool's reading verbs.
+ * Sends batches with a window, removes what is acknowledged, makes the
+ * connection anew after BUS_ACK_DEADLINE_MS without an answer, beats when idle.
+ */
+#ifndef MAILTRACE_PUBLISHER_H
+#define MAILTRACE_PUBLISHER_H
+
+#include <glib.h>
+
+#include "engine.h"
+
+struct publisher;
+
+/*
+ * Starts the thread.  Reads the keys that the engine's settings name; with
+ * settings->collector "" there is nobody to send to and NULL is returned
+ * without an error.  Returns NULL with an error if a key cannot be read.
+ */
+struct publisher *publisher_start(struct engine *engine, GError **error);
+
+/* Stops after at most drain_ms of sending what is left, and frees.  NULL is allowed. */
+void publisher_stop(struct publisher *publisher, guint drain_ms);
+#endif

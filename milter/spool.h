@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * spool.h - events on disk, from before the MTA hears "accepted" until the
+ * collector has them.
+ *
+ * SQLite, WAL, synchronous=FULL: one fdatasync a commit.  Sessions hand their
+ * events to one writer thread, which commits all that wait at once; each
+ * session returns when the commit that holds its event is on disk.  An entry
+ * leaves only when it is acknowledged.  The epoch is made with the file, so
+ * that (sensor, epoch, n) never repeats, even when a spool was lost.
+ * spool_append() from any thread; the reading verbs from one thread, the
+ * publisher's.
+ */
+#ifndef MAILTRACE_SPOOL_H
+#define MAILTRACE_SPOOL_H
+
+#include <glib.h>
+
+struct spool;
+
+enum spool_error {
+	SPOOL_ERROR_OPEN,    /* directory missing, file not ours, or another has it open */
+	SPOOL_ERROR_VERSION, /* made by a newer mailtrace */
+	SPOOL_ERROR_FULL,    /* max_bytes reached, or the disk is full */
+	SPOOL_ERROR_WRITE,   /* the disk failed: the spool is closed to writing */
+	SPOOL_ERROR_DAMAGED, /* an entry does not match its digest */
+};
+#define SPOOL_ERROR (spool_error_quark())
+GQuark spool_error_quark(void);
+
+/* What spool_status() tells. */
+struct spool_status {
+	guint64 entries; /* not yet acknowledged */
+	guint64 bytes;	 /* their size */
+	guint64 max_bytes;
+	guint64 last;	      /* the newest number given, 0 for none */
+	guint64 acknowledged; /* the highest number acknowledged */
+	gint64 oldest_us;     /* time of the oldest entry, 0 for none */
+	guint64 commits;      /* since the start */
+	gboolean writable;    /* FALSE after SPOOL_ERROR_WRITE */
+};
+
+/*
+ * Opens or makes directory/spool.db (0600), locks it against a second process,
+ * and starts the writer thread: not before all forking is done.  max_bytes: 0
+ * for 10 GB or 20 % of the disk, the smaller.  Returns NULL with a SPOOL_ERROR.
+ */
+struct spool *spool_open(const char *directory, guint64 max_bytes, GError **error);
+
+/*
+ * Puts an event on disk.  event: borrowed, at most CAP_EVENT_BYTES.  Blocks
+ * until it is synced, or has failed.  *ret_n (may be NULL): its number.
+ */
+gboolean spool_append(struct spool *spool, GBytes *event, guint64 *ret_n, GError **error);
+
+/* Returns the epoch, a UUID in text; borrowed from the spool. */
+const char *spool_epoch(const struct spool *spool);
+
+/* Returns a descriptor that is readable when something was appended; read it (8 bytes) to reset.
+ * Borrowed. */
+int spool_wake_fd(const struct spool *spool);
+
+/*
+ * Reads entries after n, in order, at most max_events and max_bytes (but at
+ * least one).  *ret_first: the number of the first, when there is one; numbers
+ * follow each other without a gap within one answer.  Returns an array of
+ * GBytes, empty when there is none; NULL with SPOOL_ERROR_DAMAGED naming the
+ * entry, after the sound ones before it were given by earlier calls.
+ */
+GPtrArray *spool_read(struct spool *spool, guint64 n, guint max_events, gsize max_bytes,
+		      guint64 *ret_first, GError **error);
+
+/* Removes all entries up to and with n: the collector has them. */
+gboolean spool_acknowledge(struct spool *spool, guint64 through, GError **error);
+
+/* Moves entry n to the dead letters with a reason, out of the way of those behind it. */
+gboolean spool_refuse(struct spool *spool, guint64 n, const char *reason, GError **error);
+
+/* Tells how the spool stands. */
+void spool_status(struct spool *spool, struct spool_status *ret_status);
+
+/* Finishes what waits, stops the writer and closes.  NULL is allowed. */
+void spool_close(struct spool *spool);
+#endif

@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs one Criterion program and prints its TAP; fails on a sanitizer's report,
+# which Criterion by itself would overlook (a leak leaves its test "ok").
+# usage: unit.sh PROGRAM
+set -u
+reports=$(mktemp -d) || exit 99
+trap 'rm -rf "$reports"' EXIT
+ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$reports/asan:detect_leaks=1"
+UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}log_path=$reports/ubsan:print_stacktrace=1"
+export ASAN_OPTIONS UBSAN_OPTIONS
+"$@" --tap=- --jobs 2
+status=$?
+for report in "$reports"/*; do
+	[ -e "$report" ] || continue
+	echo "Bail out! sanitizer report"
+	cat "$report" >&2
+	exit 1
+done
+exit $status
