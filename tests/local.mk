@@ -12,3 +12,6 @@ tests_tools_milterplay_SOURCES = tests/tools/milterplay.c tests/tools/milter_wir
 	tests/tools/milter_wire.h
 tests_tools_milterplay_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_tools_milterplay_LDADD = $(JANSSON_LIBS) $(GLIB_LIBS)
+
+# Shared by the whole-program tests.
+EXTRA_DIST += tests/it/mtlib.py tests/data/minimal.eml
