@@ -53,6 +53,7 @@
 #define CAP_MESSAGE_BYTES (1024LL * 1024 * 1024) /* a message as a whole */
 #define CAP_MESSAGE_BYTES_NAME "message-bytes"
 #define CAP_CONFIG_BYTES (64 * 1024)	  /* a configuration file */
+#define CAP_KEYS_BYTES (1024 * 1024)	  /* a key file; a list of 8,000 sensors fits */
 #define CAP_BATCH_EVENTS 256		  /* events of one batch on the bus */
 #define CAP_BATCH_BYTES (8 * 1024 * 1024) /* and their bytes */
 

@@ -10,6 +10,7 @@ common_libbase_a_SOURCES = \
 	common/charset.h \
 	common/digest.h \
 	common/event.h \
+	common/keys.c \
 	common/keys.h \
 	common/log.h \
 	common/mime.h \

@@ -15,3 +15,10 @@ tests_tools_milterplay_LDADD = $(JANSSON_LIBS) $(GLIB_LIBS)
 
 # Shared by the whole-program tests.
 EXTRA_DIST += tests/it/mtlib.py tests/data/minimal.eml
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_keys
+TESTS += tests/test_keys
+tests_test_keys_SOURCES = tests/test_keys.c
+tests_test_keys_CFLAGS = $(UNIT_CFLAGS) $(ZMQ_CFLAGS)
+tests_test_keys_LDADD = $(BASE_LIBS) $(UNIT_LIBS) $(ZMQ_LIBS)
+endif

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <criterion/criterion.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "caps.h"
+#include "keys.h"
+
+/* The pair of zmq_curve(7). */
+#define MANUAL_SECRET "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6"
+#define OTHER_KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+
+static char *directory;
+
+static void
+make_directory(void)
+{
+	umask(022);
+	directory = g_dir_make_tmp("test-keys-XXXXXX", NULL);
+	cr_assert(directory);
+}
+
+static void
+remove_directory(void)
+{
+	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	const char *name;
+
+	while ((name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(directory, name, NULL);
+		g_unlink(path);
+		g_rmdir(path);
+	}
+	g_rmdir(directory);
+	g_free(directory);
+}
+
+TestSuite(keys, .init = make_directory, .fini = remove_directory, .timeout = 60);
+
+static char *
+write_file(const char *name, const char *text, int mode)
+{
+	char *path = g_build_filename(directory, name, NULL);
+
+	cr_assert(g_file_set_contents(path, text, -1, NULL));
+	cr_assert(g_chmod(path, mode) == 0);
+	return path;
+}
+
+static guint
+mode_of(const char *path)
+{
+	struct stat st;
+
+	cr_assert(stat(path, &st) == 0, "%s", path);
+	return st.st_mode & 07777;
+}
+
+static guint
+files_in_directory(void)
+{
+	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+	guint n = 0;
+
+	while (g_dir_read_name(dir))
+		n++;
+	return n;
+}
+
+static void
+assert_error(GError *error, int code, const char *part)
+{
+	cr_assert(g_error_matches(error, KEYS_ERROR, code), "%s",
+		  error ? error->message : "no error");
+	cr_assert(strstr(error->message, part), "\"%s\" is not in \"%s\"", part, error->message);
+	cr_assert(!strchr(error->message, '\n'));
+}
+
+/* Another implementation's opinion of what the public half is. */
+static void
+assert_pair_is_curve25519(const struct key_pair *pair)
+{
+	char public_key[KEY_Z85_LENGTH + 1];
+
+	cr_assert(zmq_curve_public(public_key, pair->secret_key) == 0);
+	cr_assert_str_eq(public_key, pair->public_key);
+}
+
+Test(keys, generated_pairs_are_what_libzmq_would_derive)
+{
+	char last[KEY_Z85_LENGTH + 1] = "";
+
+	for (int i = 0; i < 50; i++) {
+		struct key_pair pair;
+		cr_assert(key_pair_generate(&pair, NULL));
+		assert_pair_is_curve25519(&pair);
+		cr_assert_str_neq(pair.secret_key, last);
+		memcpy(last, pair.secret_key, sizeof last);
+	}
+}
+
+Test(keys, the_pair_of_the_manual_is_derived_from_its_secret)
+{
+	g_autofree char *path = write_file("a.key", "secret-key = " MANUAL_SECRET "\n", 0600);
+	struct key_pair pair;
+
+	cr_assert(key_pair_read(path, &pair, NULL));
+	cr_assert_str_eq(pair.public_key, OTHER_KEY);
+}
+
+Test(keys, a_written_pair_is_read_back_with_the_right_modes)
+{
+	g_autofree char *key = g_build_filename(directory, "mx1.key", NULL);
+	g_autofree char *pub = g_build_filename(directory, "mx1.pub", NULL);
+	struct key_pair pair, again;
+	char public_key[KEY_Z85_LENGTH + 1];
+
+	umask(0077);
+	cr_assert(key_pair_generate(&pair, NULL));
+	cr_assert(key_pair_write(directory, "mx1", &pair, NULL));
+	cr_assert_eq(mode_of(key), 0600);
+	cr_assert_eq(mode_of(pub), 0644);
+	cr_assert(key_pair_read(key, &again, NULL));
+	cr_assert_arr_eq(&pair, &again, sizeof pair);
+	cr_assert(public_key_read(pub, public_key, NULL));
+	cr_assert_str_eq(public_key, pair.public_key);
+	cr_assert(public_key_read(key, public_key, NULL));
+	cr_assert_str_eq(public_key, pair.public_key);
+	cr_assert_eq(files_in_directory(), 2);
+}
+
+Test(keys, the_public_file_does_not_hold_the_secret)
+{
+	g_autofree char *pub = g_build_filename(directory, "mx1.pub", NULL);
+	g_autofree char *text = NULL;
+	struct key_pair pair;
+
+	cr_assert(key_pair_generate(&pair, NULL));
+	cr_assert(key_pair_write(directory, "mx1", &pair, NULL));
+	cr_assert(g_file_get_contents(pub, &text, NULL, NULL));
+	cr_assert_null(strstr(text, pair.secret_key));
+}
+
+Test(keys, an_existing_pair_is_never_overwritten)
+{
+	g_autofree char *key = g_build_filename(directory, "mx1.key", NULL);
+	g_autoptr(GError) error = NULL;
+	struct key_pair first, second, read;
+
+	cr_assert(key_pair_generate(&first, NULL));
+	cr_assert(key_pair_generate(&second, NULL));
+	cr_assert(key_pair_write(directory, "mx1", &first, NULL));
+	cr_assert(!key_pair_write(directory, "mx1", &second, &error));
+	assert_error(error, KEYS_ERROR_EXISTS, "mx1.key");
+	cr_assert(key_pair_read(key, &read, NULL));
+	cr_assert_str_eq(read.secret_key, first.secret_key);
+}
+
+Test(keys, a_pair_is_written_whole_or_not_at_all)
+{
+	g_autofree char *pub = write_file("mx1.pub", "old\n", 0644);
+	g_autoptr(GError) error = NULL;
+	struct key_pair pair;
+
+	cr_assert(key_pair_generate(&pair, NULL));
+	cr_assert(!key_pair_write(directory, "mx1", &pair, &error));
+	assert_error(error, KEYS_ERROR_EXISTS, "mx1.pub");
+	cr_assert_eq(files_in_directory(), 1);
+}
+
+Test(keys, a_name_cannot_leave_the_directory)
+{
+	g_autoptr(GError) error = NULL;
+	struct key_pair pair;
+
+	cr_assert(key_pair_generate(&pair, NULL));
+	cr_assert(!key_pair_write(directory, "../mx1", &pair, &error));
+	assert_error(error, KEYS_ERROR_FORM, "../mx1");
+}
+
+Test(keys, a_secret_that_others_may_touch_is_refused)
+{
+	static const int refused[] = {0644, 0604, 0602, 0660, 0610, 0666};
+	struct key_pair pair;
+
+	cr_assert(key_pair_generate(&pair, NULL));
+	g_autofree char *text = g_strdup_printf("secret-key = %s\n", pair.secret_key);
+	g_autofree char *path = write_file("mx1.key", text, 0600);
+	cr_assert(key_pair_read(path, &pair, NULL));
+	g_chmod(path, 0640);
+	cr_assert(key_pair_read(path, &pair, NULL));
+	for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
+		g_autoptr(GError) error = NULL;
+		g_chmod(path, refused[i]);
+		cr_assert(!key_pair_read(path, &pair, &error), "%04o", (guint)refused[i]);
+		assert_error(error, KEYS_ERROR_READ, "chmod 0600");
+	}
+}
+
+struct wrong_file {
+	const char *text;
+	const char *part;
+};
+
+Test(keys, a_wrong_key_file_is_named_with_its_line_and_leaves_the_result_alone)
+{
+	static const struct wrong_file wrong[] = {
+		{"", "secret-key"},
+		{"# nothing\n\n", "secret-key"},
+		{"public-key = " OTHER_KEY "\n", "secret-key"},
+		{"nonsense\n", ":1:"},
+		{"\n\nkey = " OTHER_KEY "\n", ":3:"},
+		{"secret-key = abc\n", ":1:"},
+		{"secret-key = " OTHER_KEY "x\n", ":1:"},
+		{"secret-key = #########################################\n", ":1:"},
+		{"secret-key = ########################################\n", ":1:"},
+		{"secret-key = rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]y\"7\n", ":1:"},
+		{"public-key = " OTHER_KEY "\nsecret-key = " OTHER_KEY "\n", "does not belong"},
+	};
+	struct key_pair before, pair;
+
+	cr_assert(key_pair_generate(&pair, NULL));
+	before = pair;
+	for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_autofree char *path = write_file("mx1.key", wrong[i].text, 0600);
+		g_autoptr(GError) error = NULL;
+		cr_assert(!key_pair_read(path, &pair, &error), "%s", wrong[i].text);
+		assert_error(error, KEYS_ERROR_FORM, wrong[i].part);
+		assert_error(error, KEYS_ERROR_FORM, "mx1.key");
+		cr_assert_null(strstr(error->message, OTHER_KEY));
+	}
+	cr_assert_arr_eq(&before, &pair, sizeof pair);
+}
+
+Test(keys, a_missing_file_a_directory_and_a_fifo_are_errors_and_do_not_hang)
+{
+	g_autofree char *missing = g_build_filename(directory, "missing.key", NULL);
+	g_autofree char *fifo = g_build_filename(directory, "fifo.key", NULL);
+	const char *paths[] = {missing, directory, fifo};
+	struct key_pair pair;
+
+	cr_assert(mkfifo(fifo, 0600) == 0);
+	for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+		g_autoptr(GError) error = NULL;
+		cr_assert(!key_pair_read(paths[i], &pair, &error));
+		assert_error(error, KEYS_ERROR_READ, paths[i]);
+	}
+}
+
+Test(keys, files_are_read_up_to_the_cap_and_refused_above)
+{
+	GString *text = g_string_new(NULL);
+
+	while (text->len < CAP_KEYS_BYTES - 1)
+		g_string_append_c(text, text->len % 80 ? '#' : '\n');
+	g_string_append_c(text, '\n');
+	g_autofree char *path = write_file("authorized_keys", text->str, 0644);
+	struct authorized_keys *keys = authorized_keys_read(path, NULL);
+	cr_assert(keys, "at the cap");
+	authorized_keys_free(keys);
+	g_string_append_c(text, '\n');
+	g_free(write_file("authorized_keys", text->str, 0644));
+	g_autoptr(GError) error = NULL;
+	cr_assert_null(authorized_keys_read(path, &error));
+	assert_error(error, KEYS_ERROR_FORM, "bytes");
+	g_string_free(text, TRUE);
+}
+
+Test(keys, site_keys_are_made_once_secret_and_different)
+{
+	g_autofree char *path = g_build_filename(directory, "site.key", NULL);
+	g_autofree char *other = g_build_filename(directory, "other.key", NULL);
+	g_autoptr(GError) error = NULL;
+	guint8 key[SITE_KEY_BYTES], again[SITE_KEY_BYTES];
+
+	cr_assert(site_key_write(path, NULL));
+	cr_assert(site_key_write(other, NULL));
+	cr_assert_eq(mode_of(path), 0600);
+	cr_assert(site_key_read(path, key, NULL));
+	cr_assert(site_key_read(other, again, NULL));
+	cr_assert(memcmp(key, again, sizeof key) != 0);
+	cr_assert(!site_key_write(path, &error));
+	assert_error(error, KEYS_ERROR_EXISTS, "site.key");
+	cr_assert(site_key_read(path, again, NULL));
+	cr_assert_arr_eq(key, again, sizeof key);
+}
+
+Test(keys, a_site_key_is_64_digits_of_either_case_and_nothing_else)
+{
+#define DIGITS_62 "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E"
+	static const char *const wrong[] = {"",
+					    "# only\n",
+					    DIGITS_62 "1",
+					    DIGITS_62 "1F0",
+					    DIGITS_62 "1G",
+					    DIGITS_62 "1F\n" DIGITS_62 "1F"};
+	guint8 key[SITE_KEY_BYTES] = {0xff};
+
+	for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_autofree char *path = write_file("site.key", wrong[i], 0600);
+		g_autoptr(GError) error = NULL;
+		cr_assert(!site_key_read(path, key, &error), "%s", wrong[i]);
+		assert_error(error, KEYS_ERROR_FORM, "site.key");
+		cr_assert_eq(key[0], 0xff);
+	}
+	g_autofree char *path = write_file("site.key", "# ours\n" DIGITS_62 "1F\n", 0600);
+	cr_assert(site_key_read(path, key, NULL));
+	for (guint i = 0; i < SITE_KEY_BYTES; i++)
+		cr_assert_eq(key[i], i);
+	g_chmod(path, 0644);
+	cr_assert(!site_key_read(path, key, NULL));
+}
+
+/* ---- authorized_keys ---- */
+
+static void
+add(const char *path, const char *name, const char *tenant, guint roles)
+{
+	struct authorized_key key = {(char *)name, "", (char *)tenant, roles};
+	g_autoptr(GError) error = NULL;
+	struct key_pair pair;
+
+	cr_assert(key_pair_generate(&pair, NULL));
+	memcpy(key.public_key, pair.public_key, sizeof key.public_key);
+	cr_assert(authorized_keys_add(path, &key, &error), "%s", error->message);
+}
+
+Test(keys, a_missing_list_lets_nobody_in)
+{
+	g_autofree char *path = g_build_filename(directory, "authorized_keys", NULL);
+	struct authorized_keys *keys = authorized_keys_read(path, NULL);
+
+	cr_assert(keys);
+	cr_assert_null(authorized_keys_find(keys, OTHER_KEY));
+	cr_assert_null(authorized_keys_find(keys, ""));
+	authorized_keys_free(keys);
+}
+
+Test(keys, what_is_added_is_found_by_name_and_by_key)
+{
+	g_autofree char *path = g_build_filename(directory, "authorized_keys", NULL);
+	const struct authorized_key *key;
+	struct authorized_keys *keys;
+
+	add(path, "mx1", "acme", ROLE_PUBLISH);
+	add(path, "soc", "globex", ROLE_SUBSCRIBE | ROLE_COMMAND);
+	keys = authorized_keys_read(path, NULL);
+	key = authorized_keys_find_name(keys, "soc");
+	cr_assert(key);
+	cr_assert_str_eq(key->tenant, "globex");
+	cr_assert_eq(key->roles, ROLE_SUBSCRIBE | ROLE_COMMAND);
+	cr_assert_eq(authorized_keys_find(keys, key->public_key), key);
+	cr_assert_eq(authorized_keys_find_name(keys, "mx1")->roles, ROLE_PUBLISH);
+	cr_assert_null(authorized_keys_find_name(keys, "mx"));
+	authorized_keys_free(keys);
+	cr_assert_eq(mode_of(path), 0644);
+}
+
+Test(keys, names_and_keys_in_the_list_are_taken_once)
+{
+	g_autofree char *path =
+		write_file("authorized_keys", "mx1 " OTHER_KEY " acme publish", 0640);
+	struct authorized_key same_key = {(char *)"mx2", OTHER_KEY, (char *)"acme", ROLE_PUBLISH};
+	struct authorized_key same_name = same_key;
+	g_autoptr(GError) error = NULL;
+	struct key_pair pair;
+
+	cr_assert(!authorized_keys_add(path, &same_key, &error));
+	assert_error(error, KEYS_ERROR_EXISTS, "mx2");
+	g_clear_error(&error);
+	cr_assert(key_pair_generate(&pair, NULL));
+	same_name.name = (char *)"mx1";
+	memcpy(same_name.public_key, pair.public_key, sizeof pair.public_key);
+	cr_assert(!authorized_keys_add(path, &same_name, &error));
+	assert_error(error, KEYS_ERROR_EXISTS, "mx1");
+	/* A last line without its line break stays a line of its own. */
+	add(path, "mx3", "acme", ROLE_PUBLISH);
+	struct authorized_keys *keys = authorized_keys_read(path, NULL);
+	cr_assert(authorized_keys_find(keys, OTHER_KEY));
+	cr_assert(authorized_keys_find_name(keys, "mx3"));
+	authorized_keys_free(keys);
+	cr_assert_eq(mode_of(path), 0640);
+}
+
+Test(keys, entries_that_would_not_be_read_back_are_not_added)
+{
+	g_autofree char *path = g_build_filename(directory, "authorized_keys", NULL);
+	const struct authorized_key wrong[] = {
+		{(char *)"mx 1", OTHER_KEY, (char *)"acme", ROLE_PUBLISH},
+		{(char *)"mx1", OTHER_KEY, (char *)"ac\nme", ROLE_PUBLISH},
+		{(char *)"mx1", "short", (char *)"acme", ROLE_PUBLISH},
+		{(char *)"mx1", OTHER_KEY, (char *)"acme", 0},
+		{(char *)"mx1", OTHER_KEY, (char *)"acme", 8},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_autoptr(GError) error = NULL;
+		cr_assert(!authorized_keys_add(path, &wrong[i], &error), "%u", i);
+		cr_assert(g_error_matches(error, KEYS_ERROR, KEYS_ERROR_FORM));
+	}
+	cr_assert(!g_file_test(path, G_FILE_TEST_EXISTS));
+}
+
+Test(keys, removing_one_name_leaves_the_others_and_the_comments)
+{
+	g_autofree char *path = g_build_filename(directory, "authorized_keys", NULL);
+	g_autofree char *text = NULL;
+	gboolean removed = FALSE;
+
+	g_free(write_file("authorized_keys", "# our sensors\n\n", 0644));
+	add(path, "mx1", "acme", ROLE_PUBLISH);
+	add(path, "mx10", "acme", ROLE_PUBLISH);
+	cr_assert(authorized_keys_remove(path, "mx1", &removed, NULL));
+	cr_assert(removed);
+	cr_assert(authorized_keys_remove(path, "mx1", &removed, NULL));
+	cr_assert(!removed);
+	cr_assert(authorized_keys_remove(path, "#", &removed, NULL));
+	cr_assert(!removed);
+	struct authorized_keys *keys = authorized_keys_read(path, NULL);
+	cr_assert_null(authorized_keys_find_name(keys, "mx1"));
+	cr_assert(authorized_keys_find_name(keys, "mx10"));
+	authorized_keys_free(keys);
+	cr_assert(g_file_get_contents(path, &text, NULL, NULL));
+	cr_assert(g_str_has_prefix(text, "# our sensors\n\nmx10 "));
+	cr_assert(g_str_has_suffix(text, "publish\n"));
+}
+
+Test(keys, a_wrong_line_of_the_list_is_named)
+{
+	static const char *const wrong[] = {
+		"mx1 " OTHER_KEY " acme",
+		"mx1 " OTHER_KEY " acme publish more",
+		"mx1 " OTHER_KEY " acme publish,",
+		"mx1 " OTHER_KEY " acme root",
+		"mx/1 " OTHER_KEY " acme publish",
+		"mx1 " OTHER_KEY " ../acme publish",
+		"mx1 " OTHER_KEY "x acme publish",
+		"mx1 " OTHER_KEY " acme publish\nmx2 " OTHER_KEY " acme publish",
+		"mx1 " OTHER_KEY
+		" acme publish\nmx1 0000000000000000000000000000000000000000 a publish",
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_autofree char *text = g_strdup_printf("# list\n%s\n", wrong[i]);
+		g_autofree char *path = write_file("authorized_keys", text, 0644);
+		g_autoptr(GError) error = NULL;
+		cr_assert_null(authorized_keys_read(path, &error), "%s", wrong[i]);
+		assert_error(error, KEYS_ERROR_FORM, strchr(wrong[i], '\n') ? ":3:" : ":2:");
+	}
+}
+
+Test(keys, a_list_that_anybody_may_write_is_refused)
+{
+	g_autofree char *path = write_file("authorized_keys", "", 0646);
+	g_autoptr(GError) error = NULL;
+
+	cr_assert_null(authorized_keys_read(path, &error));
+	assert_error(error, KEYS_ERROR_READ, "chmod o-w");
+}
+
+static gpointer
+add_ten(gpointer data)
+{
+	g_autofree char *path = g_build_filename(directory, "authorized_keys", NULL);
+
+	for (guint i = 0; i < 10; i++) {
+		g_autofree char *name = g_strdup_printf("mx%u-%u", GPOINTER_TO_UINT(data), i);
+		add(path, name, "acme", ROLE_PUBLISH);
+	}
+	return NULL;
+}
+
+Test(keys, two_who_add_at_once_lose_no_line)
+{
+	g_autofree char *path = g_build_filename(directory, "authorized_keys", NULL);
+	GThread *threads[2];
+
+	for (guint i = 0; i < 2; i++)
+		threads[i] = g_thread_new("add", add_ten, GUINT_TO_POINTER(i));
+	for (guint i = 0; i < 2; i++)
+		g_thread_join(threads[i]);
+	struct authorized_keys *keys = authorized_keys_read(path, NULL);
+	for (guint i = 0; i < 20; i++) {
+		g_autofree char *name = g_strdup_printf("mx%u-%u", i / 10, i % 10);
+		cr_assert(authorized_keys_find_name(keys, name), "%s", name);
+	}
+	authorized_keys_free(keys);
+}
+
+Test(keys, names_are_short_and_plain)
+{
+	g_autofree char *longest = g_strnfill(64, 'a');
+	g_autofree char *longer = g_strnfill(65, 'a');
+
+	cr_assert(key_name_is_valid("mx-1.example_net"));
+	cr_assert(key_name_is_valid("1"));
+	cr_assert(key_name_is_valid(longest));
+	cr_assert(!key_name_is_valid(longer));
+	cr_assert(!key_name_is_valid(""));
+	cr_assert(!key_name_is_valid(".hidden"));
+	cr_assert(!key_name_is_valid("-n"));
+	cr_assert(!key_name_is_valid("a/b"));
+	cr_assert(!key_name_is_valid("a b"));
+	cr_assert(!key_name_is_valid("é"));
+}
