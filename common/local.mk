@@ -24,3 +24,4 @@ common_libbase_a_SOURCES = \
 	common/url.h
 common_libbase_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
 BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
+common_libbase_a_SOURCES += common/trace_id.c

@@ -7,6 +7,8 @@
  *  yes (SASL, local network, | any          | all local     | internal
  *   or no client address)    | any          | one not local | outbound
  *  no, a backup MX of ours   | any          | any           | inbound
+ *  no, and a list of ours    | any          | all local     | internal
+ *   re-enters (trusted hop)  |              |               |
  *  no                        | any          | one local     | inbound
  *  no, and a list of ours    | any          | none local    | outbound
  *   re-enters (trusted hop)  |              |               |
@@ -15,8 +17,8 @@
  * A backup MX is asked before local networks, since it is in them as a rule.
  * "Local" is a domain of local_domains; a bare local part is local.  The
  * sender is an attacker's to choose and so decides nothing; it is in the table
- * to say so.  A list that re-enters from a trusted hop with local recipients
- * only is internal.  Pure; any thread.
+ * to say so.  Recipients that were refused are not asked; a message that has no
+ * others is unknown.  Pure; any thread.
  */
 #ifndef MAILTRACE_DIRECTION_H
 #define MAILTRACE_DIRECTION_H

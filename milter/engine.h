@@ -11,11 +11,14 @@
 
 #include <glib.h>
 
+#include "keys.h"
 #include "scanner_client.h"
 #include "settings.h"
 #include "spool.h"
 
 struct engine;
+
+#define ENGINE_FILE_FACTOR 4 /* temporary files may hold this times the cap on memory */
 
 /* Counters since the start; see engine_counters_json() for their names. */
 enum engine_counter {
@@ -52,7 +55,7 @@ struct spool *engine_spool(struct engine *engine);
 struct scanner_client *engine_scanner(struct engine *engine);
 
 /* Copies the site's key into ret_key; FALSE if the site has none. */
-gboolean engine_site_key(struct engine *engine, guint8 ret_key[32]);
+gboolean engine_site_key(struct engine *engine, guint8 ret_key[SITE_KEY_BYTES]);
 
 /* Takes one connection's place; FALSE when max are taken. */
 gboolean engine_enter(struct engine *engine, guint max);
@@ -61,16 +64,34 @@ gboolean engine_enter(struct engine *engine, guint max);
 void engine_leave(struct engine *engine);
 
 /*
- * Asks for bytes of memory for messages in flight.  Returns FALSE when the cap
- * would be passed; the caller then spills to a file (engine_spill_bytes()).
+ * Asks for bytes of memory for messages in flight.  Returns FALSE when cap
+ * would be passed; the caller then spills to a file (engine_take_file_bytes()).
  */
 gboolean engine_take_bytes(struct engine *engine, guint64 bytes, guint64 cap);
 
 /* Gives them back. */
 void engine_give_bytes(struct engine *engine, guint64 bytes);
 
+/*
+ * Asks for bytes of temporary files.  Returns FALSE when ENGINE_FILE_FACTOR
+ * times cap would be passed: there is no room for the message.
+ */
+gboolean engine_take_file_bytes(struct engine *engine, guint64 bytes, guint64 cap);
+
+/* Gives them back. */
+void engine_give_file_bytes(struct engine *engine, guint64 bytes);
+
+/* Returns the cap on bytes in flight that the settings mean: 0 there is a quarter of the memory. */
+guint64 engine_in_flight_cap(const struct settings *settings);
+
+/* Returns how many connections have entered and not left. */
+guint engine_connections(struct engine *engine);
+
 /* Adds to a counter. */
 void engine_count(struct engine *engine, enum engine_counter counter, guint64 n);
+
+/* Returns a counter's value. */
+guint64 engine_counted(struct engine *engine, enum engine_counter counter);
 
 /* Returns the counters as a JSON object, for heartbeats.  Free with g_free(). */
 char *engine_counters_json(struct engine *engine);

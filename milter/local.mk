@@ -1,1 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
+
+# The life of a message between the MTA and the spool; knows no libmilter.
+noinst_LIBRARIES += milter/libsession.a
+milter_libsession_a_SOURCES = \
+	milter/direction.c \
+	milter/direction.h \
+	milter/engine.c \
+	milter/engine.h \
+	milter/message.c \
+	milter/message.h \
+	milter/policy.c \
+	milter/policy.h

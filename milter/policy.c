@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "policy.h"
+
+/* RFC 3463: 4.3.1 "mail system full", 4.3.0 "other mail system status". */
+static const struct policy_decision no_room = {
+	VERDICT_TEMPFAIL,
+	"451 4.3.1",
+	"Message cannot be taken in at present, please try again later",
+	"max_in_flight_bytes",
+};
+
+static const struct policy_decision unrecorded_tempfail = {
+	VERDICT_TEMPFAIL,
+	"451 4.3.0",
+	"Message cannot be recorded at present, please try again later",
+	"on_unrecorded = tempfail",
+};
+
+static const struct policy_decision unrecorded_accept = {
+	VERDICT_ACCEPT,
+	NULL,
+	NULL,
+	"on_unrecorded = accept",
+};
+
+static const struct policy_decision unread_tempfail = {
+	VERDICT_TEMPFAIL,
+	"451 4.3.0",
+	"Message cannot be read at present, please try again later",
+	"on_unread = tempfail",
+};
+
+static const struct policy_decision unread_hold = {
+	VERDICT_HOLD,
+	NULL,
+	"mailtrace could not read the files of this message",
+	"on_unread = hold",
+};
+
+static const struct policy_decision unread_no_hold = {
+	VERDICT_TEMPFAIL,
+	"451 4.3.0",
+	"Message cannot be read at present, please try again later",
+	"on_unread = hold, which the MTA does not offer",
+};
+
+static const struct policy_decision unread_accept = {
+	VERDICT_ACCEPT,
+	NULL,
+	NULL,
+	"on_unread = accept",
+};
+
+static const struct policy_decision plain_accept = {VERDICT_ACCEPT, NULL, NULL, NULL};
+
+static const struct policy_decision *
+decide_unread(enum on_unread on_unread, gboolean can_hold)
+{
+	switch (on_unread) {
+	case ON_UNREAD_ACCEPT:
+		return &unread_accept;
+	case ON_UNREAD_HOLD:
+		return can_hold ? &unread_hold : &unread_no_hold;
+	case ON_UNREAD_TEMPFAIL:
+		return &unread_tempfail;
+	}
+	return &unread_tempfail;
+}
+
+struct policy_decision
+policy_decide(const struct settings *settings, const struct policy_facts *facts)
+{
+	if (facts->over_capacity)
+		return no_room;
+	if (facts->unrecorded)
+		return settings->on_unrecorded == ON_UNRECORDED_ACCEPT ? unrecorded_accept
+								       : unrecorded_tempfail;
+	if (facts->unread)
+		return *decide_unread(settings->on_unread, facts->can_hold);
+	return plain_accept;
+}
