@@ -88,15 +88,17 @@ const char *direction_name(enum direction direction);
 const char *verdict_name(enum verdict verdict);
 
 /*
- * Returns a new UUIDv7 (RFC 9562 5.7) for the time given in microseconds UTC,
- * lower case, from the kernel's random numbers.  Free with g_free().
+ * Returns a new UUIDv7 (RFC 9562 5.7) for the time given in microseconds UTC
+ * (0 or later), lower case: milliseconds, then the rest of the microseconds in
+ * rand_a (6.2 method 3, so that ids sort by time), then 62 bits of the kernel's
+ * random numbers.  Free with g_free().
  */
 char *event_id_new(gint64 time_us);
 
 /*
- * Returns the UUIDv8 (RFC 9562 5.8) of a content: the first 122 bits of its
- * SHA-256.  Used for imports, so that the same content gives the same id.
- * Free with g_free().
+ * Returns the UUIDv8 (RFC 9562 5.8) of a content: the first 128 bits of its
+ * SHA-256 with version and variant written over, as in RFC 9562 B.2.  Used for
+ * imports, so that the same content gives the same id.  Free with g_free().
  */
 char *event_id_of(const void *bytes, gsize length);
 

@@ -37,8 +37,10 @@ enum variant_kind {
 	VARIANT_LF,	   /* CR LF replaced by LF */
 	VARIANT_DELIMITER, /* with the line break that belongs to the delimiter
 			    * (RFC 2046 5.1.1), as rspamd hashes */
+	VARIANT_TRIMMED,   /* the LF form without any line breaks at its end:
+			    * mailboxes add one, see record_content_key() */
 };
-#define VARIANT_KIND_COUNT 3
+#define VARIANT_KIND_COUNT 4
 
 /* One alternative rendition of a file's content. */
 struct variant {
@@ -67,7 +69,7 @@ struct file {
 	guint64 size;		/* bytes of the decoded content */
 	guint32 flags;		/* of enum file_flag */
 	struct digests digests; /* of the decoded content; zero if MULTIPART */
-	GArray *variants;	/* of struct variant, VARIANT_EXACT not repeated */
+	GArray *variants;	/* of struct variant; see file_add_variant() */
 	gboolean has_crc32;	/* an archive's directory gave a CRC-32 */
 	guint32 crc32;
 	char *method;	     /* compression or encryption method, or NULL */
@@ -131,6 +133,18 @@ struct file *record_add_file(struct record *record, const char *path, int parent
  */
 void file_add_name(struct file *file, const char *text, const char *reading, GBytes *raw);
 
+/*
+ * Adds a variant.  VARIANT_EXACT is never among them, being file->digests; LF
+ * is left out when it equals the exact content, TRIMMED when it equals the LF
+ * form (or the exact content, if that was left out).  Files to which line
+ * breaks mean nothing, decoded from base64 and not text, have none.
+ */
+void file_add_variant(struct file *file, enum variant_kind kind, guint64 size,
+		      const struct digests *digests);
+
+/* Returns the file's variant of this kind, borrowed from it, or NULL if it was left out. */
+const struct variant *file_variant(const struct file *file, enum variant_kind kind);
+
 /* Frees a file and all it owns.  NULL is allowed. */
 void file_free(struct file *file);
 
@@ -155,7 +169,31 @@ gboolean file_is_attachment(const struct file *file);
 /* Returns the name of the flag with this bit number (0 to FILE_FLAG_COUNT-1), static. */
 const char *record_flag_name(guint bit);
 
-/* Returns the name of a variant ("exact", "lf", "delimiter"), static. */
+/*
+ * Writes a key that is the same for a message as the milter saw it and for the
+ * copy of it in a mailbox, where line ends became LF, trace fields were put in
+ * front and a line break perhaps at the end.  It is the SHA-256 over, in this
+ * order and each led by its length (8 bytes big-endian; all ones when absent):
+ *
+ *  - "mailtrace-content-1";
+ *  - Message-ID, Date and subject, runs of blanks made one, none at the ends;
+ *  - for each From address its display name and its address;
+ *  - an empty string, and then for each file that is neither FILE_MULTIPART
+ *    nor a member of an archive ("!/" in its path): path, best name, and the
+ *    SHA-256 of VARIANT_TRIMMED, else of VARIANT_LF, else of the content.
+ *
+ * So it does not see Received, Delivered-To or other fields, line breaks at
+ * the end of a text, nor members of archives (whose bytes decide them).  Two
+ * mails with one Message-ID and another text, name, file or subject differ.  A
+ * record without files, of an unread message, has a key that says nothing:
+ * join nothing by it.
+ */
+void record_content_key(const struct record *record, guint8 ret_key[SHA256_BYTES]);
+
+/* Returns TRUE for a member of an archive or document: "!/" is in its path. */
+gboolean file_is_member(const struct file *file);
+
+/* Returns the name of a variant ("exact", "lf", "delimiter", "trimmed"), static. */
 const char *variant_kind_name(enum variant_kind kind);
 
 typedef struct record record_t;

@@ -39,7 +39,7 @@ char *text_for_log(const char *text);
 /*
  * Returns the columns that text takes on a terminal: 0 for combining marks and
  * format characters, 2 for wide East Asian and emoji, an emoji sequence joined
- * by ZWJ or with a modifier counts once.
+ * by ZWJ or with a modifier counts once, two regional indicators are one flag.
  */
 int text_width(const char *text);
 
@@ -51,11 +51,17 @@ char *text_fit(const char *text, int width);
 
 /*
  * Returns the key under which text is searched: Unicode NFKC with case folding
- * (macOS sends NFD names), so that two spellings that a person holds for the
- * same are equal.  Free with g_free().
+ * (macOS sends NFD names) and without characters that are never seen (zero
+ * width spaces and joiners, soft hyphens, variation selectors), so that two
+ * spellings that a person holds for the same are equal.  A key's key is
+ * itself.  Free with g_free().
  */
 char *text_search_key(const char *text);
 
-/* Returns an address's search key: domain and local part folded.  Free with g_free(). */
+/*
+ * Returns an address's search key: domain and local part folded, the domain's
+ * A-labels (RFC 5890, "xn--") as U-labels, a final dot left out.  Free with
+ * g_free().
+ */
 char *address_search_key(const char *address);
 #endif
