@@ -31,4 +31,24 @@ void log_open(const char *program, enum log_target target);
  * char *key, const char *value (NULL values are left out), ended by NULL.
  */
 void log_event(enum log_level level, const char *event, ...) G_GNUC_NULL_TERMINATED;
+
+/* Tells what is still held back; at the end of a program. */
+void log_flush(void);
+
+/*
+ * How often one event was written: the limiter behind log_event(), which keeps
+ * one for each event.  Zeroed when new.
+ */
+struct log_limit {
+	gint64 since_us; /* begin of the window */
+	guint written;	 /* lines in it */
+	guint64 held;	 /* lines held back in it */
+};
+
+/*
+ * Asks to write one line at now_us (monotonic).  Returns FALSE if it is to be
+ * held back.  *ret_held: lines held back in the window that has just ended,
+ * to be told before this line; else 0.
+ */
+gboolean log_limit_take(struct log_limit *limit, gint64 now_us, guint64 *ret_held);
 #endif

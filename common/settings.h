@@ -84,7 +84,15 @@ struct settings {
 struct settings *settings_read(const char *path, GError **error);
 
 /*
- * The same from memory.  name: the file's name for messages.  text: length
+ * Reads the text of a configuration file, for a caller that needs it beside
+ * the settings (settings_check(), a hand-over to another process).  Stops one
+ * byte above CAP_CONFIG_BYTES, which settings_parse() then refuses.  Returns
+ * NULL with SETTINGS_ERROR_READ; else free with g_string_free().
+ */
+GString *settings_read_text(const char *path, GError **error);
+
+/*
+ * settings_read() from memory.  name: the file's name for messages.  text: length
  * bytes, hostile; at most CAP_CONFIG_BYTES.
  */
 struct settings *settings_parse(const char *name, const char *text, gsize length, GError **error);
@@ -98,6 +106,12 @@ struct settings *settings_parse(const char *name, const char *text, gsize length
  */
 gboolean settings_check(const struct settings *settings, const char *role, const char *name,
 			const char *text, gsize length, GError **error);
+
+/*
+ * Returns the line, from 1, on which a key of a group is set; that of the
+ * group's header if the key is not set; 0 if there is neither.
+ */
+guint settings_line(const char *text, gsize length, const char *group, const char *key);
 
 /* Takes a reference. */
 struct settings *settings_ref(struct settings *settings);

@@ -22,3 +22,17 @@ tests_test_keys_SOURCES = tests/test_keys.c
 tests_test_keys_CFLAGS = $(UNIT_CFLAGS) $(ZMQ_CFLAGS)
 tests_test_keys_LDADD = $(BASE_LIBS) $(UNIT_LIBS) $(ZMQ_LIBS)
 endif
+
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_settings tests/test_network tests/test_log
+TESTS += tests/test_settings tests/test_network tests/test_log
+tests_test_settings_SOURCES = tests/test_settings.c
+tests_test_settings_CFLAGS = $(UNIT_CFLAGS)
+tests_test_settings_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_network_SOURCES = tests/test_network.c
+tests_test_network_CFLAGS = $(UNIT_CFLAGS)
+tests_test_network_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_log_SOURCES = tests/test_log.c
+tests_test_log_CFLAGS = $(UNIT_CFLAGS)
+tests_test_log_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+endif
