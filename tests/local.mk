@@ -36,3 +36,11 @@ tests_test_log_SOURCES = tests/test_log.c
 tests_test_log_CFLAGS = $(UNIT_CFLAGS)
 tests_test_log_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 endif
+
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_settings_check
+TESTS += tests/test_settings_check
+tests_test_settings_check_SOURCES = tests/test_settings_check.c
+tests_test_settings_check_CFLAGS = $(UNIT_CFLAGS)
+tests_test_settings_check_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+endif
