@@ -686,6 +686,12 @@ authorized_keys_find_name(const struct authorized_keys *keys, const char *name)
 	return NULL;
 }
 
+const struct authorized_key *
+authorized_keys_nth(const struct authorized_keys *keys, gsize index)
+{
+	return index < keys->entries->len ? keys->entries->pdata[index] : NULL;
+}
+
 /*
  * Locks the list against another writer: the lock is on the directory, since
  * the file itself is replaced.  Returns a descriptor to close, or -1.

@@ -82,6 +82,9 @@ const struct authorized_key *authorized_keys_find(const struct authorized_keys *
 const struct authorized_key *authorized_keys_find_name(const struct authorized_keys *keys,
 						       const char *name);
 
+/* Returns the entry at a position of the file's order, borrowed, or NULL past the last. */
+const struct authorized_key *authorized_keys_nth(const struct authorized_keys *keys, gsize index);
+
 /*
  * Adds a line to the file (made if missing, replaced atomically, synced).
  * Fails with KEYS_ERROR_EXISTS if name or key is there already.

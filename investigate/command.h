@@ -4,6 +4,9 @@
  *
  * One subcommand is one file cmd_<verb>.c with one function of type
  * command_fn; main.c has the table.  Results on stdout, all else on stderr.
+ * Arguments are kept as the bytes that were typed, not converted from the
+ * locale's character set, so that a Japanese subject can be asked for in the C
+ * locale too.
  */
 #ifndef MAILTRACE_COMMAND_H
 #define MAILTRACE_COMMAND_H
@@ -20,6 +23,7 @@ enum { EXIT_FOUND = 0, EXIT_NOTHING = 1, EXIT_TROUBLE = 2, EXIT_PARTLY = 3 };
 /* The global options, and what follows from them. */
 struct command {
 	const char *verb;
+	char **arguments; /* of the verb, as typed; for the audit log */
 	char *config_path;
 	struct settings *settings; /* never NULL: defaults if there is no file */
 	char *store_url;
@@ -44,8 +48,9 @@ int cmd_sensor(struct command *command, int argc, char **argv);
 int cmd_collect(struct command *command, int argc, char **argv);
 
 /*
- * Parses a subcommand's own options.  entries: GOptionEntry table.  summary:
- * for --help.  On failure prints one line to stderr and returns FALSE.
+ * Parses a subcommand's own options.  entries: GOptionEntry table, texts as
+ * G_OPTION_ARG_FILENAME.  parameters, summary: for --help, which ends the
+ * program.  On failure prints one line to stderr and returns FALSE.
  */
 gboolean command_parse(struct command *command, const GOptionEntry *entries, const char *parameters,
 		       const char *summary, int *argc, char ***argv);
@@ -56,16 +61,21 @@ int command_fail(const struct command *command, const char *format, ...) G_GNUC_
 /* Opens the store for reading; NULL after printing why not. */
 struct store *command_store(const struct command *command);
 
-/* Returns the output that --json and --csv ask for. */
+/* Returns the output that --json and --csv ask for; end it with command_end(). */
 struct out *command_out(const struct command *command);
+
+/* Ends an output; status, or EXIT_TROUBLE after saying so when stdout could not be written. */
+int command_end(const struct command *command, struct out *out, int status);
 
 /*
  * Has an entry written to the audit log: by the collector over its control
- * socket, or, when none runs, into the store.  Returns FALSE after printing
- * why not; a command that reveals must then not answer.
+ * socket, or, when none runs, into the store.  results: number of hits, -1 if
+ * it does not apply.  Returns FALSE after printing why not; a command that
+ * reveals must then not answer.
  */
-gboolean command_audit(const struct command *command, int argc, char **argv, gint64 results);
+gboolean command_audit(const struct command *command, gint64 results);
 
-/* Returns the path of a helper program in libexec (or beside the build). Free with g_free(). */
+/* Returns the path of a helper program in libexec, or in MAILTRACE_LIBEXEC_DIR when it is set.
+ * Free with g_free(). */
 char *command_helper(const char *name);
 #endif

@@ -5,9 +5,11 @@
  *
  * Requests and answers are JSON objects, one a line, at most
  * CONTROL_LINE_BYTES.  Who asks is known from SO_PEERCRED, never from the
- * request.  Operations: "audit" (an entry of the audit log), "ingest" (events
- * of an import, as strings), "reload" (keys and settings), "status".  An
- * answer has "ok" and, when false, "error".  One thread each side.
+ * request, and when from the collector's clock.  Operations: "audit" (tenant,
+ * verb, arguments, case, reason, results), "ingest" (tenant, events: an array
+ * of strings, each an event of an import), "reload" (keys).  An answer has
+ * "ok" and, when false, "error"; that of ingest "added".  Members of the
+ * socket's group may do all of it.  One thread each side.
  */
 #ifndef MAILTRACE_CONTROL_H
 #define MAILTRACE_CONTROL_H
@@ -25,6 +27,9 @@ enum control_error {
 };
 #define CONTROL_ERROR (control_error_quark())
 GQuark control_error_quark(void);
+
+/* Returns a user as the audit log names it, "uid=1000(name)".  Free with g_free(). */
+char *control_actor(guint uid);
 
 /* ---- the command line's side ---- */
 

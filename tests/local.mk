@@ -38,9 +38,14 @@ tests_test_log_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 if HAVE_CRITERION
-check_PROGRAMS += tests/test_settings_check
-TESTS += tests/test_settings_check
-tests_test_settings_check_SOURCES = tests/test_settings_check.c
-tests_test_settings_check_CFLAGS = $(UNIT_CFLAGS)
-tests_test_settings_check_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_out tests/test_control
+TESTS += tests/test_out tests/test_control
+tests_test_out_SOURCES = tests/test_out.c
+tests_test_out_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_test_out_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_control_SOURCES = tests/test_control.c
+tests_test_control_CFLAGS = $(UNIT_CFLAGS)
+tests_test_control_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 endif
+EXTRA_DIST += tests/data/out/table.txt tests/data/out/table-utc.txt tests/data/out/rows.json \
+	tests/data/out/rows.csv

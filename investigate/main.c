@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mailtrace - asks the records, and tends them; see mailtrace(1).
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+#define DEFAULT_CONFIG MAILTRACE_SYSCONFDIR "/mailtrace/mailtrace.conf"
+
+struct verb {
+	const char *name;
+	command_fn run;
+	const char *help;
+};
+
+static const struct verb verbs[] = {
+	{"who", cmd_who, "which recipients received a file or a message"},
+	{"show", cmd_show, "one message: envelope, headers, tree of files"},
+	{"inspect", cmd_inspect, "what would be recorded of a message file"},
+	{"import", cmd_import, "record existing mail: eml, mbox, Maildir, compressed too"},
+	{"watch", cmd_watch, "the live stream of events"},
+	{"status", cmd_status, "sensors, lag, gaps, size of the store"},
+	{"collect", cmd_collect, "run the collector"},
+	{"keygen", cmd_keygen, "make keys"},
+	{"sensor", cmd_sensor, "add, remove, list who may connect to the collector"},
+};
+
+static void
+print_help(FILE *stream)
+{
+	fputs("Usage: mailtrace [GLOBAL OPTION...] VERB [OPTION...] [ARGUMENT...]\n\nVerbs:\n",
+	      stream);
+	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+		fprintf(stream, "  %-9s %s\n", verbs[i].name, verbs[i].help);
+	fputs("\nGlobal options, before or after the verb:\n"
+	      "  --config=FILE   configuration, default " DEFAULT_CONFIG "\n"
+	      "  --store=URL     the store, sqlite:PATH\n"
+	      "  --tenant=NAME   whose records\n"
+	      "  --utc           times in UTC\n"
+	      "  --case=ID       a case number for the audit log\n"
+	      "  --reason=TEXT   a reason for the audit log\n"
+	      "  --json          JSON Lines\n"
+	      "  --csv           CSV, where there are rows\n"
+	      "  -q, --quiet     no progress\n"
+	      "  --version       the version\n"
+	      "\nExit status: 0 found or done, 1 nothing found, 2 usage or failure, 3 partly done.\n"
+	      "mailtrace VERB --help tells more; so does mailtrace(1).\n",
+	      stream);
+}
+
+/* Takes the global options out of argv, wherever they stand. */
+static gboolean
+take_globals(struct command *command, int *argc, char ***argv, GError **error)
+{
+	const GOptionEntry entries[] = {
+		{"config", 0, 0, G_OPTION_ARG_FILENAME, &command->config_path, NULL, NULL},
+		{"store", 0, 0, G_OPTION_ARG_FILENAME, &command->store_url, NULL, NULL},
+		{"tenant", 0, 0, G_OPTION_ARG_FILENAME, &command->tenant, NULL, NULL},
+		{"case", 0, 0, G_OPTION_ARG_FILENAME, &command->case_id, NULL, NULL},
+		{"reason", 0, 0, G_OPTION_ARG_FILENAME, &command->reason, NULL, NULL},
+		{"utc", 0, 0, G_OPTION_ARG_NONE, &command->utc, NULL, NULL},
+		{"json", 0, 0, G_OPTION_ARG_NONE, &command->json, NULL, NULL},
+		{"csv", 0, 0, G_OPTION_ARG_NONE, &command->csv, NULL, NULL},
+		{"quiet", 'q', 0, G_OPTION_ARG_NONE, &command->quiet, NULL, NULL},
+		{NULL},
+	};
+	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+	g_option_context_add_main_entries(context, entries, NULL);
+	g_option_context_set_ignore_unknown_options(context, TRUE);
+	g_option_context_set_help_enabled(context, FALSE);
+	return g_option_context_parse(context, argc, argv, error);
+}
+
+static gboolean
+is_text(const char *text)
+{
+	return !text || g_utf8_validate(text, -1, NULL);
+}
+
+static int
+read_settings(struct command *command)
+{
+	const char *path = command->config_path ? command->config_path : DEFAULT_CONFIG;
+	g_autoptr(GError) error = NULL;
+
+	if (!command->config_path && !g_file_test(path, G_FILE_TEST_EXISTS))
+		command->settings = settings_parse(path, "", 0, &error);
+	else
+		command->settings = settings_read(path, &error);
+	if (!command->settings)
+		return command_fail(command, "%s", error->message);
+	if (!command->store_url)
+		command->store_url = g_strdup(command->settings->store);
+	if (!command->tenant)
+		command->tenant = g_strdup(command->settings->tenant);
+	return 0;
+}
+
+static int
+check_globals(const struct command *command)
+{
+	if (command->json && command->csv)
+		return command_fail(command, "choose one of --json and --csv");
+	if (!is_text(command->tenant) || !is_text(command->case_id) || !is_text(command->reason))
+		return command_fail(command, "--tenant, --case and --reason are UTF-8 text");
+	return 0;
+}
+
+static int
+run_verb(struct command *command, const struct verb *verb, int argc, char **argv)
+{
+	int status;
+
+	command->verb = verb->name;
+	command->arguments = g_strdupv(argv + 1);
+	status = check_globals(command);
+	if (!status)
+		status = read_settings(command);
+	if (!status)
+		status = verb->run(command, argc, argv);
+	return status;
+}
+
+static const struct verb *
+find_verb(const char *name)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/* Finds the verb and runs it; argv is without the global options. */
+static int
+dispatch(struct command *command, int argc, char **argv)
+{
+	const struct verb *verb;
+
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		print_help(stdout);
+		return EXIT_FOUND;
+	}
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		puts(PACKAGE_STRING);
+		return EXIT_FOUND;
+	}
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_TROUBLE;
+	}
+	verb = find_verb(argv[1]);
+	if (!verb) {
+		command->verb = "";
+		return command_fail(command, "\"%s\" is no verb; see mailtrace --help", argv[1]);
+	}
+	return run_verb(command, verb, argc - 1, argv + 1);
+}
+
+static void
+command_clear(struct command *command)
+{
+	g_strfreev(command->arguments);
+	g_free(command->config_path);
+	settings_unref(command->settings);
+	g_free(command->store_url);
+	g_free(command->tenant);
+	g_free(command->case_id);
+	g_free(command->reason);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct command command = {.verb = ""};
+	g_autofree char **words = g_memdup2(argv, ((gsize)argc + 1) * sizeof(*argv));
+	char **rest = words; /* GLib moves words about; argv stays whole for ps(1) */
+	g_autoptr(GError) error = NULL;
+	int status;
+
+	if (!take_globals(&command, &argc, &rest, &error))
+		status = command_fail(&command, "%s; see mailtrace --help", error->message);
+	else
+		status = dispatch(&command, argc, rest);
+	command_clear(&command);
+	return status;
+}
