@@ -49,3 +49,10 @@ tests_test_control_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 endif
 EXTRA_DIST += tests/data/out/table.txt tests/data/out/table-utc.txt tests/data/out/rows.json \
 	tests/data/out/rows.csv
+
+# Real servers: run by check-system, as root.
+SYSTEM_TESTS += tests/it/postfix.py tests/it/sendmail.py
+EXTRA_DIST += tests/it/mta.py tests/it/postfix.py tests/it/sendmail.py
+noinst_PROGRAMS += tests/tools/refuser
+tests_tools_refuser_SOURCES = tests/tools/refuser.c
+tests_tools_refuser_LDADD = $(MILTER_LIBS)

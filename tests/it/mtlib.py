@@ -90,9 +90,9 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def temporary_directory(prefix="mailtrace-test."):
+def temporary_directory(prefix="mailtrace-test.", parent=None):
     """Makes a directory that is removed at the end, unless MAILTRACE_KEEP is set."""
-    path = tempfile.mkdtemp(prefix=prefix)
+    path = tempfile.mkdtemp(prefix=prefix, dir=parent)
     os.chmod(path, 0o755)
     if not os.environ.get("MAILTRACE_KEEP"):
         atexit.register(shutil.rmtree, path, True)

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A private Postfix and a private Sendmail, for the tests that need the real thing.
+
+Each has its own configuration, queue and data directories and listens on a free
+port of loopback; the system's own mail service is neither used nor touched.
+Both need root, as MTAs do.
+"""
+import atexit
+import contextlib
+import ctypes
+import glob
+import grp
+import os
+import pwd
+import shutil
+import smtplib
+import socket
+import subprocess
+
+import mtlib
+
+MASTER = """\
+{smtp} inet n - {chroot} - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+relay unix - - n - - smtp
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+local unix - n n - - local
+virtual unix - n n - - virtual
+lmtp unix - - n - - lmtp
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+{extra}
+"""
+
+
+# Who has a mailbox at example.org; anyone else is refused at RCPT.
+USERS = ("alice", "bob", "carol", "dave", "eve", "secret", "postmaster")
+
+
+def need_root():
+    if os.geteuid() != 0:
+        raise AssertionError("a real MTA needs root: run make check-system as root (./check does, with sudo)")
+
+
+class Postfix:
+    """A Postfix that delivers example.org to Maildirs under root/mail/<user>/."""
+
+    def __init__(self, milters="", chroot="n", extra_master="", **settings):
+        need_root()
+        self.root = mtlib.temporary_directory("mailtrace-postfix.")
+        self.etc = f"{self.root}/etc"
+        self.queue = f"{self.root}/queue"
+        self.mail = f"{self.root}/mail"
+        self.log = f"{self.root}/maillog"
+        self.port = mtlib.free_port()
+        owner = pwd.getpwnam("postfix")
+        for folder in (self.etc, self.queue, self.mail, f"{self.root}/data"):
+            os.makedirs(folder)
+        os.chown(f"{self.root}/data", owner.pw_uid, owner.pw_gid)
+        os.chown(self.mail, owner.pw_uid, owner.pw_gid)
+        self.settings = {
+            "compatibility_level": "3.6", "queue_directory": self.queue, "data_directory": f"{self.root}/data",
+            "command_directory": "/usr/sbin", "daemon_directory": "/usr/lib/postfix/sbin",
+            "mail_owner": "postfix", "setgid_group": "postdrop", "maillog_file": self.log,
+            "maillog_file_prefixes": self.root, "myhostname": "mx1.example.org", "mydestination": "",
+            "inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4", "mynetworks": "127.0.0.0/8",
+            "virtual_mailbox_domains": "example.org", "virtual_mailbox_base": self.mail,
+            "virtual_uid_maps": f"static:{owner.pw_uid}",
+            "virtual_gid_maps": f"static:{owner.pw_gid}", "virtual_minimum_uid": "1",
+            "smtputf8_enable": "yes", "enable_long_queue_ids": "yes", "smtpd_peername_lookup": "no",
+            "disable_dns_lookups": "yes", "smtp_host_lookup": "native", "local_recipient_maps": "",
+            "smtpd_milters": milters, "non_smtpd_milters": "", "milter_default_action": "tempfail",
+            "default_process_limit": "20", "smtpd_client_connection_count_limit": "0", "alias_maps": "",
+            "import_environment": "MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C",
+        }
+        self.settings.update(settings)
+        # Each recipient has a Maildir of its own, so that a test sees who got what.
+        self.settings["virtual_mailbox_maps"] = f"texthash:{self.etc}/boxes"
+        with open(f"{self.etc}/boxes", "w") as handle:
+            handle.writelines(f"{user}@example.org {user}/\n" for user in USERS)
+        self.write(chroot, extra_master)
+
+    def write(self, chroot="n", extra_master=""):
+        with open(f"{self.etc}/main.cf", "w") as handle:
+            for key, value in self.settings.items():
+                handle.write(f"{key} = {value}\n")
+        with open(f"{self.etc}/master.cf", "w") as handle:
+            handle.write(MASTER.format(smtp=f"127.0.0.1:{self.port}", chroot=chroot, extra=extra_master))
+
+    def command(self, *argv, status=0):
+        return mtlib.run("/usr/sbin/postfix", "-c", self.etc, *argv, status=status)
+
+    def start(self):
+        self.command("start")
+        atexit.register(self.stop)
+        mtlib.wait_until(lambda: mtlib.listens(self.port), f"Postfix listens; log:\n{self.logged()}")
+        return self
+
+    def stop(self):
+        subprocess.run(["/usr/sbin/postfix", "-c", self.etc, "stop"], capture_output=True, check=False)
+
+    def reload(self):
+        self.command("reload")
+
+    def logged(self):
+        with contextlib.suppress(FileNotFoundError):
+            with open(self.log, errors="replace") as handle:
+                return handle.read()
+        return ""
+
+    def smtp(self):
+        return smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example", timeout=mtlib.DEADLINE)
+
+    def inbox(self, user):
+        """Returns the messages delivered to user@example.org, as bytes."""
+        found = []
+        for path in sorted(glob.glob(f"{self.mail}/{user}/new/*")):
+            with open(path, "rb") as handle:
+                found.append(handle.read())
+        return found
+
+    def queued(self):
+        """Returns the queue as postqueue prints it, an object a message."""
+        return mtlib.json_lines(mtlib.run("/usr/sbin/postqueue", "-c", self.etc, "-j").stdout)
+
+
+SENDMAIL_MC = """\
+divert(-1)include(`{cf}/m4/cf.m4')divert(0)dnl
+OSTYPE(`linux')dnl
+define(`confLOG_LEVEL', `14')dnl
+define(`confPID_FILE', `{root}/sendmail.pid')dnl
+define(`QUEUE_DIR', `{root}/queue')dnl
+define(`STATUS_FILE', `')dnl
+define(`HELP_FILE', `')dnl
+define(`ALIAS_FILE', `{root}/aliases')dnl
+define(`confCW_FILE', `-o {root}/local-host-names')dnl
+define(`confCT_FILE', `-o {root}/trusted-users')dnl
+define(`confDEF_USER_ID', `mail:mail')dnl
+define(`confDOMAIN_NAME', `mx2.example.org')dnl
+define(`confDONT_PROBE_INTERFACES', `True')dnl
+define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe')dnl
+define(`confTO_IDENT', `0')dnl
+define(`confBIND_OPTS', `-DNSRCH -DEFNAMES')dnl
+define(`confSERVICE_SWITCH_FILE', `{root}/service.switch')dnl
+define(`confDELIVERY_MODE', `i')dnl
+define(`LOCAL_MAILER_PATH', `{sink}')dnl
+define(`LOCAL_MAILER_ARGS', `sink $u')dnl
+MODIFY_MAILER_FLAGS(`LOCAL', `-wfrm')dnl
+FEATURE(`no_default_msa')dnl
+FEATURE(`nocanonify')dnl
+FEATURE(`accept_unresolvable_domains')dnl
+FEATURE(`accept_unqualified_senders')dnl
+DAEMON_OPTIONS(`Name=MTA, Addr=127.0.0.1, Port={port}')dnl
+{milters}
+MAILER_DEFINITIONS
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+LOCAL_CONFIG
+Cwexample.org
+"""
+
+
+class Sendmail:
+    """A Sendmail, unpacked from its package, that delivers example.org to files under root/mail/<user>/.
+
+    milters: name -> (socket equate, F= flag), in order.
+    """
+
+    def __init__(self, milters):
+        need_root()
+        # Not below /tmp: Sendmail distrusts whatever stands in a directory that all may write.
+        self.root = mtlib.temporary_directory("mailtrace-sendmail.", "/run")
+        self.package = unpack_sendmail()
+        self.mail = f"{self.root}/mail"
+        self.log = f"{self.root}/maillog"
+        self.port = mtlib.free_port()
+        for folder in ("queue", "mail"):
+            os.makedirs(f"{self.root}/{folder}")
+        mail = pwd.getpwnam("mail")
+        os.chown(self.mail, mail.pw_uid, mail.pw_gid)
+        for name in ("aliases", "local-host-names", "trusted-users"):
+            open(f"{self.root}/{name}", "w").close()
+        with open(f"{self.root}/service.switch", "w") as handle:
+            handle.write("hosts files\naliases files\n")
+        self.sink = f"{self.root}/sink"
+        with open(self.sink, "w") as handle:
+            handle.write(f"#!/bin/sh\nset -eu\numask 022\nmkdir -p '{self.mail}'/\"$1\"\n"
+                         f"exec cat > '{self.mail}'/\"$1\"/$$.$(date +%s%N)\n")
+        os.chmod(self.sink, 0o755)
+        lines = [f"INPUT_MAIL_FILTER(`{name}', `S={where}, F={flag}, T=C:10s;S:30s;R:30s;E:2m')dnl"
+                 for name, (where, flag) in milters.items()]
+        self.make_cf("\n".join(lines))
+
+    def make_cf(self, milters):
+        cf = f"{self.package}/usr/share/sendmail/cf"
+        source = SENDMAIL_MC.format(cf=cf, root=self.root, port=self.port, sink=self.sink, milters=milters)
+        with open(f"{self.root}/sendmail.mc", "w") as handle:
+            handle.write(source)
+        made = mtlib.run("m4", f"-D_CF_DIR_={cf}/", f"{self.root}/sendmail.mc")
+        with open(f"{self.root}/sendmail.cf", "w") as handle:
+            handle.write(made.stdout)
+
+    def sendmail(self, *argv, status=0):
+        return mtlib.run(f"{self.package}/usr/libexec/sendmail/sendmail", f"-C{self.root}/sendmail.cf", *argv,
+                         status=status, preexec_fn=own_host_name)
+
+    def start(self):
+        self.sendmail("-bi")
+        # Its log goes to syslog, which a test machine may lack; -X records the SMTP traffic.
+        self.daemon = mtlib.Daemon([f"{self.package}/usr/libexec/sendmail/sendmail", f"-C{self.root}/sendmail.cf",
+                                    "-bD", "-q1h", "-X", f"{self.root}/traffic"], f"{self.root}/daemon.log",
+                                   preexec_fn=own_host_name)
+        mtlib.wait_until(lambda: mtlib.listens(self.port) or not self.daemon.alive(), "Sendmail listens")
+        assert self.daemon.alive(), self.daemon.text()
+        return self
+
+    def stop(self):
+        self.daemon.kill()
+
+    def smtp(self):
+        return smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example", timeout=mtlib.DEADLINE)
+
+    def inbox(self, user):
+        found = []
+        for path in sorted(glob.glob(f"{self.mail}/{user}/*")):
+            with open(path, "rb") as handle:
+                found.append(handle.read())
+        return found
+
+    def queue_files(self, prefix):
+        """Returns the control files of the queue: "qf" waiting, "hf" quarantined."""
+        return sorted(glob.glob(f"{self.root}/queue/{prefix}*"))
+
+
+def own_host_name():
+    """Gives the calling process a host name of its own: Sendmail sleeps a minute over one without a dot."""
+    clone_newuts = 0x04000000
+    if ctypes.CDLL(None, use_errno=True).unshare(clone_newuts) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    socket.sethostname("mx2.example.org")
+
+
+def unpack_sendmail():
+    """Unpacks Debian's Sendmail, which conflicts with Postfix, into a folder of the build tree."""
+    folder = os.path.join(mtlib.BUILD, "tests", "sendmail")
+    if os.access(f"{folder}/usr/libexec/sendmail/sendmail", os.X_OK):
+        return folder
+    work = f"{folder}.tmp"
+    shutil.rmtree(work, ignore_errors=True)
+    os.makedirs(f"{work}/deb")
+    mtlib.run("apt-get", "download", "-q", "sendmail-bin", "sendmail-cf", "sendmail-base",
+              cwd=f"{work}/deb", timeout=600)
+    for package in glob.glob(f"{work}/deb/*.deb"):
+        mtlib.run("dpkg", "-x", package, work)
+    shutil.rmtree(f"{work}/deb")
+    os.rename(work, folder)
+    return folder
+
+
+def group_exists(name):
+    with contextlib.suppress(KeyError):
+        return bool(grp.getgrnam(name))
+    return False

@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""A real Postfix with the milter attached: mail is delivered, every message is recorded."""
+import contextlib
+import os
+import re
+import shutil
+import signal
+import smtplib
+
+import mta
+from mtlib import (DEADLINE, Daemon, Site, children, equal, free_port, json_lines, main, make_message, program, test,
+                   wait_until)
+
+PAYLOAD = b"MZ not really a program, but the file that is asked for\n" * 40
+
+
+@contextlib.contextmanager
+def site_and_postfix(postfix=None, milters="{ours}", postfix_options=None, **settings):
+    """A site whose milter listens inside Postfix's queue directory, and the Postfix."""
+    mx = postfix or mta.Postfix(**(postfix_options or {}))
+    folder = f"{mx.queue}/mailtrace"
+    os.makedirs(folder, exist_ok=True)
+    site = Site(socket_address=f"unix:{folder}/milter.sock", **settings)
+    site.set("milter", socket_group="postfix", socket_mode="0660")
+    shutil.chown(folder, group="postfix")
+    os.chmod(folder, 0o750)
+    site.make_keys()
+    site.start_collector()
+    site.start_milter()
+    # Relative to the queue directory, where a chrooted smtpd is and any other starts.
+    mx.settings["smtpd_milters"] = milters.format(ours="unix:mailtrace/milter.sock")
+    mx.write(**{k: v for k, v in (postfix_options or {}).items() if k in ("chroot", "extra_master")})
+    mx.start()
+    try:
+        yield site, mx
+    finally:
+        mx.stop()
+        site.stop()
+
+
+def send(mx, recipients, path, sender="sender@example.net", options=()):
+    with mx.smtp() as smtp, open(path, "rb") as message:
+        smtp.sendmail(sender, recipients, message.read(), mail_options=list(options))
+
+
+def message_with_payload(site, name, **keywords):
+    payload = f"{site.root}/{name}.exe"
+    with open(payload, "wb") as handle:
+        handle.write(PAYLOAD + name.encode())
+    path = make_message(f"{site.root}/{name}.eml", attachments=[
+        (f"{name}.exe", "application/octet-stream", PAYLOAD + name.encode())], **keywords)
+    return path, payload
+
+
+def recipients_of(hits):
+    return sorted(hit["recipient"] for hit in hits)
+
+
+@test
+def names_exactly_the_recipients_of_a_file_bcc_included():
+    with site_and_postfix() as (site, mx):
+        path, payload = message_with_payload(site, "invoice", subject="=?utf-8?b?6KuL5rGC5pu4?=")
+        other, _ = message_with_payload(site, "harmless")
+        send(mx, ["alice@example.org", "bob@example.org", "secret@example.org"], path)
+        send(mx, ["carol@example.org"], other)
+        site.wait_stored(2)
+        hits, coverage = site.who(payload, status=0)
+        equal(recipients_of(hits), ["alice@example.org", "bob@example.org", "secret@example.org"])
+        equal({hit["subject"] for hit in hits}, {"請求書"})
+        equal({hit["match"] for hit in hits}, {"exact"})
+        equal({hit["sensor"] for hit in hits}, {"mx1"})
+        queue_id = re.search(r"cleanup\[\d+\]: (\S+): message-id=<invoice.eml@", mx.logged())[1]
+        equal({hit["queue_id"] for hit in hits}, {queue_id}, "the queue id that Postfix logged")
+        equal((coverage["type"], coverage["messages"], coverage["reconciled"]), ("coverage", 2, False))
+        for user in ("alice", "bob", "secret", "carol"):
+            wait_until(lambda: mx.inbox(user), f"mail is delivered to {user}")
+
+
+@test
+def a_chrooted_smtpd_reaches_the_default_kind_of_socket():
+    with site_and_postfix(postfix_options={"chroot": "y"}) as (site, mx):
+        path, payload = message_with_payload(site, "chrooted")
+        send(mx, ["alice@example.org"], path)
+        wait_until(lambda: mx.inbox("alice"), "mail is delivered")
+        site.wait_stored(1)
+        equal(recipients_of(site.who(payload)[0]), ["alice@example.org"])
+
+
+@test
+def every_accepted_message_is_recorded_once_under_its_queue_id():
+    with site_and_postfix() as (site, mx):
+        path, _ = message_with_payload(site, "many")
+        with open(path, "rb") as handle:
+            content = handle.read()
+        for _ in range(4):
+            with mx.smtp() as smtp:
+                for _ in range(10):
+                    smtp.sendmail("sender@example.net", ["alice@example.org", "bob@example.org"], content)
+                smtp.mail("x@example.net")
+                smtp.rcpt("carol@example.org")
+                smtp.rset()
+        site.wait_stored(40)
+        logged = sorted(re.findall(r"cleanup\[\d+\]: (\S+): message-id=", mx.logged()))
+        hits, _ = site.who("to:alice@example.org", "--limit", "1000")
+        equal(sorted(hit["queue_id"] for hit in hits), logged)
+        equal(site.who("to:carol@example.org")[0], [], "a message that was given up")
+
+
+@test
+def a_recipient_or_message_refused_by_a_filter_before_ours_is_not_counted():
+    port = free_port()
+    with site_and_postfix(milters=f"inet:127.0.0.1:{port}, {{ours}}") as (site, mx):
+        refuser = Daemon([program("tests/tools/refuser"), f"inet:{port}@127.0.0.1"], f"{site.root}/refuser.log")
+        wait_until(lambda: __import__("mtlib").listens(port), "the other filter listens")
+        path, payload = message_with_payload(site, "partly")
+        send(mx, ["alice@example.org", "eve@example.org"], path)
+        refused, refused_payload = message_with_payload(site, "refused", extra="X-Refuse: yes")
+        try:
+            send(mx, ["bob@example.org"], refused)
+            raise AssertionError("the message was not refused")
+        except smtplib.SMTPResponseException as answer:
+            equal(answer.smtp_code, 550)
+        last, _ = message_with_payload(site, "last")
+        send(mx, ["carol@example.org"], last)
+        site.wait_stored(2)
+        equal(recipients_of(site.who(payload)[0]), ["alice@example.org"])
+        equal(site.who(refused_payload, status=1)[0], [])
+        refuser.kill()
+
+
+@test
+def a_collector_killed_in_the_middle_loses_and_doubles_nothing():
+    with site_and_postfix() as (site, mx):
+        path, _ = message_with_payload(site, "kept")
+        with open(path, "rb") as handle:
+            content = handle.read()
+        with mx.smtp() as smtp:
+            for number in range(60):
+                if number in (15, 35):
+                    site.collector.kill()
+                if number in (25, 50):
+                    site.start_collector()
+                smtp.sendmail("sender@example.net", ["alice@example.org"], content)
+        site.wait_stored(60)
+        hits, _ = site.who("to:alice@example.org", "--limit", "1000")
+        logged = sorted(re.findall(r"cleanup\[\d+\]: (\S+): message-id=", mx.logged()))
+        equal(sorted(hit["queue_id"] for hit in hits), logged)
+
+
+@test
+def null_sender_smtputf8_and_eight_bit_mail_are_recorded_as_they_came():
+    with site_and_postfix() as (site, mx):
+        path = make_message(f"{site.root}/utf8.eml", subject="ありがとう", body="8 bit: é\r\n")
+        with mx.smtp() as smtp, open(path, "rb") as message:
+            content = message.read()
+            smtp.ehlo()
+            smtp.mail("送信@example.net", ["SMTPUTF8", "BODY=8BITMIME"])
+            smtp.rcpt("alice@example.org")
+            equal(smtp.data(content)[0], 250)
+            smtp.sendmail("", ["bob@example.org"], content, mail_options=["BODY=8BITMIME"])
+        site.wait_stored(2)
+        hits, _ = site.who("subject:ありがとう")
+        equal({hit["recipient"]: hit["from"] for hit in hits},
+              {"alice@example.org": "送信@example.net", "bob@example.org": ""})
+
+
+@test
+def mail_whose_files_cannot_be_read_is_held_where_the_site_says_so():
+    settings = {"policy": {"on_unread": "hold"}, "scanner": {"workers": "1", "read_timeout_ms": "1000"}}
+    with site_and_postfix(**settings) as (site, mx):
+        scanner = [pid for pid, line in children(site.milter.pid).items() if "scanner" in line][0]
+        workers = list(children(scanner))
+        for worker in workers + [scanner]:
+            os.kill(worker, signal.SIGSTOP)
+        path, _ = message_with_payload(site, "unreadable")
+        send(mx, ["alice@example.org"], path)
+        for worker in [scanner] + workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGCONT)
+        queue = mx.queued()
+        equal([entry["queue_name"] for entry in queue], ["hold"])
+        site.wait_stored(1)
+        hits, coverage = site.who("to:alice@example.org")
+        equal((hits[0]["state"], hits[0]["queue_id"]), ("held", queue[0]["queue_id"]))
+        equal(coverage["unread"], 1)
+
+
+@test
+def a_message_that_comes_back_from_a_content_filter_counts_once():
+    with site_and_postfix(site={"trusted_hops": "127.0.0.1/32", "local_networks": "192.0.2.0/24"}) as (site, mx):
+        path, payload = message_with_payload(site, "filtered")
+        send(mx, ["alice@example.org"], path)
+        wait_until(lambda: mx.inbox("alice"), "mail is delivered")
+        delivered = mx.inbox("alice")[0]
+        equal(len(re.findall(rb"(?m)^X-Mailtrace-Id: ", delivered)), 1)
+        with mx.smtp() as smtp:
+            smtp.sendmail("sender@example.net", ["alice@example.org"], delivered)
+        site.wait_stored(2)
+        wait_until(lambda: len(mx.inbox("alice")) == 2, "the second copy is delivered")
+        again = [copy for copy in mx.inbox("alice") if copy != delivered][0]
+        equal(len(re.findall(rb"(?m)^X-Mailtrace-Id: ", again)), 1, "stamped once")
+        equal(recipients_of(site.who(payload)[0]), ["alice@example.org"])
+
+
+@test
+def mail_waits_at_the_client_while_the_milter_is_down():
+    with site_and_postfix() as (site, mx):
+        site.milter.stop()
+        path, payload = message_with_payload(site, "waiting")
+        try:
+            send(mx, ["alice@example.org"], path)
+            raise AssertionError("mail passed with the milter down")
+        except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as answer:
+            code = answer.smtp_code if hasattr(answer, "smtp_code") else list(answer.recipients.values())[0][0]
+            equal(code, 451)
+        site.start_milter()
+        send(mx, ["alice@example.org"], path)
+        site.wait_stored(1)
+        equal(recipients_of(site.who(payload)[0]), ["alice@example.org"])
+
+
+main()

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""A real Sendmail with the milter attached: mail is delivered, every message is recorded."""
+import contextlib
+import os
+import re
+import signal
+import smtplib
+
+import mta
+from mtlib import Site, children, equal, main, make_message, program, test, wait_until
+
+PAYLOAD = b"MZ not really a program, but the file that is asked for\n" * 40
+
+
+@contextlib.contextmanager
+def site_and_sendmail(**settings):
+    site = Site(**settings)
+    site.make_keys()
+    site.start_collector()
+    site.start_milter()
+    mx = mta.Sendmail({"mailtrace": (f"local:{site.root}/milter.sock", "T")}).start()
+    try:
+        yield site, mx
+    finally:
+        mx.stop()
+        site.stop()
+
+
+def send(mx, recipients, path, sender="sender@example.net"):
+    with mx.smtp() as smtp, open(path, "rb") as message:
+        smtp.sendmail(sender, recipients, message.read())
+
+
+def message_with_payload(site, name, **keywords):
+    payload = f"{site.root}/{name}.exe"
+    with open(payload, "wb") as handle:
+        handle.write(PAYLOAD + name.encode())
+    return make_message(f"{site.root}/{name}.eml", attachments=[
+        (f"{name}.exe", "application/octet-stream", PAYLOAD + name.encode())], **keywords), payload
+
+
+@test
+def names_exactly_the_recipients_of_a_file_bcc_included():
+    with site_and_sendmail() as (site, mx):
+        path, payload = message_with_payload(site, "invoice", subject="=?iso-2022-jp?b?GyRCQEE1YT1xGyhC?=")
+        other, _ = message_with_payload(site, "harmless")
+        send(mx, ["alice@example.org", "bob@example.org", "secret@example.org"], path)
+        send(mx, ["carol@example.org"], other)
+        site.wait_stored(2)
+        hits, coverage = site.who(payload, status=0)
+        equal(sorted(hit["recipient"] for hit in hits),
+              ["alice@example.org", "bob@example.org", "secret@example.org"])
+        equal({hit["subject"] for hit in hits}, {"請求書"})
+        for user in ("alice", "bob", "secret", "carol"):
+            wait_until(lambda: mx.inbox(user), f"mail is delivered to {user}")
+        received = re.search(rb"with ESMTP id (\S+)", mx.inbox("alice")[0])[1].decode()
+        equal({hit["queue_id"] for hit in hits}, {received.rstrip(";")}, "the queue id that Sendmail gave")
+        equal(coverage["messages"], 2)
+        equal(len(re.findall(rb"(?m)^X-Mailtrace-Id: ", mx.inbox("alice")[0])), 1)
+
+
+@test
+def several_messages_of_one_connection_are_each_recorded():
+    with site_and_sendmail() as (site, mx):
+        path, _ = message_with_payload(site, "many")
+        with open(path, "rb") as handle:
+            content = handle.read()
+        with mx.smtp() as smtp:
+            for _ in range(10):
+                smtp.sendmail("sender@example.net", ["alice@example.org"], content)
+            smtp.mail("x@example.net")
+            smtp.rcpt("carol@example.org")
+            smtp.rset()
+            smtp.sendmail("", ["bob@example.org"], content)
+        site.wait_stored(11)
+        hits, _ = site.who("to:alice@example.org", "--limit", "100")
+        equal(len({hit["queue_id"] for hit in hits}), 10)
+        equal([hit["from"] for hit in site.who("to:bob@example.org")[0]], [""])
+        equal(site.who("to:carol@example.org")[0], [])
+
+
+@test
+def mail_whose_files_cannot_be_read_is_quarantined_where_the_site_says_so():
+    settings = {"policy": {"on_unread": "hold"}, "scanner": {"workers": "1", "read_timeout_ms": "1000"}}
+    with site_and_sendmail(**settings) as (site, mx):
+        scanner = [pid for pid, line in children(site.milter.pid).items() if "scanner" in line][0]
+        workers = list(children(scanner))
+        for worker in workers + [scanner]:
+            os.kill(worker, signal.SIGSTOP)
+        path, _ = message_with_payload(site, "unreadable")
+        send(mx, ["alice@example.org"], path)
+        for worker in [scanner] + workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGCONT)
+        equal(len(mx.queue_files("hf")), 1, "a quarantined control file")
+        equal(mx.inbox("alice"), [])
+        site.wait_stored(1)
+        equal(site.who("to:alice@example.org")[0][0]["state"], "held")
+
+
+@test
+def mail_waits_at_the_client_while_the_milter_is_down():
+    with site_and_sendmail() as (site, mx):
+        site.milter.stop()
+        path, payload = message_with_payload(site, "waiting")
+        try:
+            send(mx, ["alice@example.org"], path)
+            raise AssertionError("mail passed with the milter down")
+        except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as answer:
+            code = answer.smtp_code if hasattr(answer, "smtp_code") else list(answer.recipients.values())[0][0]
+            equal(code // 100, 4)
+        site.start_milter()
+        send(mx, ["alice@example.org"], path)
+        site.wait_stored(1)
+        equal([hit["recipient"] for hit in site.who(payload)[0]], ["alice@example.org"])
+
+
+main()
