@@ -11,3 +11,9 @@ milter_libsession_a_SOURCES = \
 	milter/message.h \
 	milter/policy.c \
 	milter/policy.h
+
+# Events on disk until the collector has them; SQLite's owner in the milter.
+noinst_LIBRARIES += milter/libspool.a
+milter_libspool_a_SOURCES = milter/spool.c milter/spool.h
+milter_libspool_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+SPOOL_LIBS = milter/libspool.a $(SQLITE_LIBS)

@@ -8,8 +8,14 @@
  * session returns when the commit that holds its event is on disk.  An entry
  * leaves only when it is acknowledged.  The epoch is made with the file, so
  * that (sensor, epoch, n) never repeats, even when a spool was lost.
- * spool_append() from any thread; the reading verbs from one thread, the
- * publisher's.
+ * spool_append() and spool_status() from any thread; the other verbs from one
+ * thread, the publisher's.
+ *
+ * An append that failed may have left its entry behind when the disk, not the
+ * cap, was the cause; the caller's verdict then decides whether the message
+ * passed, and the record of one that did not is a phantom.  The file shrinks
+ * after an outage, by some MiB with each acknowledgement, down to 64 MiB of
+ * free pages that stay for the next burst.
  */
 #ifndef MAILTRACE_SPOOL_H
 #define MAILTRACE_SPOOL_H
@@ -24,6 +30,10 @@ enum spool_error {
 	SPOOL_ERROR_FULL,    /* max_bytes reached, or the disk is full */
 	SPOOL_ERROR_WRITE,   /* the disk failed: the spool is closed to writing */
 	SPOOL_ERROR_DAMAGED, /* an entry does not match its digest */
+	SPOOL_ERROR_READ,    /* the database cannot be read */
+	SPOOL_ERROR_BUSY, /* another process holds the database; this write failed, not the next */
+	SPOOL_ERROR_SIZE, /* an event over CAP_EVENT_BYTES */
+	SPOOL_ERROR_NUMBER, /* an entry is acknowledged that was never given */
 };
 #define SPOOL_ERROR (spool_error_quark())
 GQuark spool_error_quark(void);
@@ -38,6 +48,8 @@ struct spool_status {
 	gint64 oldest_us;     /* time of the oldest entry, 0 for none */
 	guint64 commits;      /* since the start */
 	gboolean writable;    /* FALSE after SPOOL_ERROR_WRITE */
+	guint64 dead;	      /* dead letters kept */
+	guint64 dead_bytes;   /* their size; they count against max_bytes */
 };
 
 /*
@@ -64,17 +76,31 @@ int spool_wake_fd(const struct spool *spool);
  * Reads entries after n, in order, at most max_events and max_bytes (but at
  * least one).  *ret_first: the number of the first, when there is one; numbers
  * follow each other without a gap within one answer.  Returns an array of
- * GBytes, empty when there is none; NULL with SPOOL_ERROR_DAMAGED naming the
- * entry, after the sound ones before it were given by earlier calls.
+ * GBytes, empty when there is none; NULL with SPOOL_ERROR_READ; NULL with
+ * SPOOL_ERROR_DAMAGED, after the sound ones before it were given by earlier
+ * calls, and then *ret_first is the damaged entry's number, for spool_refuse().
  */
 GPtrArray *spool_read(struct spool *spool, guint64 n, guint max_events, gsize max_bytes,
 		      guint64 *ret_first, GError **error);
 
-/* Removes all entries up to and with n: the collector has them. */
+/*
+ * Removes all entries up to and with through: the collector has them.  Fails
+ * with SPOOL_ERROR_NUMBER, removing nothing, when through was never given.
+ */
 gboolean spool_acknowledge(struct spool *spool, guint64 through, GError **error);
 
-/* Moves entry n to the dead letters with a reason, out of the way of those behind it. */
+/*
+ * Moves entry n to the dead letters with a reason (at most 1 KB is kept), out
+ * of the way of those behind it.  An entry that is not there is no error.
+ */
 gboolean spool_refuse(struct spool *spool, guint64 n, const char *reason, GError **error);
+
+/*
+ * Gives the spool a new epoch; numbers go on.  For a spool that was put back
+ * from a copy: its numbers were given before, to other events.  Borrowed
+ * results of spool_epoch() change.
+ */
+gboolean spool_renew_epoch(struct spool *spool, GError **error);
 
 /* Tells how the spool stands. */
 void spool_status(struct spool *spool, struct spool_status *ret_status);

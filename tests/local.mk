@@ -21,6 +21,11 @@ TESTS += tests/test_keys
 tests_test_keys_SOURCES = tests/test_keys.c
 tests_test_keys_CFLAGS = $(UNIT_CFLAGS) $(ZMQ_CFLAGS)
 tests_test_keys_LDADD = $(BASE_LIBS) $(UNIT_LIBS) $(ZMQ_LIBS)
+check_PROGRAMS += tests/test_spool
+TESTS += tests/test_spool
+tests_test_spool_SOURCES = tests/test_spool.c
+tests_test_spool_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_test_spool_LDADD = $(SPOOL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 if HAVE_CRITERION
