@@ -10,10 +10,13 @@ milter_libsession_a_SOURCES = \
 	milter/message.c \
 	milter/message.h \
 	milter/policy.c \
-	milter/policy.h
+	milter/policy.h \
+	milter/session.c \
+	milter/session.h
 
 # Events on disk until the collector has them; SQLite's owner in the milter.
 noinst_LIBRARIES += milter/libspool.a
 milter_libspool_a_SOURCES = milter/spool.c milter/spool.h
 milter_libspool_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 SPOOL_LIBS = milter/libspool.a $(SQLITE_LIBS)
+	milter/policy.h

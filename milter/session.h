@@ -42,10 +42,22 @@ struct session_outcome {
  */
 struct session *session_new(struct engine *engine, session_macro_fn macro);
 
+/*
+ * What the MTA agreed to at negotiation: to quarantine, and to have header
+ * fields added and removed.  Neither until this is called.
+ */
+void session_set_abilities(struct session *session, gboolean can_hold, gboolean can_change);
+
 /* The client.  name: as resolved, NULL or "[1.2.3.4]" if not; ip: text, or NULL for local; port 0
  * if unknown. */
 void session_connect(struct session *session, void *mta, const char *name, const char *ip,
 		     guint port);
+
+/*
+ * Returns TRUE if the client is in exempt_networks: nothing of this connection
+ * is recorded, and the MTA need say no more of it.
+ */
+gboolean session_is_exempt(const struct session *session);
 
 /* HELO or EHLO; TLS macros are read now, and again at MAIL. */
 void session_helo(struct session *session, void *mta, const char *helo);
@@ -83,6 +95,15 @@ void session_abort(struct session *session);
 /* Ends the session.  NULL is allowed. */
 void session_free(struct session *session);
 
+/*
+ * Tells what becomes of a connection that session_new() had no place for: it
+ * cannot be recorded.
+ */
+struct policy_decision session_refused(struct engine *engine);
+
 /* Frees what an outcome owns. */
 void session_outcome_clear(struct session_outcome *outcome);
+
+typedef struct session session_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(session_t, session_free)
 #endif

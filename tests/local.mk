@@ -5,6 +5,25 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 UNIT_LIBS = $(CRITERION_LIBS)
 EXTRA_DIST += tests/unit.sh
 
+# The milter's units.
+if HAVE_CRITERION
+SESSION_LIBS = milter/libsession.a $(SPOOL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_trace_id tests/test_policy tests/test_direction tests/test_message
+TESTS += tests/test_trace_id tests/test_policy tests/test_direction tests/test_message
+tests_test_trace_id_SOURCES = tests/test_trace_id.c
+tests_test_trace_id_CFLAGS = $(UNIT_CFLAGS)
+tests_test_trace_id_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_policy_SOURCES = tests/test_policy.c
+tests_test_policy_CFLAGS = $(UNIT_CFLAGS)
+tests_test_policy_LDADD = $(SESSION_LIBS)
+tests_test_direction_SOURCES = tests/test_direction.c
+tests_test_direction_CFLAGS = $(UNIT_CFLAGS)
+tests_test_direction_LDADD = $(SESSION_LIBS)
+tests_test_message_SOURCES = tests/test_message.c
+tests_test_message_CFLAGS = $(UNIT_CFLAGS)
+tests_test_message_LDADD = $(SESSION_LIBS)
+endif # the milter's units
+
 # The MTA's side of the milter protocol: for whole-program tests, the benchmark
 # and ./quickstart.
 noinst_PROGRAMS += tests/tools/milterplay
@@ -61,12 +80,3 @@ EXTRA_DIST += tests/it/mta.py tests/it/postfix.py tests/it/sendmail.py
 noinst_PROGRAMS += tests/tools/refuser
 tests_tools_refuser_SOURCES = tests/tools/refuser.c
 tests_tools_refuser_LDADD = $(MILTER_LIBS)
-# Records, events and their codecs.
-GENERATE = tests/generate.c tests/generate.h
-if HAVE_CRITERION
-check_PROGRAMS += tests/test_answer
-TESTS += tests/test_answer
-tests_test_answer_SOURCES = tests/test_answer.c $(GENERATE)
-tests_test_answer_CFLAGS = $(UNIT_CFLAGS)
-tests_test_answer_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
-endif

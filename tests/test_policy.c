@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <glib.h>
+#include <string.h>
+
+#include "policy.h"
+
+struct row {
+	enum on_unrecorded on_unrecorded;
+	enum on_unread on_unread;
+	struct policy_facts facts;
+	enum verdict verdict;
+	char rule[64]; /* "" for none */
+};
+
+#define TF ON_UNRECORDED_TEMPFAIL
+#define AC ON_UNRECORDED_ACCEPT
+
+ParameterizedTestParameters(policy, each_row)
+{
+	static struct row rows[] = {
+		/* nothing happened: the settings do not matter */
+		{TF, ON_UNREAD_TEMPFAIL, {0}, VERDICT_ACCEPT, ""},
+		{AC, ON_UNREAD_HOLD, {.can_hold = TRUE}, VERDICT_ACCEPT, ""},
+		/* files that could not be read */
+		{TF, ON_UNREAD_ACCEPT, {.unread = TRUE}, VERDICT_ACCEPT, "on_unread = accept"},
+		{TF,
+		 ON_UNREAD_TEMPFAIL,
+		 {.unread = TRUE, .can_hold = TRUE},
+		 VERDICT_TEMPFAIL,
+		 "on_unread = tempfail"},
+		{AC,
+		 ON_UNREAD_HOLD,
+		 {.unread = TRUE, .can_hold = TRUE},
+		 VERDICT_HOLD,
+		 "on_unread = hold"},
+		{AC,
+		 ON_UNREAD_HOLD,
+		 {.unread = TRUE},
+		 VERDICT_TEMPFAIL,
+		 "on_unread = hold, which the MTA does not offer"},
+		/* no place on disk for the event */
+		{TF,
+		 ON_UNREAD_ACCEPT,
+		 {.unrecorded = TRUE},
+		 VERDICT_TEMPFAIL,
+		 "on_unrecorded = tempfail"},
+		{AC,
+		 ON_UNREAD_ACCEPT,
+		 {.unrecorded = TRUE},
+		 VERDICT_ACCEPT,
+		 "on_unrecorded = accept"},
+		/* the graver wins */
+		{TF,
+		 ON_UNREAD_ACCEPT,
+		 {.unrecorded = TRUE, .unread = TRUE},
+		 VERDICT_TEMPFAIL,
+		 "on_unrecorded = tempfail"},
+		{AC,
+		 ON_UNREAD_TEMPFAIL,
+		 {.unrecorded = TRUE, .unread = TRUE},
+		 VERDICT_ACCEPT,
+		 "on_unrecorded = accept"},
+		{AC,
+		 ON_UNREAD_ACCEPT,
+		 {.over_capacity = TRUE},
+		 VERDICT_TEMPFAIL,
+		 "max_in_flight_bytes"},
+		{AC,
+		 ON_UNREAD_ACCEPT,
+		 {TRUE, TRUE, TRUE, TRUE},
+		 VERDICT_TEMPFAIL,
+		 "max_in_flight_bytes"},
+	};
+
+	return cr_make_param_array(struct row, rows, G_N_ELEMENTS(rows));
+}
+
+ParameterizedTest(struct row *row, policy, each_row)
+{
+	const struct settings settings = {
+		.on_unrecorded = row->on_unrecorded,
+		.on_unread = row->on_unread,
+	};
+	struct policy_decision decision = policy_decide(&settings, &row->facts);
+
+	cr_assert_eq(decision.verdict, row->verdict, "%s", row->rule);
+	cr_assert_str_eq(decision.rule ? decision.rule : "", row->rule);
+}
+
+static void
+each_decision(void (*check)(const struct policy_decision *))
+{
+	for (guint i = 0; i < 2 * 3 * 16; i++) {
+		const struct settings settings = {
+			.on_unrecorded = i & 1 ? AC : TF,
+			.on_unread = (enum on_unread)(i / 2 % 3),
+		};
+		const struct policy_facts facts = {
+			.unread = (i / 6 & 1) != 0,
+			.unrecorded = (i / 6 & 2) != 0,
+			.over_capacity = (i / 6 & 4) != 0,
+			.can_hold = (i / 6 & 8) != 0,
+		};
+		struct policy_decision decision = policy_decide(&settings, &facts);
+
+		check(&decision);
+	}
+}
+
+/* RFC 3463: a temporary failure is 4yz with an enhanced code of class 4. */
+static void
+check_reply(const struct policy_decision *decision)
+{
+	if (decision->verdict != VERDICT_TEMPFAIL) {
+		cr_assert_null(decision->reply);
+		return;
+	}
+	cr_assert(g_regex_match_simple("^4\\d\\d 4\\.\\d+\\.\\d+$", decision->reply, 0, 0), "%s",
+		  decision->reply);
+	cr_assert_not_null(decision->text);
+	cr_assert_null(strpbrk(decision->text, "%\r\n"));
+}
+
+Test(policy, every_tempfail_has_a_reply_and_nothing_else_has)
+{
+	each_decision(check_reply);
+}
+
+/* smfi_quarantine() refuses an empty reason. */
+static void
+check_hold(const struct policy_decision *decision)
+{
+	if (decision->verdict == VERDICT_HOLD)
+		cr_assert(decision->text && *decision->text);
+}
+
+Test(policy, every_hold_has_a_reason)
+{
+	each_decision(check_hold);
+}
+
+static void
+check_known(const struct policy_decision *decision)
+{
+	cr_assert(decision->verdict == VERDICT_ACCEPT || decision->verdict == VERDICT_HOLD ||
+		  decision->verdict == VERDICT_TEMPFAIL);
+}
+
+Test(policy, a_failure_of_ours_never_rejects_or_discards_mail)
+{
+	each_decision(check_known);
+}
