@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Benchmarks: run by hand, never by a test.
+noinst_PROGRAMS += bench/do_nothing
+bench_do_nothing_SOURCES = bench/do_nothing.c
+bench_do_nothing_LDADD = $(MILTER_LIBS)
+EXTRA_DIST += bench/corpus.py bench/milter.py
+
+bench-milter: all
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' python3 $(top_srcdir)/bench/milter.py
+.PHONY: bench-milter
