@@ -19,4 +19,3 @@ noinst_LIBRARIES += milter/libspool.a
 milter_libspool_a_SOURCES = milter/spool.c milter/spool.h
 milter_libspool_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 SPOOL_LIBS = milter/libspool.a $(SQLITE_LIBS)
-	milter/policy.h

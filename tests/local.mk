@@ -80,3 +80,12 @@ EXTRA_DIST += tests/it/mta.py tests/it/postfix.py tests/it/sendmail.py
 noinst_PROGRAMS += tests/tools/refuser
 tests_tools_refuser_SOURCES = tests/tools/refuser.c
 tests_tools_refuser_LDADD = $(MILTER_LIBS)
+# Records, events and their codecs.
+GENERATE = tests/generate.c tests/generate.h
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_answer
+TESTS += tests/test_answer
+tests_test_answer_SOURCES = tests/test_answer.c $(GENERATE)
+tests_test_answer_CFLAGS = $(UNIT_CFLAGS)
+tests_test_answer_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+endif
