@@ -28,3 +28,4 @@ common_libbase_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
 BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 common_libbase_a_SOURCES += common/trace_id.c
 common_libbase_a_SOURCES += common/json.h
+common_libbase_a_SOURCES += common/scanner_client.c common/scanner_protocol.h

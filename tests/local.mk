@@ -5,6 +5,19 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 UNIT_LIBS = $(CRITERION_LIBS)
 EXTRA_DIST += tests/unit.sh
 
+# The sandbox, and the scanner with its client.
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_sandbox
+TESTS += tests/test_sandbox
+tests_test_sandbox_SOURCES = tests/test_sandbox.c
+tests_test_sandbox_CPPFLAGS = $(AM_CPPFLAGS)
+if WITH_SANITIZERS
+tests_test_sandbox_CPPFLAGS += -DMAILTRACE_SANITIZERS
+endif
+tests_test_sandbox_CFLAGS = $(UNIT_CFLAGS)
+tests_test_sandbox_LDADD = $(SANDBOX_LIBS) $(UNIT_LIBS)
+endif
+
 # The milter's units.
 if HAVE_CRITERION
 SESSION_LIBS = milter/libsession.a $(SPOOL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
