@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a role needs of the machine, asked before anything is opened.  Apart
+ * from settings.c, since it stands on the keys and looks at the file system,
+ * which reading a configuration does not.
+ */
+#include "settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keys.h"
+
+/* Where a complaint about a key is placed. */
+struct check {
+	const struct settings *settings;
+	const char *name;
+	const char *text;
+	gsize length;
+};
+
+static gboolean complain(const struct check *check, const char *group, const char *key,
+			 GError **error, const char *format, ...) G_GNUC_PRINTF(5, 6);
+
+static gboolean
+complain(const struct check *check, const char *group, const char *key, GError **error,
+	 const char *format, ...)
+{
+	guint line = settings_line(check->text, check->length, group, key);
+	g_autofree char *what = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	what = g_strdup_vprintf(format, arguments);
+	va_end(arguments);
+	g_set_error(error, SETTINGS_ERROR, SETTINGS_ERROR_INVALID, "%s:%u: %s: %s", check->name,
+		    MAX(line, 1), key, what);
+	return FALSE;
+}
+
+static gboolean
+check_directory(const struct check *check, const char *group, const char *key,
+		const char *directory, GError **error)
+{
+	struct stat status;
+
+	if (stat(directory, &status) != 0)
+		return complain(check, group, key, error, "%s: %s; make the directory", directory,
+				g_strerror(errno));
+	if (!S_ISDIR(status.st_mode))
+		return complain(check, group, key, error, "%s is not a directory; name another",
+				directory);
+	if (faccessat(AT_FDCWD, directory, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
+		return complain(check, group, key, error,
+				"%s: %s; make it writable for the user of this program", directory,
+				g_strerror(errno));
+	return TRUE;
+}
+
+/* The directory of a socket or file that this program is going to make. */
+static gboolean
+check_parent(const struct check *check, const char *group, const char *key, const char *path,
+	     GError **error)
+{
+	g_autofree char *directory = g_path_get_dirname(path);
+	struct stat status;
+
+	if (!check_directory(check, group, key, directory, error))
+		return FALSE;
+	if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode))
+		return complain(check, group, key, error, "%s is a directory; name a file in it",
+				path);
+	return TRUE;
+}
+
+/* Like check_parent(), for a path where nothing but a socket may be replaced. */
+static gboolean
+check_socket(const struct check *check, const char *group, const char *key, const char *path,
+	     GError **error)
+{
+	struct stat status;
+
+	if (!check_parent(check, group, key, path, error))
+		return FALSE;
+	if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+		return complain(check, group, key, error,
+				"%s exists and is no socket; take it away or name another", path);
+	return TRUE;
+}
+
+static gboolean
+check_endpoint(const struct check *check, const char *group, const char *key, const char *endpoint,
+	       GError **error)
+{
+	static const char ipc[] = "ipc://";
+
+	if (!g_str_has_prefix(endpoint, ipc))
+		return TRUE;
+	return check_socket(check, group, key, endpoint + strlen(ipc), error);
+}
+
+static gboolean
+check_name(const struct check *check, const char *group, const char *key, const char *value,
+	   GError **error)
+{
+	if (key_name_is_valid(value))
+		return TRUE;
+	return complain(check, group, key, error,
+			"\"%s\" is no name; write 1 to 64 of A-Z a-z 0-9 . _ -", value);
+}
+
+/* Hands on what a reader of keys said; GError of its own is freed. */
+static gboolean
+check_key(const struct check *check, const char *group, const char *key, gboolean good, GError *why,
+	  GError **error)
+{
+	if (good)
+		return TRUE;
+	complain(check, group, key, error, "%s; mailtrace keygen makes keys", why->message);
+	g_error_free(why);
+	return FALSE;
+}
+
+static gboolean
+check_secret_key(const struct check *check, const char *group, const char *key, const char *path,
+		 GError **error)
+{
+	GError *why = NULL;
+	struct key_pair pair;
+	gboolean good = key_pair_read(path, &pair, &why);
+
+	if (good)
+		key_pair_clear(&pair);
+	return check_key(check, group, key, good, why, error);
+}
+
+static gboolean
+check_public_key(const struct check *check, const char *group, const char *key, const char *path,
+		 GError **error)
+{
+	char public_key[KEY_Z85_LENGTH + 1];
+	GError *why = NULL;
+	gboolean good = public_key_read(path, public_key, &why);
+
+	return check_key(check, group, key, good, why, error);
+}
+
+static gboolean
+check_site_key(const struct check *check, GError **error)
+{
+	guint8 site_key[SITE_KEY_BYTES];
+	GError *why = NULL;
+	gboolean good;
+
+	if (!*check->settings->site_key)
+		return TRUE;
+	good = site_key_read(check->settings->site_key, site_key, &why);
+	explicit_bzero(site_key, sizeof site_key);
+	return check_key(check, "site", "site_key", good, why, error);
+}
+
+static gboolean
+check_milter_socket(const struct check *check, GError **error)
+{
+	static const char scheme[] = "unix:";
+	const struct settings *settings = check->settings;
+
+	if (!g_str_has_prefix(settings->socket, scheme))
+		return TRUE;
+	if (!check_socket(check, "milter", "socket", settings->socket + strlen(scheme), error))
+		return FALSE;
+	if (*settings->socket_group && !getgrnam(settings->socket_group))
+		return complain(check, "milter", "socket_group", error,
+				"there is no group \"%s\"; name the MTA's, or none",
+				settings->socket_group);
+	return TRUE;
+}
+
+static gboolean
+check_user(const struct check *check, GError **error)
+{
+	const char *user = check->settings->user;
+
+	if (geteuid() != 0 || !*user || getpwnam(user))
+		return TRUE;
+	return complain(check, "milter", "user", error,
+			"there is no user \"%s\"; make it, or name another", user);
+}
+
+static gboolean
+check_sensor_keys(const struct check *check, GError **error)
+{
+	const struct settings *settings = check->settings;
+
+	if (!*settings->collector)
+		return TRUE;
+	return check_secret_key(check, "bus", "sensor_key", settings->sensor_key, error) &&
+	       check_public_key(check, "bus", "collector_public_key",
+				settings->collector_public_key, error);
+}
+
+static gboolean
+check_milter(const struct check *check, GError **error)
+{
+	const struct settings *settings = check->settings;
+
+	return check_name(check, "site", "sensor", settings->sensor, error) &&
+	       check_name(check, "site", "tenant", settings->tenant, error) &&
+	       check_site_key(check, error) && check_milter_socket(check, error) &&
+	       check_user(check, error) &&
+	       check_directory(check, "milter", "temp_directory", settings->temp_directory,
+			       error) &&
+	       check_directory(check, "spool", "directory", settings->spool_directory, error) &&
+	       check_sensor_keys(check, error);
+}
+
+static gboolean
+check_authorized_keys(const struct check *check, GError **error)
+{
+	GError *why = NULL;
+	struct authorized_keys *keys = authorized_keys_read(check->settings->authorized_keys, &why);
+	gboolean good = keys != NULL;
+
+	authorized_keys_free(keys);
+	return check_key(check, "collector", "authorized_keys", good, why, error);
+}
+
+static gboolean
+check_endpoints(const struct check *check, GError **error)
+{
+	const struct settings *settings = check->settings;
+
+	for (char **endpoint = settings->listen; *endpoint; endpoint++)
+		if (!check_endpoint(check, "collector", "listen", *endpoint, error))
+			return FALSE;
+	return check_endpoint(check, "collector", "publish", settings->publish, error);
+}
+
+static gboolean
+check_expected_sensors(const struct check *check, GError **error)
+{
+	for (char **sensor = check->settings->expected_sensors; *sensor; sensor++)
+		if (!check_name(check, "collector", "expected_sensors", *sensor, error))
+			return FALSE;
+	return TRUE;
+}
+
+static gboolean
+check_collect(const struct check *check, GError **error)
+{
+	const struct settings *settings = check->settings;
+	const char *store = strchr(settings->store, ':') + 1;
+
+	return check_endpoints(check, error) &&
+	       check_socket(check, "collector", "control_socket", settings->control_socket,
+			    error) &&
+	       check_expected_sensors(check, error) &&
+	       check_secret_key(check, "collector", "collector_key", settings->collector_key,
+				error) &&
+	       check_authorized_keys(check, error) &&
+	       check_parent(check, "store", "url", store, error);
+}
+
+gboolean
+settings_check(const struct settings *settings, const char *role, const char *name,
+	       const char *text, gsize length, GError **error)
+{
+	const struct check check = {settings, name, text, length};
+
+	g_assert(g_str_equal(role, "milter") || g_str_equal(role, "collect"));
+	return g_str_equal(role, "milter") ? check_milter(&check, error)
+					   : check_collect(&check, error);
+}

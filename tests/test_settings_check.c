@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <criterion/criterion.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keys.h"
+#include "settings.h"
+
+/* A private site in which everything a role needs is there. */
+struct site {
+	char *directory;
+	GString *text; /* of the configuration */
+};
+
+static char *
+path_in(const struct site *site, const char *name)
+{
+	return g_build_filename(site->directory, name, NULL);
+}
+
+static void
+make_keys(const struct site *site)
+{
+	g_autofree char *site_key = path_in(site, "site.key");
+	struct key_pair pair;
+
+	cr_assert(key_pair_generate(&pair, NULL));
+	cr_assert(key_pair_write(site->directory, "sensor", &pair, NULL));
+	cr_assert(key_pair_generate(&pair, NULL));
+	cr_assert(key_pair_write(site->directory, "collector", &pair, NULL));
+	cr_assert(site_key_write(site_key, NULL));
+}
+
+/* Lines are counted by the tests: [site] is 1, [milter] 5, [spool] 10, [bus] 12. */
+static struct site
+site_new(void)
+{
+	struct site site = {g_dir_make_tmp("mailtrace-check.XXXXXX", NULL), g_string_new(NULL)};
+	const char *d = site.directory;
+
+	cr_assert_not_null(d);
+	make_keys(&site);
+	g_string_printf(site.text,
+			"[site]\nsensor = mx1\ntenant = a\nsite_key = %s/site.key\n"
+			"[milter]\nsocket = unix:%s/m.sock\nsocket_group =\nuser =\n"
+			"temp_directory = %s\n"
+			"[spool]\ndirectory = %s\n"
+			"[bus]\ncollector = ipc://%s/e.sock\nsensor_key = %s/sensor.key\n"
+			"collector_public_key = %s/collector.pub\n"
+			"[collector]\nlisten = tcp://127.0.0.1:5560; ipc://%s/e.sock\n"
+			"publish = ipc://%s/l.sock\ncollector_key = %s/collector.key\n"
+			"authorized_keys = %s/authorized_keys\ncontrol_socket = %s/c.sock\n"
+			"expected_sensors = mx1; mx2\n"
+			"[store]\nurl = sqlite:%s/store.db\n",
+			d, d, d, d, d, d, d, d, d, d, d, d, d);
+	return site;
+}
+
+static void
+site_clear(struct site *site)
+{
+	static const char *const names[] = {"sensor.key",    "sensor.pub", "collector.key",
+					    "collector.pub", "site.key",   "authorized_keys",
+					    "file"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *path = path_in(site, names[i]);
+
+		g_unlink(path);
+	}
+	cr_assert_eq(g_rmdir(site->directory), 0, "%s was not left empty", site->directory);
+	g_string_free(site->text, TRUE);
+	g_free(site->directory);
+}
+
+static gboolean
+check(const struct site *site, const char *role, GError **error)
+{
+	g_autoptr(settings_t) settings =
+		settings_parse("t.conf", site->text->str, site->text->len, error);
+
+	cr_assert_not_null(settings, "%s", error && *error ? (*error)->message : "");
+	return settings_check(settings, role, "t.conf", site->text->str, site->text->len, error);
+}
+
+/* Replaces one value, and expects the complaint to stand at the line and to name a remedy. */
+static void
+refused_with(struct site *site, const char *role, const char *key, const char *value,
+	     const char *begin, const char *part)
+{
+	g_autofree char *pattern = g_strdup_printf("(?m)^%s = .*$", key);
+	g_autoptr(GRegex) regex = g_regex_new(pattern, 0, 0, NULL);
+	g_autofree char *line = g_strdup_printf("%s = %s", key, value);
+	g_autofree char *changed =
+		g_regex_replace_literal(regex, site->text->str, -1, 0, line, 0, NULL);
+	g_autoptr(GError) error = NULL;
+
+	cr_assert_str_neq(changed, site->text->str, "%s was not found", key);
+	g_string_assign(site->text, changed);
+	cr_assert_not(check(site, role, &error), "%s = %s was taken", key, value);
+	cr_assert(g_error_matches(error, SETTINGS_ERROR, SETTINGS_ERROR_INVALID));
+	cr_assert(g_str_has_prefix(error->message, begin), "%s", error->message);
+	cr_assert(strstr(error->message, part), "%s", error->message);
+	cr_assert(strchr(error->message, ';'), "no remedy: %s", error->message);
+	cr_assert_null(strchr(error->message, '\n'), "%s", error->message);
+}
+
+static void
+refused(const char *role, const char *key, const char *value, const char *begin, const char *part)
+{
+	struct site site = site_new();
+
+	refused_with(&site, role, key, value, begin, part);
+	site_clear(&site);
+}
+
+Test(settings_check, a_whole_site_passes_for_both_roles_and_opens_nothing)
+{
+	struct site site = site_new();
+	g_autoptr(GError) error = NULL;
+
+	cr_assert(check(&site, "milter", &error), "%s", error ? error->message : "");
+	cr_assert(check(&site, "collect", &error), "%s", error ? error->message : "");
+	site_clear(&site);
+}
+
+Test(settings_check, missing_directories_are_named_with_their_line)
+{
+	refused("milter", "temp_directory", "/nonexistent/t",
+		"t.conf:9: temp_directory: ", "/nonexistent/t: No such file");
+	refused("milter", "directory", "/nonexistent/s", "t.conf:11: directory: ", "No such file");
+	refused("milter", "socket", "unix:/nonexistent/m.sock",
+		"t.conf:6: socket: ", "/nonexistent: No such file");
+	refused("collect", "listen", "ipc:///nonexistent/e", "t.conf:17: listen: ", "No such file");
+	refused("collect", "publish", "ipc:///nonexistent/l",
+		"t.conf:18: publish: ", "No such file");
+	refused("collect", "control_socket", "/nonexistent/c",
+		"t.conf:21: control_socket: ", "No such file");
+	refused("collect", "url", "sqlite:/nonexistent/db", "t.conf:24: url: ", "No such file");
+}
+
+Test(settings_check, a_default_that_does_not_hold_is_placed_at_its_group)
+{
+	struct site site = site_new();
+	g_autoptr(GError) error = NULL;
+
+	g_string_replace(site.text, "temp_directory = ", "#", 1);
+	cr_assert_not(check(&site, "milter", &error));
+	cr_assert(g_str_has_prefix(error->message, "t.conf:5: temp_directory: "), "%s",
+		  error->message);
+	site_clear(&site);
+}
+
+Test(settings_check, what_is_no_directory_is_refused)
+{
+	struct site site = site_new();
+	g_autofree char *file = path_in(&site, "file");
+	g_autofree char *socket = g_strconcat("unix:", file, NULL);
+	g_autofree char *store = g_strconcat("sqlite:", site.directory, NULL);
+
+	cr_assert(g_file_set_contents(file, "", 0, NULL));
+	refused_with(&site, "milter", "directory", file,
+		     "t.conf:11: directory: ", "not a directory");
+	refused_with(&site, "milter", "socket", socket, "t.conf:6: socket: ", "no socket");
+	refused_with(&site, "collect", "url", store, "t.conf:24: url: ", "is a directory");
+	site_clear(&site);
+}
+
+/* Root may write anywhere, so the question is asked as nobody. */
+static void
+check_as_nobody(struct site *site)
+{
+	g_autoptr(GError) error = NULL;
+	gboolean good;
+
+	cr_assert_eq(g_chmod(site->directory, 0755), 0);
+	if (geteuid() == 0)
+		cr_assert_eq(seteuid(65534), 0);
+	else
+		cr_assert_eq(g_chmod(site->directory, 0555), 0);
+	g_string_replace(site->text, "site_key = ", "#", 1);
+	g_string_replace(site->text, "socket = unix:", "socket = inet:9@h#", 1);
+	good = check(site, "milter", &error);
+	if (geteuid() != getuid())
+		cr_assert_eq(seteuid(0), 0);
+	cr_assert_eq(g_chmod(site->directory, 0700), 0);
+	cr_assert_not(good);
+	cr_assert(g_str_has_prefix(error->message, "t.conf:9: temp_directory: "), "%s",
+		  error->message);
+	cr_assert(strstr(error->message, "writable"), "%s", error->message);
+}
+
+Test(settings_check, a_directory_that_cannot_be_written_is_refused)
+{
+	struct site site = site_new();
+
+	check_as_nobody(&site);
+	site_clear(&site);
+}
+
+Test(settings_check, keys_that_cannot_be_used_are_named)
+{
+	struct site site = site_new();
+	g_autofree char *file = path_in(&site, "file");
+
+	cr_assert(g_file_set_contents(file, "hello\n", -1, NULL));
+	cr_assert_eq(g_chmod(file, 0600), 0);
+	refused_with(&site, "milter", "sensor_key", file, "t.conf:14: sensor_key: ", file);
+	refused_with(&site, "milter", "site_key", file, "t.conf:4: site_key: ", file);
+	refused_with(&site, "collect", "collector_key", "/nonexistent.key",
+		     "t.conf:19: collector_key: ", "No such file");
+	site_clear(&site);
+}
+
+Test(settings_check, a_secret_that_others_may_read_is_refused)
+{
+	struct site site = site_new();
+	g_autofree char *secret = path_in(&site, "sensor.key");
+	g_autofree char *spelled = path_in(&site, "./sensor.key");
+
+	cr_assert_eq(g_chmod(secret, 0644), 0);
+	refused_with(&site, "milter", "sensor_key", spelled,
+		     "t.conf:14: sensor_key: ", "mode 0644");
+	site_clear(&site);
+}
+
+Test(settings_check, a_line_of_authorized_keys_that_is_none_is_named)
+{
+	struct site site = site_new();
+	g_autofree char *path = path_in(&site, "authorized_keys");
+	g_autoptr(GError) error = NULL;
+
+	cr_assert(g_file_set_contents(path, "# fine\nmx1 short a publish\n", -1, NULL));
+	cr_assert_not(check(&site, "collect", &error));
+	cr_assert(g_str_has_prefix(error->message, "t.conf:20: authorized_keys: "), "%s",
+		  error->message);
+	cr_assert(strstr(error->message, "authorized_keys:2"), "%s", error->message);
+	site_clear(&site);
+}
+
+Test(settings_check, without_a_collector_no_keys_are_needed)
+{
+	struct site site = site_new();
+	g_autofree char *secret = path_in(&site, "sensor.key");
+	g_autoptr(GError) error = NULL;
+
+	g_unlink(secret);
+	cr_assert_not(check(&site, "milter", NULL));
+	g_string_replace(site.text, "collector = ipc", "#", 1);
+	cr_assert(check(&site, "milter", &error), "%s", error ? error->message : "");
+	site_clear(&site);
+}
+
+Test(settings_check, names_accounts_and_groups_are_checked)
+{
+	refused("milter", "sensor", "mx 1", "t.conf:2: sensor: ", "\"mx 1\" is no name");
+	refused("milter", "tenant", "a/b", "t.conf:3: tenant: ", "\"a/b\" is no name");
+	refused("collect", "expected_sensors", "mx1; .x",
+		"t.conf:22: expected_sensors: ", "\".x\" is no name");
+}
+
+Test(settings_check, a_group_or_user_that_does_not_exist_is_refused)
+{
+	struct site site = site_new();
+	g_autoptr(GError) error = NULL;
+
+	g_string_replace(site.text, "socket_group =", "socket_group = no-such-group", 1);
+	cr_assert_not(check(&site, "milter", &error));
+	cr_assert(g_str_has_prefix(error->message, "t.conf:7: socket_group: "), "%s",
+		  error->message);
+	g_clear_error(&error);
+	g_string_replace(site.text, " = no-such-group", " =", 1);
+	g_string_replace(site.text, "user =", "user = no-such-user", 1);
+	cr_assert_eq(check(&site, "milter", &error), geteuid() != 0);
+	site_clear(&site);
+}
