@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every third-party library has one owner file, and dependencies point one way.
+
+Reads the sources; a new owner must be added here and in ARCHITECTURE.md.
+"""
+import os
+import re
+
+from mtlib import SOURCE, main, test
+
+FOLDERS = ("common", "milter", "investigate")
+# Header, as it stands between the angle brackets -> who may include it.
+OWNERS = {
+    r"gmime/.*": {"common/mime.c", "common/charset.c"},
+    r"clamav\.h": {"common/scan.c"},
+    r"archive(_entry)?\.h": {"common/archive.c"},
+    r"zip\.h": {"common/encrypted_zip.c"},
+    r"zmq\.h": {"common/bus.c"},
+    r"jansson\.h": {"common/ocsf.c", "common/json.c", "common/json.h"},
+    r"libmilter/.*": {"milter/callbacks.c", "milter/main.c"},
+    r"seccomp\.h|linux/landlock\.h|linux/seccomp\.h": {"milter/sandbox.c"},
+    r"sqlite3\.h": {"milter/spool.c", "investigate/store_sqlite.c"},
+    r"curl/.*": {"investigate/http.c"},
+    r"openssl/.*": {"common/digest.c", "common/keys.c", "common/trace_id.c"},
+}
+
+
+def sources():
+    """Yields (path below the source tree, text) of every C file of the programs."""
+    for folder in FOLDERS:
+        for directory, _, names in os.walk(os.path.join(SOURCE, folder)):
+            for name in sorted(names):
+                if name.endswith((".c", ".h")):
+                    path = os.path.join(directory, name)
+                    with open(path, encoding="utf-8") as file:
+                        yield os.path.relpath(path, SOURCE), file.read()
+
+
+def offences():
+    for path, text in sources():
+        for header in re.findall(r'^\s*#\s*include\s*<([^>]+)>', text, re.M):
+            for pattern, owners in OWNERS.items():
+                if re.fullmatch(pattern, header) and path not in owners:
+                    yield f"{path} includes <{header}>, owned by {', '.join(sorted(owners))}"
+
+
+@test
+def each_library_is_included_by_its_owner_alone():
+    found = list(offences())
+    assert not found, "\n".join(found)
+
+
+@test
+def the_programs_do_not_include_each_other():
+    found = []
+    headers = {folder: {name for name in os.listdir(os.path.join(SOURCE, folder))
+                        if name.endswith(".h")} for folder in FOLDERS}
+    allowed = {"common": {"common"}, "milter": {"common", "milter"},
+               "investigate": {"common", "investigate"}}
+    for path, text in sources():
+        folder = path.split(os.sep)[0]
+        for header in re.findall(r'^\s*#\s*include\s*"([^"]+)"', text, re.M):
+            homes = {home for home in FOLDERS if os.path.basename(header) in headers[home]}
+            if homes and not homes & allowed[folder]:
+                found.append(f"{path} includes {header} of {', '.join(homes)}")
+    assert not found, "\n".join(found)
+
+
+@test
+def architecture_names_every_owner():
+    with open(os.path.join(SOURCE, "ARCHITECTURE.md"), encoding="utf-8") as file:
+        text = file.read()
+    existing = {path for path, _ in sources()}
+    missing = sorted({owner for owners in OWNERS.values() for owner in owners & existing
+                      if owner not in text})
+    assert not missing, missing
+
+
+main()
