@@ -5,7 +5,7 @@
  * The worker has parsed an attacker's bytes and may have been taken over, so
  * answer_decode() treats what it says as hostile: size, structure, UTF-8, tree
  * shape and every cap of caps.h are checked before a record is believed.  The
- * form is a GVariant in normal form, little-endian; it never leaves the
+ * form is a GVariant in normal form and native byte order; it never leaves the
  * machine and has no version beyond the program's own.  Pure; any thread.
  */
 #ifndef MAILTRACE_ANSWER_H
@@ -25,14 +25,21 @@ enum answer_error {
 GQuark answer_error_quark(void);
 
 /*
- * Returns a record as bytes, of at most CAP_ANSWER_BYTES: files (last first)
- * and URLs are left out until it fits, and "event-bytes" noted.  ticket: the
+ * Returns a record as bytes, of at most CAP_ANSWER_BYTES: files (last first,
+ * their parents becoming FILE_INCOMPLETE), then URLs, then entries of the other
+ * lists are left out until it fits, and "event-bytes" noted.  The record keeps
+ * the caps and invariants that answer_decode() checks.  ticket: the
  * number that came with the message.  Unref with g_bytes_unref().
  */
 GBytes *answer_encode(const struct record *record, guint64 ticket);
 
 /*
- * Checks and reads an answer.  bytes: length hostile bytes.  ticket: that of
+ * Checks and reads an answer: lists, texts and raw bytes against caps.h
+ * (Delivered-To and Authentication-Results: CAP_ADDRESSES fields), labels,
+ * flags and variants as in record.h, the tree (files[0] alone has no parent,
+ * parents come before their children, paths are distinct and not empty, at most
+ * two nodes a level of CAP_NESTING), no digest on FILE_MULTIPART, the date
+ * within the years 1 to 9999.  bytes: length hostile bytes.  ticket: that of
  * the message that was sent.  Returns NULL with an ANSWER_ERROR; else a record
  * to free with record_free().
  */

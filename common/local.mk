@@ -22,10 +22,11 @@ common_libbase_a_SOURCES = \
 	common/text.h \
 	common/trace_id.h \
 	common/url.h
-common_libbase_a_SOURCES += common/digest.c common/event.c common/record.c common/text.c
+common_libbase_a_SOURCES += common/answer.c common/digest.c common/event.c common/record.c common/text.c
 common_libbase_a_SOURCES += common/log.c common/network.c common/settings.c \
 	common/settings_check.c
 common_libbase_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
 BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 common_libbase_a_SOURCES += common/trace_id.c
 common_libbase_a_SOURCES += common/json.h
+common_libbase_a_SOURCES += common/scanner_client.c common/scanner_protocol.h

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "caps.h"
+
 static const char content_key_tag[] = "mailtrace-content-1";
 
 static void
@@ -158,6 +160,21 @@ mail_address_add(GPtrArray *array, const char *display, const char *address)
 	entry->display = g_strdup(display);
 	entry->address = g_strdup(address);
 	g_ptr_array_add(array, entry);
+}
+
+void
+record_add_anomaly(struct record *record, const char *name, guint64 offset)
+{
+	struct anomaly *anomaly;
+
+	if (record->anomalies->len >= CAP_ANOMALIES) {
+		record_note_cap(record, CAP_ANOMALIES_NAME);
+		return;
+	}
+	anomaly = g_new0(struct anomaly, 1);
+	anomaly->name = g_strdup(name);
+	anomaly->offset = offset;
+	g_ptr_array_add(record->anomalies, anomaly);
 }
 
 void

@@ -10,7 +10,8 @@
  *
  * Text in these structures is valid UTF-8 without NUL.  Bytes that were not
  * are escaped as \xHH by text_from_bytes(), and kept beside the text as GBytes
- * where they differ.
+ * where they differ.  Labels (readings, anomalies, caps) are our own words: 1
+ * to 64 graphic characters of ASCII.
  */
 #ifndef MAILTRACE_RECORD_H
 #define MAILTRACE_RECORD_H
@@ -59,7 +60,7 @@ struct file_name {
 /* A node of the tree of parts: a MIME part, or a member of an archive. */
 struct file {
 	char *path;		/* "2.1" or "2.1!/dir/a.js"; unique in a record */
-	int parent;		/* index in record->files, -1 for the root */
+	int parent;		/* index in record->files, lower than its own; -1 for [0] */
 	GPtrArray *names;	/* of struct file_name, best first; may be empty */
 	char *declared_type;	/* "text/plain", lower case; NULL if none */
 	char *detected_type;	/* from the content; NULL if unknown */
@@ -150,6 +151,12 @@ void file_free(struct file *file);
 
 /* Appends an address to one of the record's arrays; both are copied, display may be NULL. */
 void mail_address_add(GPtrArray *array, const char *display, const char *address);
+
+/*
+ * Notes a departure from the standards.  name: a label, copied.  offset: in
+ * bytes.  After CAP_ANOMALIES of them only that cap is noted.
+ */
+void record_add_anomaly(struct record *record, const char *name, guint64 offset);
 
 /* Notes that a cap was met, once per name.  name: a static string of caps.h, copied. */
 void record_note_cap(struct record *record, const char *name);

@@ -27,6 +27,7 @@ enum scanner_error {
 	SCANNER_ERROR_TIMEOUT, /* the worker did not answer in time */
 	SCANNER_ERROR_DIED,    /* the worker or the scanner ended */
 	SCANNER_ERROR_ANSWER,  /* the answer was refused (answer.h says why) */
+	SCANNER_ERROR_MESSAGE, /* over CAP_MESSAGE_BYTES, or no memory file could be made for it */
 };
 #define SCANNER_ERROR (scanner_error_quark())
 GQuark scanner_error_quark(void);
@@ -36,7 +37,7 @@ struct scanner_counters {
 	guint64 read;	  /* messages that were read */
 	guint64 retried;  /* read only by a second worker */
 	guint64 failed;	  /* not read */
-	guint64 replaced; /* workers given up */
+	guint64 replaced; /* workers given up, WORKER_MESSAGES included */
 };
 
 /* Returns a client without a scanner: reads wait for one.  Free with scanner_client_free(). */
@@ -45,7 +46,9 @@ struct scanner_client *scanner_client_new(void);
 /*
  * Uses a (new) scanner.  control_fd: our end of a SOCK_SEQPACKET socketpair
  * whose other end is the scanner's; owned from here on.  Messages in the hands
- * of the former scanner's workers are finished there.
+ * of the former scanner's workers are finished there.  Starts a thread that
+ * takes the workers' channels as they come, with all signals blocked; so no
+ * fork() after this.  One thread attaches at a time.
  */
 void scanner_client_attach(struct scanner_client *client, int control_fd);
 
@@ -53,9 +56,12 @@ void scanner_client_attach(struct scanner_client *client, int control_fd);
  * Has one message read.  message_fd: a file that can be mapped (memfd or
  * unlinked file), or -1 when the message is in bytes; borrowed.  bytes, length:
  * the message, when message_fd is -1; else length is the file's size.
- * timeout_ms: for all of it, the retry in a fresh worker included.  Returns
- * NULL with a SCANNER_ERROR after that retry failed too; else a record to free
- * with record_free().
+ * timeout_ms: for all of it, the retry in a fresh worker included; the first
+ * attempt gets half of what is left when a worker takes it.  A fresh worker is
+ * one that has read nothing yet.  While there is no scanner, or it has died,
+ * the call waits for scanner_client_attach() until its time is over.  Returns
+ * NULL with a SCANNER_ERROR after the retry failed too, telling how the last
+ * attempt failed; else a record to free with record_free().
  */
 struct record *scanner_client_read(struct scanner_client *client, int message_fd, const void *bytes,
 				   gsize length, guint timeout_ms, GError **error);
@@ -63,14 +69,18 @@ struct record *scanner_client_read(struct scanner_client *client, int message_fd
 /* Copies the counters. */
 void scanner_client_counters(struct scanner_client *client, struct scanner_counters *ret_counters);
 
-/* Closes all channels and frees the client; no read may be under way.  NULL is allowed. */
+/*
+ * Closes all channels and the control socket, which ends the scanner, and
+ * frees the client; no read may be under way.  NULL is allowed.
+ */
 void scanner_client_free(struct scanner_client *client);
 
 /*
- * Starts a scanner program of our own (the command line's way): socketpair,
- * fork, exec of path, which may not be called once threads run.  Returns the
- * control socket to give to scanner_client_attach(), or -1 with a G_FILE_ERROR.
- * *ret_pid: the child, for waitpid() once the client is freed.
+ * Starts a scanner program of our own (the command line's way).  path: of the
+ * program, without search.  workers: 1 to 256.  Returns the control socket to
+ * give to scanner_client_attach(), or -1 with a G_FILE_ERROR if path cannot be
+ * run.  *ret_pid: the child, for waitpid() once the client is freed; it ends
+ * with the control socket.  Any thread.
  */
 int scanner_spawn(const char *path, guint workers, GPid *ret_pid, GError **error);
 #endif

@@ -20,3 +20,16 @@ milter_libspool_a_SOURCES = milter/spool.c milter/spool.h
 milter_libspool_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 SPOOL_LIBS = milter/libspool.a $(SQLITE_LIBS)
 	milter/policy.h
+
+# The sandbox and what runs in it.  A sanitizer needs more from the kernel than
+# we do: the list of system calls is then looser, and memory has no limit.
+noinst_LIBRARIES += milter/libsandbox.a
+milter_libsandbox_a_SOURCES = \
+	milter/sandbox.c \
+	milter/sandbox.h
+milter_libsandbox_a_CPPFLAGS = $(AM_CPPFLAGS)
+if WITH_SANITIZERS
+milter_libsandbox_a_CPPFLAGS += -DMAILTRACE_SANITIZERS
+endif
+milter_libsandbox_a_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
+SANDBOX_LIBS = milter/libsandbox.a $(BASE_LIBS) $(SECCOMP_LIBS)

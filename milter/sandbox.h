@@ -11,6 +11,8 @@
 
 #include <glib.h>
 
+#include "caps.h"
+
 enum sandbox_error { SANDBOX_ERROR_UNSUPPORTED, SANDBOX_ERROR_SYSTEM };
 #define SANDBOX_ERROR (sandbox_error_quark())
 GQuark sandbox_error_quark(void);
@@ -23,11 +25,28 @@ struct sandbox_walls {
 };
 
 /*
- * Encloses the calling process for good.  channel_fd: the only descriptor it
- * keeps besides stderr.  temp_fd: a directory on tmpfs it may use, or -1 for
- * none.  Fails with SANDBOX_ERROR if seccomp cannot be had; a kernel without
- * Landlock is reported in ret_walls, since seccomp alone already forbids every
- * open by path.
+ * CPU seconds of the enclosed process in all.  A worker that is itself bounds
+ * each message with a timer (WORKER_CPU_SECONDS) and ends once half of these
+ * are gone; one that was taken over can stop the timer, but not this.
+ */
+#define SANDBOX_CPU_SECONDS (10 * WORKER_CPU_SECONDS)
+
+/*
+ * Encloses the calling process for good.  channel_fd: above 2; the only
+ * descriptor it keeps besides stderr; recvmsg, sendmsg, read and write remain
+ * on it.  Descriptors that arrive on it may be mapped, private and not
+ * executable, and closed.  temp_fd: a directory on tmpfs it may use, or -1 for
+ * none; where there is no Landlock to confine it, it is not granted.
+ *
+ * What opens or looks at a path fails with EACCES, since libraries try that
+ * when they meet a name they do not know; any other forbidden call kills the
+ * process (SIGSYS) and is logged by the kernel's audit.
+ *
+ * Fails with SANDBOX_ERROR if seccomp cannot be had; a kernel without Landlock
+ * is reported in ret_walls, since seccomp alone already forbids every open by
+ * path.  After a failure some walls may stand already: end the process.
+ * Builds with --enable-sanitizers allow what the sanitizers need and have no
+ * limit on memory; they are for tests alone.
  */
 gboolean sandbox_enter(int channel_fd, int temp_fd, struct sandbox_walls *ret_walls,
 		       GError **error);

@@ -5,6 +5,19 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 UNIT_LIBS = $(CRITERION_LIBS)
 EXTRA_DIST += tests/unit.sh
 
+# The sandbox, and the scanner with its client.
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_sandbox
+TESTS += tests/test_sandbox
+tests_test_sandbox_SOURCES = tests/test_sandbox.c
+tests_test_sandbox_CPPFLAGS = $(AM_CPPFLAGS)
+if WITH_SANITIZERS
+tests_test_sandbox_CPPFLAGS += -DMAILTRACE_SANITIZERS
+endif
+tests_test_sandbox_CFLAGS = $(UNIT_CFLAGS)
+tests_test_sandbox_LDADD = $(SANDBOX_LIBS) $(UNIT_LIBS)
+endif
+
 # The milter's units.
 if HAVE_CRITERION
 SESSION_LIBS = milter/libsession.a $(SPOOL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
@@ -80,6 +93,15 @@ EXTRA_DIST += tests/it/mta.py tests/it/postfix.py tests/it/sendmail.py
 noinst_PROGRAMS += tests/tools/refuser
 tests_tools_refuser_SOURCES = tests/tools/refuser.c
 tests_tools_refuser_LDADD = $(MILTER_LIBS)
+# Records, events and their codecs.
+GENERATE = tests/generate.c tests/generate.h
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_answer
+TESTS += tests/test_answer
+tests_test_answer_SOURCES = tests/test_answer.c $(GENERATE)
+tests_test_answer_CFLAGS = $(UNIT_CFLAGS)
+tests_test_answer_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+endif
 
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings_check
