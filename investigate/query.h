@@ -2,9 +2,11 @@
 /*
  * query.h - a question, parsed: the QUERY terms of `mailtrace who`.
  *
- * Terms are ANDed; those of --hashes are alternatives of each other.  Reads
- * the files that a question names only as bytes, to digest them.  Pure but for
- * that; one thread.
+ * Terms are ANDed; those of --hashes are alternatives of each other.  Terms of
+ * a file (a digest, name:, ext:, size:, malware:) must all hold of one and the
+ * same file of the message; to: and state: must all hold of one and the same
+ * recipient.  Reads the files that a question names only as bytes, to digest
+ * them.  Pure but for that; one thread.
  */
 #ifndef MAILTRACE_QUERY_H
 #define MAILTRACE_QUERY_H
@@ -23,9 +25,9 @@ GQuark query_error_quark(void);
 
 enum term_kind {
 	TERM_DIGEST,	 /* a file, by any of the digests in digests */
-	TERM_NAME,	 /* name:GLOB, on the search key of file names */
+	TERM_NAME,	 /* name:GLOB, on the search key of a name or of its last path part */
 	TERM_SUBJECT,	 /* subject:TEXT, substring of the search key */
-	TERM_FROM,	 /* from:, envelope sender or From; address or @domain or part */
+	TERM_FROM,	 /* from:, envelope sender or From; see enum address_match */
 	TERM_TO,	 /* to:, envelope recipient; likewise */
 	TERM_MESSAGE_ID, /* id:, with or without angle brackets */
 	TERM_QUEUE,
@@ -36,15 +38,27 @@ enum term_kind {
 	TERM_SENSOR,
 	TERM_MALWARE, /* malware:GLOB */
 	TERM_EXT,     /* ext:js */
-	TERM_SIZE,    /* size:>10M, size:1000..2000, of a file */
+	TERM_SIZE,    /* size:>10M, size:1000..2000, of a file; K, M, G are powers of 1024 */
 	TERM_DIRECTION,
 	TERM_STATE,
 };
 
-/* A digest that is looked for, and what it stands for. */
+/* How the text of from: and to: is meant. */
+enum address_match {
+	ADDRESS_PART,	/* "ali": a substring */
+	ADDRESS_DOMAIN, /* "@example.org": all of that domain, not of its subdomains */
+	ADDRESS_WHOLE,	/* "ali@example.org", and "<>" for the null sender */
+};
+
+/*
+ * A digest that is looked for, and what it stands for.  Of a file: "exact", "lf"
+ * and "crlf" are its content with these line ends; "-newline" has a line break
+ * added where the last line has none, "-no-newline" has it taken away;
+ * "trimmed" is the LF form without any line breaks at its end.
+ */
 struct wanted_digest {
 	struct digest digest;
-	char *variant; /* "exact", "lf", "crlf", "exact-newline"…; NULL if given as a hash */
+	char *variant; /* one of these; NULL if given as a hash */
 };
 
 /* One term. */
@@ -56,6 +70,9 @@ struct query_term {
 	guint64 candidate_size;
 	guint32 candidate_crc32;
 	guint64 size_min, size_max; /* of TERM_SIZE, inclusive */
+	guint8 ip_first[16];	    /* of TERM_IP: the range, IPv4 mapped (::ffff:a.b.c.d) */
+	guint8 ip_last[16];
+	enum address_match address_match; /* of TERM_FROM and TERM_TO */
 };
 
 /* A question. */
@@ -87,6 +104,23 @@ gboolean query_add(struct query *query, const char *word, gboolean is_file, GErr
 /* Adds one TERM_DIGEST with all hashes of a file: one a line, or the first column of CSV; '#'
  * comments. */
 gboolean query_add_hashes(struct query *query, const char *path, GError **error);
+
+/* The most bytes of a list of hashes: some 900,000 SHA-256. */
+#define QUERY_HASHES_BYTES (64 * 1024 * 1024)
+
+/*
+ * Returns TRUE if text is matched whole by pattern, in which '*' stands for any
+ * characters, '?' for one, and '\\' takes the next as it is; brackets mean
+ * themselves, since names of files are full of them.  Both are UTF-8.  Takes
+ * time of the product of their lengths at most.
+ */
+gboolean query_glob(const char *pattern, const char *text);
+
+/*
+ * Writes an address in binary into ret_ip, IPv4 mapped into IPv6.  Returns
+ * FALSE, ret_ip untouched, when text (may be NULL) is none.
+ */
+gboolean query_ip(const char *text, guint8 ret_ip[16]);
 
 /*
  * Reads a time: RFC 3339, YYYY-MM-DD (local midnight), or 7d, 12h, 30m, 2w
