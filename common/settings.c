@@ -103,7 +103,7 @@ enum kind {
 	  "where sensors connect: ipc:///PATH or tcp://HOST:PORT, several allowed")               \
 	X("collector", "publish", KIND_ENDPOINT, publish, 0, 0, NULL, "",                         \
 	  "where the live stream is offered; empty: nowhere")                                     \
-	X("collector", "collector_key", KIND_PATH, collector_key, 0, 0, NULL,                     \
+	X("collector", "key", KIND_PATH, collector_key, 0, 0, NULL,                               \
 	  CONFIG_DIRECTORY "/collector.key", "file of the collector's secret key")                \
 	X("collector", "authorized_keys", KIND_PATH, authorized_keys, 0, 0, NULL,                 \
 	  CONFIG_DIRECTORY "/authorized_keys", "file of the keys that may connect")               \

@@ -24,7 +24,11 @@ enum settings_error { SETTINGS_ERROR_READ, SETTINGS_ERROR_INVALID };
 #define SETTINGS_ERROR (settings_error_quark())
 GQuark settings_error_quark(void);
 
-/* Lists are NULL-terminated; paths absolute; none is NULL unless said. */
+/*
+ * Lists are NULL-terminated; paths absolute; none is NULL.  A member has its
+ * key's name, but for those that would only repeat the group: [spool]
+ * "directory" and "max_bytes", [collector] "key", [store] "url".
+ */
 struct settings {
 	/* [site] */
 	char *sensor;	      /* name of this sensor; default: the host's name */

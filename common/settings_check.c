@@ -260,8 +260,7 @@ check_collect(const struct check *check, GError **error)
 	       check_socket(check, "collector", "control_socket", settings->control_socket,
 			    error) &&
 	       check_expected_sensors(check, error) &&
-	       check_secret_key(check, "collector", "collector_key", settings->collector_key,
-				error) &&
+	       check_secret_key(check, "collector", "key", settings->collector_key, error) &&
 	       check_authorized_keys(check, error) &&
 	       check_parent(check, "store", "url", store, error);
 }

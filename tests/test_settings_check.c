@@ -50,7 +50,7 @@ site_new(void)
 			"[bus]\ncollector = ipc://%s/e.sock\nsensor_key = %s/sensor.key\n"
 			"collector_public_key = %s/collector.pub\n"
 			"[collector]\nlisten = tcp://127.0.0.1:5560; ipc://%s/e.sock\n"
-			"publish = ipc://%s/l.sock\ncollector_key = %s/collector.key\n"
+			"publish = ipc://%s/l.sock\nkey = %s/collector.key\n"
 			"authorized_keys = %s/authorized_keys\ncontrol_socket = %s/c.sock\n"
 			"expected_sensors = mx1; mx2\n"
 			"[store]\nurl = sqlite:%s/store.db\n",
@@ -209,8 +209,8 @@ Test(settings_check, keys_that_cannot_be_used_are_named)
 	cr_assert_eq(g_chmod(file, 0600), 0);
 	refused_with(&site, "milter", "sensor_key", file, "t.conf:14: sensor_key: ", file);
 	refused_with(&site, "milter", "site_key", file, "t.conf:4: site_key: ", file);
-	refused_with(&site, "collect", "collector_key", "/nonexistent.key",
-		     "t.conf:19: collector_key: ", "No such file");
+	refused_with(&site, "collect", "key", "/nonexistent.key",
+		     "t.conf:19: key: ", "No such file");
 	site_clear(&site);
 }
 
