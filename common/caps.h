@@ -24,6 +24,18 @@
 #define CAP_SUBJECT_BYTES_NAME "subject-bytes"
 #define CAP_FIELD_BYTES 8192 /* any other header field kept as text */
 #define CAP_FIELD_BYTES_NAME "field-bytes"
+#define CAP_PARAMETER_BYTES 65536 /* of a Content-* field; a 4 KB name in RFC 2231 is 15 KB */
+#define CAP_PARAMETERS 512	  /* of one field, RFC 2231's sections included */
+#define CAP_PARAMETERS_NAME "parameters"
+#define CAP_FIELDS 1000 /* header fields of use to us; a list's mail has dozens */
+#define CAP_FIELDS_NAME "fields"
+#define CAP_TRACE_FIELDS 64 /* each of Delivered-To and Authentication-Results */
+#define CAP_TRACE_FIELDS_NAME "trace-fields"
+#define CAP_NAMES_BYTES (4 * 1024 * 1024) /* of all files' names: an answer takes no more */
+#define CAP_NAMES_BYTES_NAME "names-bytes"
+#define CAP_ENCLOSED_BYTES (256 * 1024 * 1024) /* hashed again for each message around them */
+#define CAP_ENCLOSED_BYTES_NAME "enclosed-bytes"
+#define CAP_ADDRESS_FIELD_BYTES (256 * 1024) /* 1,000 addresses with long names */
 #define CAP_ADDRESSES 1000 /* of one header field */
 #define CAP_ADDRESSES_NAME "addresses"
 #define CAP_URLS 1000 /* newsletters have up to some hundred */

@@ -30,3 +30,14 @@ BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 common_libbase_a_SOURCES += common/trace_id.c
 common_libbase_a_SOURCES += common/json.h
 common_libbase_a_SOURCES += common/scanner_client.c common/scanner_protocol.h
+
+noinst_LIBRARIES += common/libread.a
+common_libread_a_SOURCES = \
+	common/charset.c \
+	common/content_field.c common/content_field.h \
+	common/entity.c common/entity.h \
+	common/magic.c common/magic.h \
+	common/mime.c \
+	common/url.c
+common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)
+READ_LIBS = common/libread.a $(BASE_LIBS) $(GMIME_LIBS)

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "content_field.h"
+
+#include <string.h>
+
+#include "caps.h"
+
+/* A section of a parameter as it was written (RFC 2231 3 and 4). */
+struct section {
+	char *name;	   /* lower case, without marks */
+	guint number;	   /* n of name*n; 0 when it has none */
+	gboolean numbered; /* name*n */
+	gboolean extended; /* name* or name*n* */
+	GByteArray *value;
+	GByteArray *literal;
+};
+
+struct scan {
+	const char *at;
+	const char *end;
+	gboolean comments_end; /* FALSE once one was found without an end */
+};
+
+static void
+section_clear(gpointer data)
+{
+	struct section *section = data;
+
+	g_free(section->name);
+	g_byte_array_unref(section->value);
+	g_byte_array_unref(section->literal);
+}
+
+static void
+parameter_free(gpointer data)
+{
+	struct parameter *parameter = data;
+
+	g_free(parameter->name);
+	g_free(parameter->charset);
+	g_bytes_unref(parameter->value);
+	if (parameter->literal)
+		g_bytes_unref(parameter->literal);
+	g_free(parameter);
+}
+
+/*
+ * Returns the length of the comment at "(", nested ones included (RFC 5322
+ * 3.2.2), or 0 when it does not end: then no "(" in this field opens one, or
+ * each would be searched to the end in turn.
+ */
+static gsize
+comment_length(struct scan *scan)
+{
+	guint depth = 0;
+
+	if (!scan->comments_end)
+		return 0;
+	for (const char *at = scan->at; at < scan->end; at++) {
+		if (*at == '\\' && at + 1 < scan->end)
+			at++;
+		else if (*at == '(')
+			depth++;
+		else if (*at == ')' && --depth == 0)
+			return (gsize)(at + 1 - scan->at);
+	}
+	scan->comments_end = FALSE;
+	return 0;
+}
+
+static void
+skip_blanks(struct scan *scan)
+{
+	while (scan->at < scan->end) {
+		gsize comment = 0;
+
+		if (*scan->at == '(')
+			comment = comment_length(scan);
+		if (!comment && !g_ascii_isspace(*scan->at))
+			return;
+		scan->at += comment ? comment : 1;
+	}
+}
+
+static void
+append_byte(GByteArray *bytes, char byte)
+{
+	g_byte_array_append(bytes, (const guint8 *)&byte, 1);
+}
+
+/*
+ * Returns the length of raw ISO-2022-JP at an ESC, up to the escape back to
+ * ASCII, or 0: its two-byte characters look like quotes and backslashes.
+ */
+static gsize
+jis_length(const char *at, const char *end)
+{
+	const char *stop;
+
+	if (end - at < 3 || at[1] != '$')
+		return 0;
+	for (stop = at + 2; end - stop >= 3 && *stop != '\n'; stop++)
+		if (stop[0] == 0x1b && stop[1] == '(' && (stop[2] == 'B' || stop[2] == 'J'))
+			return (gsize)(stop + 3 - at);
+	return 0;
+}
+
+/* Appends one byte of a value to both forms; folds are taken out. */
+static void
+append_both(struct section *section, char byte)
+{
+	if (byte == '\r' || byte == '\n')
+		return;
+	append_byte(section->value, byte);
+	append_byte(section->literal, byte);
+}
+
+/* Appends raw ISO-2022-JP at an ESC; returns FALSE when it is none. */
+static gboolean
+read_jis(struct scan *scan, struct section *section)
+{
+	gsize length = *scan->at == 0x1b ? jis_length(scan->at, scan->end) : 0;
+
+	g_byte_array_append(section->value, (const guint8 *)scan->at, (guint)length);
+	g_byte_array_append(section->literal, (const guint8 *)scan->at, (guint)length);
+	scan->at += length;
+	return length > 0;
+}
+
+/* Reads a quoted string (RFC 5322 3.2.4) after its opening quote. */
+static void
+read_quoted(struct scan *scan, struct section *section)
+{
+	while (scan->at < scan->end && *scan->at != '"') {
+		if (read_jis(scan, section))
+			continue;
+		if (*scan->at == '\\' && scan->at + 1 < scan->end) {
+			append_byte(section->literal, '\\');
+			scan->at++;
+		}
+		append_both(section, *scan->at++);
+	}
+	if (scan->at < scan->end)
+		scan->at++;
+}
+
+static void
+trim_end(GByteArray *bytes)
+{
+	while (bytes->len && g_ascii_isspace(bytes->data[bytes->len - 1]))
+		g_byte_array_set_size(bytes, bytes->len - 1);
+}
+
+/* Reads up to the semicolon what should have been a token, or quoted. */
+static void
+read_unquoted(struct scan *scan, struct section *section)
+{
+	while (scan->at < scan->end && *scan->at != ';') {
+		gsize comment = *scan->at == '(' ? comment_length(scan) : 0;
+
+		if (comment) {
+			g_byte_array_append(section->literal, (const guint8 *)scan->at,
+					    (guint)comment);
+			scan->at += comment;
+			continue;
+		}
+		if (!read_jis(scan, section))
+			append_both(section, *scan->at++);
+	}
+	trim_end(section->value);
+	trim_end(section->literal);
+}
+
+/* Takes RFC 2231's marks off a name: "*", "*n" or "*n*". */
+static void
+read_marks(struct section *section)
+{
+	char *star = strchr(section->name, '*');
+	char *end;
+
+	if (!star)
+		return;
+	*star++ = '\0';
+	if (!*star) {
+		section->extended = TRUE;
+		return;
+	}
+	section->numbered = g_ascii_isdigit(*star);
+	section->number = (guint)MIN(g_ascii_strtoull(star, &end, 10), G_MAXUINT);
+	section->extended = *end == '*';
+}
+
+/* Reads "name=value"; returns FALSE, with nothing made, when there is no "=". */
+static gboolean
+read_section(struct scan *scan, struct section *ret_section)
+{
+	struct section section = {0};
+	const char *name;
+
+	skip_blanks(scan);
+	name = scan->at;
+	while (scan->at < scan->end && !strchr("=;(", *scan->at) && !g_ascii_isspace(*scan->at))
+		scan->at++;
+	section.name = g_ascii_strdown(name, scan->at - name);
+	skip_blanks(scan);
+	if (scan->at == scan->end || *scan->at != '=') {
+		g_free(section.name);
+		return FALSE;
+	}
+	scan->at++;
+	skip_blanks(scan);
+	read_marks(&section);
+	section.value = g_byte_array_new();
+	section.literal = g_byte_array_new();
+	if (scan->at < scan->end && *scan->at == '"') {
+		scan->at++;
+		read_quoted(scan, &section);
+	} else {
+		read_unquoted(scan, &section);
+	}
+	*ret_section = section;
+	return TRUE;
+}
+
+/* Passes a semicolon; where a mailer left it out, the next parameter follows at once. */
+static void
+skip_semicolon(struct scan *scan)
+{
+	skip_blanks(scan);
+	if (scan->at < scan->end && *scan->at == ';')
+		scan->at++;
+}
+
+static void
+skip_past_semicolon(struct scan *scan)
+{
+	while (scan->at < scan->end && *scan->at != ';') {
+		gsize comment = *scan->at == '(' ? comment_length(scan) : 0;
+
+		scan->at += comment ? comment : 1;
+	}
+	if (scan->at < scan->end)
+		scan->at++;
+}
+
+/* Undoes percent-encoding (RFC 2231 4) from an offset on. */
+static void
+append_percent(GByteArray *out, const GByteArray *in, gsize from)
+{
+	for (gsize i = from; i < in->len; i++) {
+		char byte = (char)in->data[i];
+
+		if (byte == '%' && i + 2 < in->len && g_ascii_isxdigit(in->data[i + 1]) &&
+		    g_ascii_isxdigit(in->data[i + 2])) {
+			byte = (char)(g_ascii_xdigit_value((char)in->data[i + 1]) << 4 |
+				      g_ascii_xdigit_value((char)in->data[i + 2]));
+			i += 2;
+		}
+		append_byte(out, byte);
+	}
+}
+
+/* Reads "charset'language'" of a first section; returns its length, 0 if none. */
+static gsize
+read_charset(const GByteArray *value, char **ret_charset)
+{
+	const guint8 *first, *second = NULL;
+
+	if (!value->len)
+		return 0;
+	first = memchr(value->data, '\'', value->len);
+	if (first)
+		second = memchr(first + 1, '\'', value->len - (gsize)(first + 1 - value->data));
+	if (!second || memchr(value->data, '%', (gsize)(first - value->data)))
+		return 0;
+	if (first > value->data)
+		*ret_charset = g_utf8_make_valid((const char *)value->data,
+						 (gssize)(first - value->data));
+	return (gsize)(second + 1 - value->data);
+}
+
+static GBytes *
+bytes_copy(const GByteArray *array)
+{
+	return g_bytes_new(array->data, array->len);
+}
+
+static gboolean
+arrays_equal(const GByteArray *a, const GByteArray *b)
+{
+	return a->len == b->len && (!a->len || memcmp(a->data, b->data, a->len) == 0);
+}
+
+static struct parameter *
+parameter_plain(const struct section *section)
+{
+	struct parameter *parameter = g_new0(struct parameter, 1);
+
+	parameter->name = g_utf8_make_valid(section->name, -1);
+	parameter->value = bytes_copy(section->value);
+	if (!arrays_equal(section->value, section->literal))
+		parameter->literal = bytes_copy(section->literal);
+	return parameter;
+}
+
+/* Joins count sections of one parameter, sorted; a gap ends it. */
+static struct parameter *
+parameter_joined(const struct section *sections, guint count)
+{
+	struct parameter *parameter = g_new0(struct parameter, 1);
+	g_autoptr(GByteArray) value = g_byte_array_new();
+	guint next = 0;
+
+	parameter->name = g_utf8_make_valid(sections[0].name, -1);
+	parameter->extended = TRUE;
+	for (guint i = 0; i < count && sections[i].number <= next; i++) {
+		const GByteArray *piece = sections[i].value;
+		gsize from = 0;
+
+		if (sections[i].number < next)
+			continue; /* a second one of this number */
+		if (sections[i].extended && next == 0)
+			from = read_charset(piece, &parameter->charset);
+		if (sections[i].extended)
+			append_percent(value, piece, from);
+		else
+			g_byte_array_append(value, piece->data, piece->len);
+		next++;
+	}
+	parameter->value = bytes_copy(value);
+	return parameter;
+}
+
+/* Sorts by name, then number; equals stay in their order. */
+static int
+section_order(gconstpointer a, gconstpointer b, gpointer unused)
+{
+	const struct section *left = a, *right = b;
+	int names = strcmp(left->name, right->name);
+
+	return names ? names : (left->number > right->number) - (left->number < right->number);
+}
+
+static void
+join_sections(struct content_field *field, GArray *sections)
+{
+	guint end;
+
+	g_qsort_with_data(sections->data, (int)sections->len, sizeof(struct section), section_order,
+			  NULL);
+	for (guint i = 0; i < sections->len; i = end) {
+		struct section *first = &g_array_index(sections, struct section, i);
+
+		for (end = i + 1; end < sections->len; end++)
+			if (strcmp(first->name,
+				   g_array_index(sections, struct section, end).name) != 0)
+				break;
+		g_ptr_array_add(field->parameters, parameter_joined(first, end - i));
+	}
+}
+
+/* The token, blanks and comments taken out, as "text / plain" is read. */
+static void
+read_token(struct scan *scan, struct content_field *field)
+{
+	g_autoptr(GString) token = g_string_new(NULL);
+	gboolean slash = FALSE;
+
+	skip_blanks(scan);
+	while (scan->at < scan->end && *scan->at != ';') {
+		const char *before = scan->at;
+
+		skip_blanks(scan);
+		if (scan->at == scan->end || *scan->at == ';')
+			break;
+		/* A blank ends the token, but around the slash. */
+		if (scan->at > before && *scan->at != '/' && !slash && token->len)
+			break;
+		slash = *scan->at == '/';
+		g_string_append_c(token, g_ascii_tolower(*scan->at++));
+	}
+	field->token = g_utf8_make_valid(token->str, (gssize)token->len);
+	skip_semicolon(scan);
+}
+
+struct content_field *
+content_field_parse(const void *bytes, gsize length)
+{
+	struct content_field *field = g_new0(struct content_field, 1);
+	g_autoptr(GArray) joined = g_array_new(FALSE, FALSE, sizeof(struct section));
+	struct scan scan = {.at = bytes, .comments_end = TRUE};
+	guint count = 0;
+
+	field->cut = length > CAP_PARAMETER_BYTES;
+	scan.end = scan.at + MIN(length, CAP_PARAMETER_BYTES);
+	field->parameters = g_ptr_array_new_with_free_func(parameter_free);
+	g_array_set_clear_func(joined, section_clear);
+	read_token(&scan, field);
+	for (; scan.at < scan.end && count < CAP_PARAMETERS; count++) {
+		struct section section;
+
+		if (!read_section(&scan, &section)) {
+			skip_past_semicolon(&scan);
+			continue;
+		}
+		if (section.numbered || section.extended) {
+			g_array_append_val(joined, section);
+		} else {
+			g_ptr_array_add(field->parameters, parameter_plain(&section));
+			section_clear(&section);
+		}
+		skip_semicolon(&scan);
+	}
+	field->cut = field->cut || scan.at < scan.end;
+	join_sections(field, joined);
+	return field;
+}
+
+const struct parameter *
+content_field_get(const struct content_field *field, const char *name, gboolean extended)
+{
+	for (guint i = 0; i < field->parameters->len; i++) {
+		const struct parameter *parameter = g_ptr_array_index(field->parameters, i);
+
+		if (parameter->extended == extended && g_str_equal(parameter->name, name))
+			return parameter;
+	}
+	return NULL;
+}
+
+void
+content_field_free(struct content_field *field)
+{
+	if (!field)
+		return;
+	g_free(field->token);
+	g_ptr_array_unref(field->parameters);
+	g_free(field);
+}
