@@ -183,8 +183,8 @@ static const struct jis_escape {
 	const char *bytes;
 	enum jis_set set;
 } jis_escapes[] = {
-	{"(B", JIS_ASCII},  {"(J", JIS_ASCII},	{"(H", JIS_ASCII},   {"(I", JIS_KATAKANA},
-	{"$@", JIS_X0208},  {"$B", JIS_X0208},	{"$(@", JIS_X0208},  {"$(B", JIS_X0208},
+	{"(B", JIS_ASCII},  {"(J", JIS_ASCII}, {"(H", JIS_ASCII},  {"(I", JIS_KATAKANA},
+	{"$@", JIS_X0208},  {"$B", JIS_X0208}, {"$(@", JIS_X0208}, {"$(B", JIS_X0208},
 	{"$(D", JIS_X0212}, {"&@", JIS_NONE},
 };
 
@@ -296,6 +296,14 @@ charset_convert(const char *charset, const void *bytes, gsize length)
 	const struct set *set = set_find(charset);
 
 	return set ? set_convert(set, bytes, length) : NULL;
+}
+
+gboolean
+charset_known(const char *charset)
+{
+	const struct set *set = set_find(charset);
+
+	return set && (!set->converter || converters_get()->of[set - sets] != (iconv_t)-1);
 }
 
 /*
@@ -493,6 +501,14 @@ word_read(const char *at, gsize length, struct word *ret_word)
 	return FALSE;
 }
 
+gsize
+encoded_word_length(const char *at, gsize length)
+{
+	struct word word;
+
+	return word_read(at, length, &word) ? word.length : 0;
+}
+
 static void
 decode_base64(GByteArray *out, const char *text, gsize length)
 {
@@ -567,7 +583,7 @@ flush_words(struct decoding *decoding)
 
 	if (!decoding->charset[0])
 		return;
-	if (set_find(decoding->charset)) {
+	if (charset_known(decoding->charset)) {
 		const char *data = bytes->len ? (const char *)bytes->data : "";
 
 		text = charset_convert(decoding->charset, data, bytes->len);

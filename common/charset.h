@@ -25,6 +25,9 @@ gboolean charset_preload(GError **error);
  */
 char *charset_convert(const char *charset, const void *bytes, gsize length);
 
+/* Returns whether charset_convert() has a converter for the named set. */
+gboolean charset_known(const char *charset);
+
 /*
  * Guesses the character set of unlabelled bytes and converts them: UTF-8, then
  * ISO-2022-JP by escapes, then hint (may be NULL), then Shift_JIS or EUC-JP
@@ -43,4 +46,10 @@ char *charset_guess(const void *bytes, gsize length, const char *hint, const cha
  * Returns UTF-8; free with g_free().
  */
 char *header_decode(const void *bytes, gsize length, gboolean *ret_undecoded);
+
+/*
+ * Returns the length of the encoded word (RFC 2047 section 2) that stands at
+ * at, "=?" to "?=", or 0 when none does.  Looks at no more than length bytes.
+ */
+gsize encoded_word_length(const char *at, gsize length);
 #endif

@@ -274,8 +274,8 @@ read_charset(const GByteArray *value, char **ret_charset)
 	if (!second || memchr(value->data, '%', (gsize)(first - value->data)))
 		return 0;
 	if (first > value->data)
-		*ret_charset = g_utf8_make_valid((const char *)value->data,
-						 (gssize)(first - value->data));
+		*ret_charset =
+			g_utf8_make_valid((const char *)value->data, (gssize)(first - value->data));
 	return (gsize)(second + 1 - value->data);
 }
 

@@ -89,6 +89,13 @@ digester_finish(struct digester *digester, struct digests *ret_digests)
 }
 
 void
+digester_copy(struct digester *digester, const struct digester *from)
+{
+	for (int i = 0; i < DIGEST_KINDS; i++)
+		check(EVP_MD_CTX_copy_ex(digester->contexts[i], from->contexts[i]));
+}
+
+void
 digester_free(struct digester *digester)
 {
 	if (digester == NULL)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
 #include "entity.h"
 
 #include <string.h>
@@ -317,13 +319,16 @@ is_identity(struct splitter *splitter, const struct entity *entity)
 	g_autoptr(content_field_t) field =
 		content_field_parse(splitter->bytes + span.begin, MIN(span.length, 256));
 
-	return !g_str_equal(field->token, "base64") && !g_str_equal(field->token, "quoted-printable") &&
+	return !g_str_equal(field->token, "base64") &&
+	       !g_str_equal(field->token, "quoted-printable") &&
 	       !g_str_equal(field->token, "x-uuencode") && !g_str_equal(field->token, "uuencode");
 }
 
-static gboolean
-is_message_type(const char *type)
+gboolean
+entity_is_message(const struct entity *entity)
 {
+	const char *type = entity->type->token;
+
 	return g_str_equal(type, "message/rfc822") || g_str_equal(type, "message/global") ||
 	       g_str_equal(type, "message/news");
 }
@@ -370,7 +375,7 @@ set_kind(struct splitter *splitter, int index)
 {
 	struct entity *entity = entity_at(splitter, index);
 	g_autoptr(GBytes) text = NULL;
-	gboolean message = is_message_type(entity->type->token);
+	gboolean message = entity_is_message(entity);
 
 	if (g_str_has_prefix(entity->type->token, "multipart/")) {
 		text = boundary_of(entity);
@@ -437,7 +442,8 @@ static void
 end_entities(struct splitter *splitter, guint from, gsize end, gsize break_bytes)
 {
 	for (guint i = from; i < splitter->running->len; i++) {
-		struct entity *entity = entity_at(splitter, g_array_index(splitter->running, int, i));
+		struct entity *entity =
+			entity_at(splitter, g_array_index(splitter->running, int, i));
 		gsize begin = entity->body.begin;
 
 		/* An empty body: the break ends the header, the delimiter has none. */

@@ -93,6 +93,9 @@ struct entities {
 struct entities *entities_split(const void *bytes, gsize length, guint base_depth,
 				guint max_entities);
 
+/* Returns whether an entity is a message by its type, encoded or not. */
+gboolean entity_is_message(const struct entity *entity);
+
 /* Frees the list and what it owns.  NULL is allowed. */
 void entities_free(struct entities *entities);
 

@@ -36,6 +36,7 @@ common_libread_a_SOURCES = \
 	common/charset.c \
 	common/content_field.c common/content_field.h \
 	common/entity.c common/entity.h \
+	common/fingerprint.c common/fingerprint.h \
 	common/magic.c common/magic.h \
 	common/mime.c \
 	common/url.c

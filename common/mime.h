@@ -4,6 +4,16 @@
  *
  * Called in the sandboxed worker only: it parses hostile bytes.  It does no
  * I/O of its own and opens nothing once mime_preload() has run.  One thread.
+ *
+ * Paths of files are IMAP's section numbers (RFC 9051 6.4.5.1): a message that
+ * is no multipart is "1"; the parts of its multipart are "1", "2", …, those of
+ * the multipart "2" are "2.1", "2.2", …; and below the message/rfc822 "3" its
+ * content is "3.1" or, if a multipart, in "3.1", "3.2", ….  Such a multipart,
+ * which IMAP gives no number of its own, is "0" or "3.0".
+ *
+ * A message/rfc822 is a file itself, with the digests of its bytes, and its
+ * content stands below it.  Beyond CAP_ENCLOSED_BYTES of such messages one is
+ * FILE_INCOMPLETE and has no digests (all zero).
  */
 #ifndef MAILTRACE_MIME_H
 #define MAILTRACE_MIME_H

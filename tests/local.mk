@@ -110,3 +110,10 @@ tests_test_settings_check_SOURCES = tests/test_settings_check.c
 tests_test_settings_check_CFLAGS = $(UNIT_CFLAGS)
 tests_test_settings_check_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 endif
+
+# Prints what the reader makes of messages; for other projects' test messages.
+noinst_PROGRAMS += tests/tools/read_corpus
+tests_tools_read_corpus_SOURCES = tests/tools/read_corpus.c
+tests_tools_read_corpus_LDADD = $(READ_LIBS)
+TESTS += tests/it/corpora.py
+EXTRA_DIST += tests/it/corpora.py

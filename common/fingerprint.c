@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fingerprint.h"
+
+#include <string.h>
+
+/* The LF form is made in pieces of this size. */
+#define PIECE_BYTES (16 * 1024)
+
+struct fingerprint {
+	struct digester *exact;
+	struct digester *lf; /* without the line breaks that are pending */
+	struct digester *branch;
+	guint64 size;
+	guint64 lf_size; /* likewise */
+	guint64 pending; /* line breaks at the end so far */
+	gboolean variants;
+	gboolean carriage; /* a CR came last, and is not in the LF form yet */
+	gboolean differs;  /* there was a CR LF */
+	char piece[PIECE_BYTES];
+	gsize used;
+};
+
+struct fingerprint *
+fingerprint_new(void)
+{
+	struct fingerprint *fingerprint = g_new0(struct fingerprint, 1);
+
+	fingerprint->exact = digester_new();
+	fingerprint->lf = digester_new();
+	fingerprint->branch = digester_new();
+	return fingerprint;
+}
+
+void
+fingerprint_begin(struct fingerprint *fingerprint, gboolean variants)
+{
+	fingerprint->variants = variants;
+	fingerprint->size = fingerprint->lf_size = fingerprint->pending = 0;
+	fingerprint->used = 0;
+	fingerprint->carriage = fingerprint->differs = FALSE;
+}
+
+static void
+flush_piece(struct fingerprint *fingerprint)
+{
+	digester_add(fingerprint->lf, fingerprint->piece, fingerprint->used);
+	fingerprint->lf_size += fingerprint->used;
+	fingerprint->used = 0;
+}
+
+/* Appends bytes that are not the end of a line to the LF form. */
+static void
+append_lf(struct fingerprint *fingerprint, const char *bytes, gsize length)
+{
+	while (length > 0) {
+		gsize some = MIN(length, PIECE_BYTES - fingerprint->used);
+
+		memcpy(fingerprint->piece + fingerprint->used, bytes, some);
+		fingerprint->used += some;
+		bytes += some;
+		length -= some;
+		if (fingerprint->used == PIECE_BYTES)
+			flush_piece(fingerprint);
+	}
+}
+
+static void
+append_pending(struct fingerprint *fingerprint)
+{
+	for (; fingerprint->pending > 0; fingerprint->pending--)
+		append_lf(fingerprint, "\n", 1);
+}
+
+static void
+append_text(struct fingerprint *fingerprint, const char *bytes, gsize length)
+{
+	if (!length)
+		return;
+	append_pending(fingerprint);
+	append_lf(fingerprint, bytes, length);
+}
+
+/* Adds to the LF form; line breaks wait until something follows them. */
+static void
+add_lf(struct fingerprint *fingerprint, const char *at, gsize length)
+{
+	const char *end = at + length;
+
+	while (at < end) {
+		const char *feed = memchr(at, '\n', (gsize)(end - at));
+		const char *stop = feed ? feed : end;
+		gboolean carriage = stop > at && stop[-1] == '\r';
+
+		if (fingerprint->carriage && (stop > at || !feed))
+			append_text(fingerprint, "\r", 1);
+		else if (fingerprint->carriage)
+			fingerprint->differs = TRUE;
+		append_text(fingerprint, at, (gsize)(stop - at) - (carriage ? 1 : 0));
+		fingerprint->carriage = carriage && !feed;
+		if (!feed)
+			return;
+		fingerprint->differs = fingerprint->differs || carriage;
+		fingerprint->pending++;
+		at = feed + 1;
+	}
+}
+
+void
+fingerprint_add(struct fingerprint *fingerprint, const void *bytes, gsize length)
+{
+	digester_add(fingerprint->exact, bytes, length);
+	fingerprint->size += length;
+	if (fingerprint->variants)
+		add_lf(fingerprint, bytes, length);
+}
+
+/* Takes the digests of what was added so far, and goes on. */
+static void
+branch_digests(struct fingerprint *fingerprint, const struct digester *from, const void *more,
+	       gsize length, struct digests *ret_digests)
+{
+	digester_copy(fingerprint->branch, from);
+	digester_add(fingerprint->branch, more, length);
+	digester_finish(fingerprint->branch, ret_digests);
+}
+
+static void
+finish_variants(struct fingerprint *fingerprint, struct file *file)
+{
+	struct digests trimmed, lf;
+	gboolean ends = fingerprint->pending > 0;
+	guint64 trimmed_size;
+
+	if (fingerprint->carriage)
+		append_text(fingerprint, "\r", 1);
+	flush_piece(fingerprint);
+	trimmed_size = fingerprint->lf_size;
+	ends = fingerprint->pending > 0;
+	if (ends)
+		branch_digests(fingerprint, fingerprint->lf, NULL, 0, &trimmed);
+	append_pending(fingerprint);
+	flush_piece(fingerprint);
+	digester_finish(fingerprint->lf, &lf);
+	if (fingerprint->differs)
+		file_add_variant(file, VARIANT_LF, fingerprint->lf_size, &lf);
+	if (ends)
+		file_add_variant(file, VARIANT_TRIMMED, trimmed_size, &trimmed);
+}
+
+void
+fingerprint_finish(struct fingerprint *fingerprint, const void *line_break, gsize break_bytes,
+		   struct file *file)
+{
+	struct digests digests;
+
+	if (fingerprint->variants && break_bytes) {
+		branch_digests(fingerprint, fingerprint->exact, line_break, break_bytes, &digests);
+		file_add_variant(file, VARIANT_DELIMITER, fingerprint->size + break_bytes,
+				 &digests);
+	}
+	file->size = fingerprint->size;
+	digester_finish(fingerprint->exact, &file->digests);
+	if (fingerprint->variants)
+		finish_variants(fingerprint, file);
+}
+
+void
+fingerprint_free(struct fingerprint *fingerprint)
+{
+	if (!fingerprint)
+		return;
+	digester_free(fingerprint->exact);
+	digester_free(fingerprint->lf);
+	digester_free(fingerprint->branch);
+	g_free(fingerprint);
+}

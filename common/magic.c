@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "magic.h"
+
+#include <string.h>
+
+#define MAGIC(offset, bytes, type)                           \
+	{                                                    \
+		(offset), sizeof(bytes) - 1, (bytes), (type) \
+	}
+
+/* The first that matches decides. */
+static const struct signature {
+	gsize offset;
+	gsize length;
+	const char *bytes;
+	const char *type;
+} signatures[] = {
+	MAGIC(0, "MZ", "application/vnd.microsoft.portable-executable"),
+	MAGIC(0, "\177ELF", "application/x-elf"),
+	MAGIC(0, "\xcf\xfa\xed\xfe", "application/x-mach-binary"),
+	MAGIC(0, "\xce\xfa\xed\xfe", "application/x-mach-binary"),
+	MAGIC(0, "\xca\xfe\xba\xbe", "application/java-vm"),
+	MAGIC(0, "\0asm", "application/wasm"),
+	MAGIC(0, "L\0\0\0\x01\x14\x02\0", "application/x-ms-shortcut"),
+	MAGIC(0, "%PDF-", "application/pdf"),
+	MAGIC(0, "{\\rtf", "application/rtf"),
+	MAGIC(0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
+	MAGIC(0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "application/onenote"),
+	MAGIC(0, "ITSF", "application/vnd.ms-htmlhelp"),
+	MAGIC(0, "\x78\x9f\x3e\x22", "application/ms-tnef"),
+	MAGIC(0, "7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+	MAGIC(0, "Rar!\x1a\x07", "application/vnd.rar"),
+	MAGIC(0, "MSCF", "application/vnd.ms-cab-compressed"),
+	MAGIC(0, "\x1f\x8b", "application/gzip"),
+	MAGIC(0, "\x1f\x9d", "application/x-compress"),
+	MAGIC(0, "BZh", "application/x-bzip2"),
+	MAGIC(0,
+	      "\xfd"
+	      "7zXZ\0",
+	      "application/x-xz"),
+	MAGIC(0, "\x28\xb5\x2f\xfd", "application/zstd"),
+	MAGIC(0, "\x04\x22\x4d\x18", "application/x-lz4"),
+	MAGIC(0, "LZIP", "application/x-lzip"),
+	MAGIC(0, "\x60\xea", "application/x-arj"),
+	MAGIC(2, "-lh", "application/x-lzh-compressed"),
+	MAGIC(2, "-lz", "application/x-lzh-compressed"),
+	MAGIC(257, "ustar", "application/x-tar"),
+	MAGIC(0, "**ACE**", "application/x-ace-compressed"),
+	MAGIC(7, "**ACE**", "application/x-ace-compressed"),
+	MAGIC(0, "!<arch>\n", "application/x-archive"),
+	MAGIC(0, "\xed\xab\xee\xdb", "application/x-rpm"),
+	MAGIC(0, "conectix", "application/x-vhd"),
+	MAGIC(0, "vhdxfile", "application/x-vhdx"),
+	MAGIC(0, "\x89PNG\r\n\x1a\n", "image/png"),
+	MAGIC(0, "\xff\xd8\xff", "image/jpeg"),
+	MAGIC(0, "GIF8", "image/gif"),
+	MAGIC(0, "II*\0", "image/tiff"),
+	MAGIC(0, "MM\0*", "image/tiff"),
+	MAGIC(8, "WEBP", "image/webp"),
+	MAGIC(0, "\0\0\x01\0", "image/vnd.microsoft.icon"),
+	MAGIC(0, "8BPS", "image/vnd.adobe.photoshop"),
+	MAGIC(4, "ftyp", "video/mp4"),
+	MAGIC(8, "WAVE", "audio/vnd.wave"),
+	MAGIC(8, "AVI ", "video/vnd.avi"),
+	MAGIC(0, "ID3", "audio/mpeg"),
+	MAGIC(0, "OggS", "application/ogg"),
+	MAGIC(0, "SQLite format 3", "application/vnd.sqlite3"),
+	MAGIC(0, "!BDN", "application/vnd.ms-outlook-pst"),
+	MAGIC(0, "CWS", "application/x-shockwave-flash"),
+	MAGIC(0, "FWS", "application/x-shockwave-flash"),
+	MAGIC(0, "%!PS", "application/postscript"),
+	MAGIC(0, "-----BEGIN PGP MESSAGE", "application/pgp-encrypted"),
+	MAGIC(0, "-----BEGIN PGP SIGNATURE", "application/pgp-signature"),
+	MAGIC(0, "#!", "text/x-shellscript"),
+	MAGIC(0, "BEGIN:VCALENDAR", "text/calendar"),
+	MAGIC(0, "BEGIN:VCARD", "text/vcard"),
+	MAGIC(0, "[InternetShortcut]", "application/x-mswinurl"),
+};
+
+/* Text that names its own kind, after blanks and in either case. */
+static const struct {
+	const char *text;
+	const char *type;
+} openings[] = {
+	{"<!doctype html", "text/html"}, {"<html", "text/html"},   {"<head", "text/html"},
+	{"<body", "text/html"},		 {"<script", "text/html"}, {"<svg", "image/svg+xml"},
+	{"<?xml", "application/xml"},
+};
+
+/* Zip files that say by their first member's name what they are. */
+static const struct {
+	const char *name;
+	const char *type;
+} members[] = {
+	{"mimetypeapplication/vnd.oasis.opendocument.text",
+	 "application/vnd.oasis.opendocument.text"},
+	{"mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
+	 "application/vnd.oasis.opendocument.spreadsheet"},
+	{"mimetypeapplication/vnd.oasis.opendocument.presentation",
+	 "application/vnd.oasis.opendocument.presentation"},
+	{"mimetypeapplication/epub+zip", "application/epub+zip"},
+	{"[Content_Types].xml", "application/vnd.openxmlformats-officedocument"},
+	{"_rels/.rels", "application/vnd.openxmlformats-officedocument"},
+	{"META-INF/", "application/java-archive"},
+};
+
+/* Bytes of a local file header before the member's name (APPNOTE.TXT 4.3.7). */
+#define ZIP_HEADER_BYTES 30
+
+static const char *
+zip_type(const guint8 *bytes, gsize length)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(members) && length > ZIP_HEADER_BYTES; i++) {
+		gsize size = strlen(members[i].name);
+
+		if (length - ZIP_HEADER_BYTES >= size &&
+		    memcmp(bytes + ZIP_HEADER_BYTES, members[i].name, size) == 0)
+			return members[i].type;
+	}
+	return "application/zip";
+}
+
+static const char *
+opening_type(const char *text, gsize length)
+{
+	while (length && g_ascii_isspace(*text)) {
+		text++;
+		length--;
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(openings); i++) {
+		gsize size = strlen(openings[i].text);
+
+		if (length >= size && g_ascii_strncasecmp(text, openings[i].text, size) == 0)
+			return openings[i].type;
+	}
+	return NULL;
+}
+
+/* Text has no controls but tab, line breaks, form feed and ISO-2022's escape. */
+static gboolean
+is_text(const guint8 *bytes, gsize length)
+{
+	for (gsize i = 0; i < length; i++)
+		if ((bytes[i] < ' ' && !strchr("\t\n\r\f\x1b", bytes[i])) || !bytes[i] ||
+		    bytes[i] == 0x7f)
+			return FALSE;
+	return length > 0;
+}
+
+const char *
+magic_type(const void *bytes, gsize length)
+{
+	const guint8 *at = bytes;
+	const char *type;
+
+	length = MIN(length, MAGIC_BYTES);
+	if (length >= 4 && (memcmp(at, "PK\3\4", 4) == 0 || memcmp(at, "PK\5\6", 4) == 0))
+		return zip_type(at, length);
+	for (gsize i = 0; i < G_N_ELEMENTS(signatures); i++) {
+		const struct signature *signature = &signatures[i];
+
+		if (length >= signature->offset + signature->length &&
+		    memcmp(at + signature->offset, signature->bytes, signature->length) == 0)
+			return signature->type;
+	}
+	if (length >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0) {
+		at += 3; /* UTF-8's byte order mark */
+		length -= 3;
+	}
+	type = opening_type((const char *)at, length);
+	if (type)
+		return type;
+	return is_text(at, length) ? "text/plain" : NULL;
+}

@@ -1,0 +1,778 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The structure of a message is split by entity.c, in one bounded pass: GMime's
+ * own parser recurses once a level and compares each line with every open
+ * boundary.  GMime is given what it reads best and what is bounded: transfer
+ * encodings, a piece at a time, and addresses and dates of one field.
+ */
+#include "mime.h"
+
+#include <gmime/gmime.h>
+#include <string.h>
+
+#include "caps.h"
+#include "charset.h"
+#include "content_field.h"
+#include "entity.h"
+#include "fingerprint.h"
+#include "magic.h"
+#include "text.h"
+#include "url.h"
+
+/* Encoded bytes are decoded in pieces of this size. */
+#define PIECE_BYTES (32 * 1024)
+
+/* A mark that stands for an encoded word while GMime splits addresses (private use). */
+#define WORD_BEGIN "\xee\x80\x80"
+#define WORD_END "\xee\x80\x81"
+
+struct reader {
+	struct record *record;
+	struct fingerprint *fingerprint;
+	gsize names_bytes;    /* of names kept so far */
+	gsize url_scan_bytes; /* of text searched for links so far */
+	gsize enclosed_bytes; /* of enclosed messages hashed so far */
+	char piece[PIECE_BYTES * 2];
+};
+
+/* A message in hand: the whole, or one that was decoded from a part. */
+struct source {
+	const char *bytes;
+	gsize length;
+	struct entities *entities;
+	int *files; /* index of each entity's file */
+};
+
+/* A content while it is decoded. */
+struct content {
+	GByteArray *kept; /* the first bytes of it */
+	gsize keep;	  /* as many of them */
+	gboolean truncated;
+};
+
+gboolean
+mime_preload(GError **error)
+{
+	g_autoptr(GDateTime) date = NULL;
+
+	g_mime_init();
+	if (!digest_preload()) {
+		g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+				    "libcrypto has no MD5, SHA-1 or SHA-256");
+		return FALSE;
+	}
+	/* Reads what GLib knows of time zones once. */
+	date = g_mime_utils_header_decode_date("Thu, 1 Jan 1970 00:00:00 +0900");
+	return charset_preload(error);
+}
+
+/* ---- header fields ---- */
+
+/* Narrows a span to what is between the blanks around it. */
+static struct span
+trim(const struct source *source, struct span span)
+{
+	while (span.length && g_ascii_isspace(source->bytes[span.begin])) {
+		span.begin++;
+		span.length--;
+	}
+	while (span.length && g_ascii_isspace(source->bytes[span.begin + span.length - 1]))
+		span.length--;
+	return span;
+}
+
+static char *
+bounded_text(struct reader *reader, const char *bytes, gsize length, gsize max_bytes,
+	     const char *cap)
+{
+	gboolean cut = FALSE;
+	char *text = text_from_bytes(bytes, length, max_bytes, &cut);
+
+	if (cut)
+		record_note_cap(reader->record, cap);
+	return text;
+}
+
+/* A field's text as written, unfolded. */
+static char *
+field_text(struct reader *reader, const struct source *source, struct span span)
+{
+	g_autoptr(GString) flat = g_string_new(NULL);
+
+	span = trim(source, span);
+	for (gsize i = 0; i < span.length && flat->len <= CAP_FIELD_BYTES; i++)
+		if (!strchr("\r\n", source->bytes[span.begin + i]) ||
+		    !source->bytes[span.begin + i])
+			g_string_append_c(flat, source->bytes[span.begin + i]);
+	return bounded_text(reader, flat->str, flat->len, CAP_FIELD_BYTES, CAP_FIELD_BYTES_NAME);
+}
+
+static gboolean
+same_bytes(const char *text, const void *bytes, gsize length)
+{
+	return strlen(text) == length && memcmp(text, bytes, length) == 0;
+}
+
+static void
+read_subject(struct reader *reader, const struct source *source, struct span span)
+{
+	struct record *record = reader->record;
+	g_autofree char *decoded = NULL;
+	const char *raw;
+	gsize length;
+
+	if (record->subject)
+		return;
+	span = trim(source, span);
+	raw = source->bytes + span.begin;
+	/* Encoding makes text at most some times longer than what it stands for. */
+	length = MIN(span.length, CAP_SUBJECT_BYTES * 4);
+	if (length < span.length)
+		record_note_cap(record, CAP_SUBJECT_BYTES_NAME);
+	decoded = header_decode(raw, length, NULL);
+	record->subject = bounded_text(reader, decoded, strlen(decoded), CAP_SUBJECT_BYTES,
+				       CAP_SUBJECT_BYTES_NAME);
+	if (!same_bytes(record->subject, raw, length))
+		record->subject_raw = g_bytes_new(raw, MIN(length, CAP_SUBJECT_BYTES));
+}
+
+static void
+read_date(struct reader *reader, const struct source *source, struct span span)
+{
+	struct record *record = reader->record;
+	g_autoptr(GDateTime) date = NULL;
+
+	if (record->date)
+		return;
+	record->date = field_text(reader, source, span);
+	date = g_mime_utils_header_decode_date(record->date);
+	if (date)
+		record->date_us = g_date_time_to_unix(date) * G_USEC_PER_SEC;
+}
+
+/* ---- addresses ---- */
+
+/*
+ * Puts a mark in the place of each encoded word: what is in a word must not
+ * decide where an address ends, and GMime would decode it by itself, with
+ * converters of its own.
+ */
+static char *
+hide_words(const char *text, gsize length, GPtrArray *words)
+{
+	GString *hidden = g_string_sized_new(length);
+	const char *at = text, *end = text + length;
+
+	while (at < end) {
+		gsize word = *at == '=' ? encoded_word_length(at, (gsize)(end - at)) : 0;
+
+		if (word) {
+			g_string_append_printf(hidden, WORD_BEGIN "%u" WORD_END, words->len);
+			g_ptr_array_add(words, g_strndup(at, word));
+			at += word;
+		} else {
+			g_string_append_c(hidden, *at++);
+		}
+	}
+	return g_string_free(hidden, FALSE);
+}
+
+/* Puts the words back, and decodes the text.  Free with g_free(). */
+static char *
+show_words(struct reader *reader, const char *text, const GPtrArray *words)
+{
+	g_autoptr(GString) shown = g_string_new(NULL);
+	g_autofree char *decoded = NULL;
+
+	while (*text && shown->len <= CAP_FIELD_BYTES * 4) {
+		guint64 index;
+		char *end;
+
+		if (!g_str_has_prefix(text, WORD_BEGIN)) {
+			g_string_append_c(shown, *text++);
+			continue;
+		}
+		index = g_ascii_strtoull(text + strlen(WORD_BEGIN), &end, 10);
+		if (index < words->len)
+			g_string_append(shown, g_ptr_array_index(words, index));
+		text = g_str_has_prefix(end, WORD_END) ? end + strlen(WORD_END) : end;
+	}
+	decoded = header_decode(shown->str, shown->len, NULL);
+	return bounded_text(reader, decoded, strlen(decoded), CAP_FIELD_BYTES,
+			    CAP_FIELD_BYTES_NAME);
+}
+
+static void
+add_address(struct reader *reader, GPtrArray *array, const char *name, const char *address,
+	    const GPtrArray *words)
+{
+	g_autofree char *shown_name = name && *name ? show_words(reader, name, words) : NULL;
+	g_autofree char *shown = show_words(reader, address ? address : "", words);
+
+	if (array->len >= CAP_ADDRESSES)
+		record_note_cap(reader->record, CAP_ADDRESSES_NAME);
+	else
+		mail_address_add(array, shown_name, shown);
+}
+
+/* A group's members stand for it (RFC 5322 3.4); groups hold no groups. */
+static void
+add_addresses(struct reader *reader, GPtrArray *array, InternetAddressList *list,
+	      const GPtrArray *words, gboolean groups)
+{
+	int count = internet_address_list_length(list);
+
+	for (int i = 0; i < count && array->len <= CAP_ADDRESSES; i++) {
+		InternetAddress *one = internet_address_list_get_address(list, i);
+		const char *address = NULL;
+
+		if (INTERNET_ADDRESS_IS_GROUP(one)) {
+			InternetAddressGroup *group = INTERNET_ADDRESS_GROUP(one);
+
+			if (groups)
+				add_addresses(reader, array,
+					      internet_address_group_get_members(group), words,
+					      FALSE);
+			continue;
+		}
+		if (INTERNET_ADDRESS_IS_MAILBOX(one))
+			address = internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(one));
+		add_address(reader, array, internet_address_get_name(one), address, words);
+	}
+}
+
+static void
+read_addresses(struct reader *reader, const struct source *source, struct span span,
+	       GPtrArray *array)
+{
+	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *text = NULL;
+	g_autofree char *hidden = NULL;
+	InternetAddressList *list;
+
+	if (span.length > CAP_ADDRESS_FIELD_BYTES) {
+		record_note_cap(reader->record, CAP_ADDRESSES_NAME);
+		span.length = CAP_ADDRESS_FIELD_BYTES;
+	}
+	text = charset_guess(source->bytes + span.begin, span.length, NULL, NULL);
+	hidden = hide_words(text, strlen(text), words);
+	list = internet_address_list_parse(NULL, hidden);
+	if (!list)
+		return;
+	add_addresses(reader, array, list, words, TRUE);
+	g_object_unref(list);
+}
+
+/* ---- the header of the message ---- */
+
+static void
+add_trace(struct reader *reader, const struct source *source, struct span span, GPtrArray *array)
+{
+	if (array->len < CAP_TRACE_FIELDS)
+		g_ptr_array_add(array, field_text(reader, source, span));
+	else
+		record_note_cap(reader->record, CAP_TRACE_FIELDS_NAME);
+}
+
+static void
+set_once(struct reader *reader, const struct source *source, struct span span, char **text)
+{
+	if (!*text)
+		*text = field_text(reader, source, span);
+}
+
+static void
+read_field(struct reader *reader, const struct source *source, const struct field *field)
+{
+	struct record *record = reader->record;
+
+	switch (field->kind) {
+	case FIELD_SUBJECT:
+		return read_subject(reader, source, field->value);
+	case FIELD_MESSAGE_ID:
+		return set_once(reader, source, field->value, &record->message_id);
+	case FIELD_DATE:
+		return read_date(reader, source, field->value);
+	case FIELD_FROM:
+		return read_addresses(reader, source, field->value, record->from);
+	case FIELD_TO:
+		return read_addresses(reader, source, field->value, record->to);
+	case FIELD_CC:
+		return read_addresses(reader, source, field->value, record->cc);
+	case FIELD_REPLY_TO:
+		return read_addresses(reader, source, field->value, record->reply_to);
+	case FIELD_LIST_ID:
+		return set_once(reader, source, field->value, &record->list_id);
+	case FIELD_DELIVERED_TO:
+		return add_trace(reader, source, field->value, record->delivered_to);
+	case FIELD_AUTHENTICATION_RESULTS:
+		return add_trace(reader, source, field->value, record->authentication_results);
+	default:
+		return; /* of every entity; read with its file */
+	}
+}
+
+/* ---- names ---- */
+
+/* A name's bytes as text. */
+static char *
+name_text(const struct parameter *parameter, GBytes *raw, gboolean *ret_undecoded)
+{
+	gsize length;
+	const char *bytes = g_bytes_get_data(raw, &length);
+	char *text = NULL;
+
+	if (!bytes)
+		bytes = "";
+	if (parameter->extended && parameter->charset) {
+		text = charset_convert(parameter->charset, bytes, length);
+		if (!text && !charset_known(parameter->charset))
+			*ret_undecoded = TRUE;
+		if (!text)
+			text = charset_guess(bytes, length, NULL, NULL);
+		return text;
+	}
+	return header_decode(bytes, length, ret_undecoded);
+}
+
+static void
+add_name(struct reader *reader, struct file *file, const struct parameter *parameter, GBytes *raw,
+	 const char *reading)
+{
+	gboolean undecoded = FALSE;
+	g_autofree char *text = NULL;
+	g_autofree char *bounded = NULL;
+	gsize length;
+	const void *bytes = g_bytes_get_data(raw, &length);
+
+	if (file->names->len >= CAP_NAMES) {
+		record_note_cap(reader->record, CAP_NAMES_NAME);
+		return;
+	}
+	text = name_text(parameter, raw, &undecoded);
+	bounded = bounded_text(reader, text, strlen(text), CAP_NAME_BYTES, CAP_NAME_BYTES_NAME);
+	reader->names_bytes += strlen(bounded) + length;
+	if (reader->names_bytes > CAP_NAMES_BYTES) {
+		record_note_cap(reader->record, CAP_NAMES_BYTES_NAME);
+		return;
+	}
+	if (undecoded)
+		file->flags |= FILE_UNDECODED;
+	if (*bounded)
+		file_add_name(file, bounded, reading,
+			      same_bytes(bounded, bytes, length) ? NULL : raw);
+}
+
+/* Whether a literal is the better reading: its backslashes are halves of characters. */
+static gboolean
+is_multibyte(GBytes *literal)
+{
+	gsize length;
+	const char *bytes = g_bytes_get_data(literal, &length);
+
+	return memchr(bytes, 0x1b, length) || !g_utf8_validate(bytes, (gssize)length, NULL);
+}
+
+/* Adds the names that one field gives, of one form (RFC 2231 or plain). */
+static void
+add_names(struct reader *reader, struct file *file, const struct content_field *field,
+	  const char *name, gboolean extended)
+{
+	g_autofree char *reading = g_strconcat(name, extended ? "*" : "", NULL);
+
+	for (guint i = 0; i < field->parameters->len; i++) {
+		const struct parameter *parameter = g_ptr_array_index(field->parameters, i);
+
+		if (parameter->extended != extended || !g_str_equal(parameter->name, name))
+			continue;
+		if (parameter->literal && is_multibyte(parameter->literal))
+			add_name(reader, file, parameter, parameter->literal, reading);
+		add_name(reader, file, parameter, parameter->value, reading);
+		if (parameter->literal)
+			add_name(reader, file, parameter, parameter->literal, reading);
+	}
+}
+
+/* ---- one file ---- */
+
+/* Reads a field of an entity whose value is a token and parameters; NULL if it is not there. */
+static struct content_field *
+entity_field(struct reader *reader, const struct source *source, const struct entity *entity,
+	     enum field_kind kind)
+{
+	struct span span = entity->fields[kind];
+	struct content_field *field;
+
+	if (!span.begin)
+		return NULL;
+	field = content_field_parse(source->bytes + span.begin, span.length);
+	if (field->cut)
+		record_note_cap(reader->record, CAP_PARAMETERS_NAME);
+	return field;
+}
+
+/* A token as text, or NULL when there is none. */
+static char *
+token_text(struct reader *reader, const struct content_field *field)
+{
+	if (!field || !*field->token)
+		return NULL;
+	return bounded_text(reader, field->token, strlen(field->token), CAP_FIELD_BYTES,
+			    CAP_FIELD_BYTES_NAME);
+}
+
+static char *
+content_id(struct reader *reader, const struct source *source, const struct entity *entity)
+{
+	struct span span = trim(source, entity->fields[FIELD_CONTENT_ID]);
+
+	if (!span.length)
+		return NULL;
+	if (source->bytes[span.begin] == '<' && span.length >= 2 &&
+	    source->bytes[span.begin + span.length - 1] == '>') {
+		span.begin++;
+		span.length -= 2;
+	}
+	return field_text(reader, source, span);
+}
+
+/* Whether readers show a content of this type in place. */
+static gboolean
+is_body_type(const char *type)
+{
+	static const char *const types[] = {"text/plain",    "text/html",	"text",
+					    "text/enriched", "text/x-amp-html", "text/richtext"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(types); i++)
+		if (g_str_equal(type, types[i]))
+			return TRUE;
+	return FALSE;
+}
+
+/* Sets what the entity's own header says of the file. */
+static void
+describe_file(struct reader *reader, const struct source *source, const struct entity *entity,
+	      struct file *file)
+{
+	g_autoptr(content_field_t) disposition =
+		entity_field(reader, source, entity, FIELD_CONTENT_DISPOSITION);
+	g_autoptr(content_field_t) encoding =
+		entity_field(reader, source, entity, FIELD_CONTENT_TRANSFER_ENCODING);
+
+	if (entity->has_type)
+		file->declared_type = token_text(reader, entity->type);
+	file->disposition = token_text(reader, disposition);
+	file->encoding = token_text(reader, encoding);
+	file->content_id = content_id(reader, source, entity);
+	if (disposition) {
+		add_names(reader, file, disposition, "filename", TRUE);
+		add_names(reader, file, disposition, "filename", FALSE);
+	}
+	add_names(reader, file, entity->type, "name", TRUE);
+	add_names(reader, file, entity->type, "name", FALSE);
+	if (entity->kind == ENTITY_MULTIPART)
+		file->flags |= FILE_MULTIPART;
+	else if (entity_is_message(entity))
+		file->flags |= FILE_MESSAGE;
+	else if (is_body_type(entity->type->token) && !file->names->len &&
+		 g_strcmp0(file->disposition, "attachment") != 0)
+		file->flags |= FILE_BODY;
+	if (entity->cut)
+		file->flags |= FILE_INCOMPLETE;
+}
+
+/* ---- content ---- */
+
+static GMimeContentEncoding
+encoding_of(const struct file *file)
+{
+	if (!file->encoding)
+		return GMIME_CONTENT_ENCODING_BINARY;
+	return g_mime_content_encoding_from_string(file->encoding);
+}
+
+static gboolean
+is_encoded(GMimeContentEncoding encoding)
+{
+	return encoding == GMIME_CONTENT_ENCODING_BASE64 ||
+	       encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE ||
+	       encoding == GMIME_CONTENT_ENCODING_UUENCODE;
+}
+
+static void
+take_piece(struct reader *reader, struct content *content, const char *bytes, gsize length)
+{
+	gsize some = MIN(length, content->keep - content->kept->len);
+
+	fingerprint_add(reader->fingerprint, bytes, length);
+	g_byte_array_append(content->kept, (const guint8 *)bytes, (guint)some);
+}
+
+/* Gives out the last bytes of base64 whose padding is missing. */
+static void
+finish_base64(struct reader *reader, struct content *content, GMimeEncoding *state)
+{
+	int held = ABS(state->state);
+
+	if (!held)
+		return;
+	content->truncated = TRUE;
+	if (held >= 2)
+		take_piece(reader, content, reader->piece,
+			   g_mime_encoding_step(state, "==", (gsize)(4 - held), reader->piece));
+}
+
+/* Decodes bytes into the fingerprint, and keeps the first of them. */
+static void
+decode(struct reader *reader, const char *bytes, gsize length, GMimeContentEncoding encoding,
+       struct content *content)
+{
+	GMimeEncoding state;
+
+	if (!is_encoded(encoding)) {
+		take_piece(reader, content, bytes, length);
+		return;
+	}
+	g_mime_encoding_init_decode(&state, encoding);
+	for (gsize at = 0; at < length; at += PIECE_BYTES)
+		take_piece(reader, content, reader->piece,
+			   g_mime_encoding_step(&state, bytes + at, MIN(length - at, PIECE_BYTES),
+						reader->piece));
+	if (encoding == GMIME_CONTENT_ENCODING_BASE64)
+		finish_base64(reader, content, &state);
+	else
+		take_piece(reader, content, reader->piece,
+			   g_mime_encoding_flush(&state, "", 0, reader->piece));
+}
+
+/*
+ * Returns the bytes of the delimiter's line break that would be part of the
+ * decoded content: none in base64, none after a soft line break (RFC 2045 6.7).
+ */
+static gsize
+visible_break(const char *bytes, gsize length, gsize break_bytes, GMimeContentEncoding encoding)
+{
+	if (encoding == GMIME_CONTENT_ENCODING_BASE64 ||
+	    encoding == GMIME_CONTENT_ENCODING_UUENCODE)
+		return 0;
+	if (encoding != GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
+		return break_bytes;
+	while (length && (bytes[length - 1] == ' ' || bytes[length - 1] == '\t'))
+		length--;
+	return length && bytes[length - 1] == '=' ? 0 : break_bytes;
+}
+
+/* Searches a body for links. */
+static void
+read_urls(struct reader *reader, const struct entity *entity, const GByteArray *bytes)
+{
+	const struct parameter *charset = content_field_get(entity->type, "charset", FALSE);
+	g_autofree char *name = NULL;
+	g_autofree char *text = NULL;
+	gsize length;
+
+	if (charset) {
+		const char *value = g_bytes_get_data(charset->value, &length);
+
+		name = g_strndup(value ? value : "", MIN(length, 64));
+		text = charset_convert(name, bytes->data, bytes->len);
+	}
+	if (!text)
+		text = charset_guess(bytes->data, bytes->len, NULL, NULL);
+	reader->url_scan_bytes += bytes->len;
+	url_collect(reader->record, text, strlen(text),
+		    g_str_equal(entity->type->token, "text/html") ||
+			    g_str_equal(entity->type->token, "text/x-amp-html"));
+}
+
+/* How many bytes of a decoded content are wanted beside its digests. */
+static gsize
+bytes_to_keep(const struct reader *reader, const struct file *file)
+{
+	if (file->flags & FILE_MESSAGE)
+		return G_MAXUINT; /* it is split in turn; no longer than what it came from */
+	if (file->flags & FILE_BODY)
+		return MAX(CAP_URL_SCAN_BYTES - MIN(reader->url_scan_bytes, CAP_URL_SCAN_BYTES),
+			   MAGIC_BYTES);
+	return MAGIC_BYTES;
+}
+
+static void read_message(struct reader *reader, const char *bytes, gsize length, int parent,
+			 guint depth);
+
+/* Reads what was kept of a content: what it is, its links, the message that it is. */
+static void
+read_kept(struct reader *reader, const struct entity *entity, int index,
+	  const struct content *content)
+{
+	struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
+	const GByteArray *kept = content->kept;
+
+	file->detected_type = g_strdup(magic_type(kept->data, kept->len));
+	if (content->truncated)
+		file->flags |= FILE_TRUNCATED;
+	if (file->flags & FILE_BODY && kept->len) {
+		if (file->size > kept->len)
+			record_note_cap(reader->record, CAP_URL_SCAN_BYTES_NAME);
+		read_urls(reader, entity, kept);
+	}
+	if (file->flags & FILE_MESSAGE) {
+		if (entity->depth >= CAP_NESTING || reader->record->files->len >= CAP_PARTS)
+			file->flags |= FILE_INCOMPLETE;
+		else
+			read_message(reader, (const char *)kept->data, kept->len, index,
+				     entity->depth + 1);
+	}
+}
+
+/* Reads a leaf, or an encoded message as one. */
+static void
+read_leaf(struct reader *reader, const struct source *source, const struct entity *entity,
+	  int index)
+{
+	struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
+	const char *bytes = source->bytes + entity->body.begin;
+	GMimeContentEncoding encoding = encoding_of(file);
+	gboolean variants = encoding != GMIME_CONTENT_ENCODING_BASE64 ||
+			    g_str_has_prefix(entity->type->token, "text/");
+	g_autoptr(GByteArray) kept = g_byte_array_new();
+	struct content content = {.kept = kept, .keep = bytes_to_keep(reader, file)};
+	gsize line_break = visible_break(bytes, entity->body.length, entity->break_bytes, encoding);
+
+	fingerprint_begin(reader->fingerprint, variants);
+	decode(reader, bytes, entity->body.length, encoding, &content);
+	fingerprint_finish(reader->fingerprint, bytes + entity->body.length, line_break, file);
+	read_kept(reader, entity, index, &content);
+}
+
+/*
+ * Takes the digests of a message that stands unencoded.  Each level hashes what
+ * is below it again, so the sum is bounded; beyond it the message has none.
+ */
+static void
+hash_enclosed(struct reader *reader, const struct source *source, const struct entity *entity,
+	      struct file *file)
+{
+	const char *bytes = source->bytes + entity->body.begin;
+
+	file->size = entity->body.length;
+	file->detected_type = g_strdup(magic_type(bytes, entity->body.length));
+	reader->enclosed_bytes += entity->body.length;
+	if (reader->enclosed_bytes > CAP_ENCLOSED_BYTES) {
+		record_note_cap(reader->record, CAP_ENCLOSED_BYTES_NAME);
+		file->flags |= FILE_INCOMPLETE;
+		return;
+	}
+	fingerprint_begin(reader->fingerprint, TRUE);
+	fingerprint_add(reader->fingerprint, bytes, entity->body.length);
+	fingerprint_finish(reader->fingerprint, bytes + entity->body.length, entity->break_bytes,
+			   file);
+}
+
+/* ---- the tree ---- */
+
+/*
+ * The path of an entity, as mime.h says: IMAP's section number (RFC 9051
+ * 6.4.5.1), and ".0" for the multipart that it leaves without one.
+ */
+static char *
+entity_path(const struct reader *reader, const struct entity *entity, int parent)
+{
+	gboolean multipart = entity->kind == ENTITY_MULTIPART;
+	const struct file *above;
+	gsize length;
+
+	if (parent < 0)
+		return g_strdup(multipart ? "0" : "1");
+	above = g_ptr_array_index(reader->record->files, (guint)parent);
+	if (above->flags & FILE_MESSAGE)
+		return g_strdup_printf("%s.%d", above->path, multipart ? 0 : 1);
+	length = strlen(above->path);
+	if (g_str_equal(above->path, "0"))
+		return g_strdup_printf("%u", entity->number);
+	if (g_str_has_suffix(above->path, ".0"))
+		length -= 2;
+	return g_strdup_printf("%.*s.%u", (int)length, above->path, entity->number);
+}
+
+static void
+read_entity(struct reader *reader, const struct source *source, guint i, int parent)
+{
+	const struct entity *entity = &g_array_index(source->entities->list, struct entity, i);
+	g_autofree char *path = NULL;
+	struct file *file;
+
+	if (entity->parent >= 0)
+		parent = source->files[entity->parent];
+	path = entity_path(reader, entity, parent);
+	source->files[i] = (int)reader->record->files->len;
+	file = record_add_file(reader->record, path, parent);
+	describe_file(reader, source, entity, file);
+	if (entity->kind == ENTITY_LEAF)
+		read_leaf(reader, source, entity, source->files[i]);
+	else if (entity->kind == ENTITY_MESSAGE)
+		hash_enclosed(reader, source, entity, file);
+	else
+		file->size = entity->body.length;
+}
+
+/* Notes what splitting met. */
+static void
+note_findings(struct reader *reader, const struct source *source, gboolean whole)
+{
+	const struct entities *entities = source->entities;
+
+	for (guint i = 0; i < entities->caps->len; i++)
+		record_note_cap(reader->record, g_ptr_array_index(entities->caps, i));
+	/* Offsets in a decoded message are not offsets of this one. */
+	for (guint i = 0; whole && i < entities->departures->len; i++) {
+		const struct departure *departure =
+			&g_array_index(entities->departures, struct departure, i);
+		struct anomaly *anomaly = g_new0(struct anomaly, 1);
+
+		anomaly->name = g_strdup(departure->name);
+		anomaly->offset = departure->offset;
+		g_ptr_array_add(reader->record->anomalies, anomaly);
+	}
+}
+
+/* Reads a message, and those in it; recurses only into encoded ones, CAP_NESTING at most. */
+static void
+read_message(struct reader *reader, const char *bytes, gsize length, int parent, guint depth)
+{
+	guint room = CAP_PARTS - reader->record->files->len;
+	g_autoptr(entities_t) entities = entities_split(bytes, length, depth, room);
+	g_autofree int *files = g_new(int, entities->list->len);
+	struct source source = {
+		.bytes = bytes, .length = length, .entities = entities, .files = files};
+
+	note_findings(reader, &source, parent < 0);
+	if (parent < 0)
+		for (guint i = 0; i < entities->fields->len; i++)
+			read_field(reader, &source,
+				   &g_array_index(entities->fields, struct field, i));
+	for (guint i = 0; i < entities->list->len; i++) {
+		if (reader->record->files->len >= CAP_PARTS) {
+			record_note_cap(reader->record, CAP_PARTS_NAME);
+			break;
+		}
+		read_entity(reader, &source, i, parent);
+	}
+}
+
+struct record *
+mime_read(const void *bytes, gsize length)
+{
+	struct reader *reader = g_new0(struct reader, 1);
+	struct record *record = record_new();
+	const char *message = length ? bytes : "";
+
+	reader->record = record;
+	reader->fingerprint = fingerprint_new();
+	record->size = length;
+	digests_of(message, length, &record->digests);
+	read_message(reader, message, length, -1, 0);
+	fingerprint_free(reader->fingerprint);
+	g_free(reader);
+	return record;
+}

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reads other projects' test messages, where they are at hand, and compares.
+
+The folder is MAILTRACE_CORPORA, else ../shared/corpora beside the source tree.
+Prints TAP.
+"""
+import json
+import os
+import subprocess
+import sys
+
+TOP = os.environ.get("top_srcdir", ".")
+BUILD = os.environ.get("top_builddir", ".")
+CORPORA = os.environ.get("MAILTRACE_CORPORA", os.path.join(TOP, "..", "shared", "corpora"))
+READER = os.path.join(BUILD, "tests", "tools", "read_corpus")
+
+
+class Message:
+    """What the reader said of one message."""
+
+    def __init__(self, caps):
+        self.caps = caps
+        self.files = []  # (path, size, sha256, flags, type, name)
+        self.invalid = []
+
+
+def read(paths):
+    """Returns {path: Message} and the reader's exit status."""
+    done = subprocess.run([READER], input="\n".join(paths) + "\n", stdout=subprocess.PIPE,
+                          text=True, errors="surrogateescape", timeout=600, check=False)
+    messages = {}
+    message = None
+    for line in done.stdout.split("\n"):
+        fields = line.split("\t")
+        if fields[0] == "message":
+            message = messages[fields[1]] = Message(fields[2])
+        elif fields[0] == "file":
+            message.files.append(fields[1:])
+        elif fields[0] == "invalid":
+            message.invalid.append(fields[1])
+    try:
+        done.stdout.encode("utf-8")
+    except UnicodeEncodeError as error:
+        message.invalid.append(str(error))
+    return messages, done.returncode
+
+
+def every_message():
+    for folder, _, names in os.walk(CORPORA):
+        for name in sorted(names):
+            if name.endswith(".eml"):
+                yield os.path.join(folder, name)
+
+
+def truths():
+    with open(os.path.join(CORPORA, "truth.jsonl"), encoding="utf-8") as handle:
+        return [json.loads(line) for line in handle]
+
+
+class Tap:
+    def __init__(self):
+        self.count = 0
+        self.failed = False
+
+    def check(self, good, what, details=()):
+        self.count += 1
+        print(f"{'ok' if good else 'not ok'} {self.count} - {what}")
+        for detail in list(details)[:40]:
+            print(f"# {detail}")
+        self.failed = self.failed or not good
+
+
+def missing_attachments(truth, messages):
+    """Yields what two independent parsers find and we do not."""
+    for entry in truth:
+        message = messages.get(os.path.join(CORPORA, entry["file"]))
+        found = {file[2] for file in message.files} if message else set()
+        for attachment in entry["attachments"]:
+            if attachment["sha256"] not in found:
+                yield f"{entry['file']} {attachment['path']} {attachment['ctype']}"
+
+
+def unequal_sets(truth, messages):
+    """Yields messages whose recorded files, bodies aside, are others than the attachments."""
+    for entry in truth:
+        message = messages[os.path.join(CORPORA, entry["file"])]
+        wanted = {attachment["sha256"] for attachment in entry["attachments"]}
+        bodies = {file[2] for file in message.files
+                  if set(file[3].split(",")) & {"body", "multipart", "message"}}
+        files = {file[2] for file in message.files} - bodies
+        if not files <= wanted <= files | bodies:
+            extra = [f"{f[0]} {f[4]} {f[5]}" for f in message.files if f[2] in files - wanted]
+            yield f"{entry['file']}: beyond the attachments: {'; '.join(extra)}"
+
+
+def main():
+    if not os.path.isdir(CORPORA):
+        print(f"1..0 # SKIP no messages in {CORPORA}")
+        return 0
+    tap = Tap()
+    paths = list(every_message())
+    messages, status = read(paths)
+    tap.check(status == 0 and len(messages) == len(paths),
+              f"reads each of {len(paths)} messages", [f"status {status}, {len(messages)} read"])
+    tap.check(not any(m.invalid for m in messages.values()), "says nothing that is no UTF-8",
+              [path for path, m in messages.items() if m.invalid])
+    tap.check(not any(m.caps for m in messages.values()), "meets no cap in any of them",
+              [f"{path}: {m.caps}" for path, m in messages.items() if m.caps])
+    truth = truths()
+    missing = list(missing_attachments(truth, messages))
+    tap.check(not missing, f"finds every attachment of {len(truth)} messages", missing)
+    unequal = list(unequal_sets(truth, messages))
+    tap.check(not unequal, "takes nothing else for a file", [len(unequal)] + unequal)
+    print(f"1..{tap.count}")
+    return 1 if tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
