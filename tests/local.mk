@@ -117,3 +117,10 @@ tests_tools_read_corpus_SOURCES = tests/tools/read_corpus.c
 tests_tools_read_corpus_LDADD = $(READ_LIBS)
 TESTS += tests/it/corpora.py
 EXTRA_DIST += tests/it/corpora.py
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_settings_docs
+TESTS += tests/test_settings_docs
+tests_test_settings_docs_SOURCES = tests/test_settings_docs.c
+tests_test_settings_docs_CFLAGS = $(UNIT_CFLAGS)
+tests_test_settings_docs_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+endif
