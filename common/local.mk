@@ -25,6 +25,8 @@ common_libbase_a_SOURCES = \
 common_libbase_a_SOURCES += common/answer.c common/digest.c common/event.c common/record.c common/text.c
 common_libbase_a_SOURCES += common/log.c common/network.c common/settings.c \
 	common/settings_check.c
+common_libbase_a_SOURCES += common/answer.c common/digest.c common/event.c common/ocsf.c common/record.c common/text.c
+common_libbase_a_SOURCES += common/log.c common/network.c common/settings.c
 common_libbase_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
 BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 common_libbase_a_SOURCES += common/trace_id.c

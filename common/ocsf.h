@@ -26,12 +26,16 @@ enum ocsf_error {
 GQuark ocsf_error_quark(void);
 
 /*
- * Writes an event as one line of JSON, without a line break.  When it would be
- * longer than max_bytes, files (deepest and last first), then URLs, then
- * recipients' arguments are left out until it fits, and the cap "event-bytes"
- * is noted in it; envelope recipients are never left out, but for the cap's
- * sake of CAP_RECIPIENTS.  Returns UTF-8 bytes without NUL at the end; unref
- * with g_bytes_unref().
+ * Writes an event as one line of JSON, without a line break; the order of its
+ * members is fixed.  When it would be longer than max_bytes, files (deepest and
+ * last first; their parents become "incomplete"), then URLs, then recipients'
+ * arguments, then entries of header lists, the subject's raw bytes and OCSF's
+ * copy of the recipients are left out until it fits, and the cap "event-bytes"
+ * is noted in it.  Envelope recipients (at most CAP_RECIPIENTS) go last of all,
+ * only where they alone are longer than max_bytes.  max_bytes: at least 1 MiB,
+ * so that what is never left out fits.  Sizes and offsets above 2^53-1 are
+ * written as that (RFC 8259 6).  Returns UTF-8 bytes without NUL at the end;
+ * unref with g_bytes_unref().
  */
 GBytes *ocsf_encode_event(const struct event *event, gsize max_bytes);
 
@@ -39,7 +43,9 @@ GBytes *ocsf_encode_event(const struct event *event, gsize max_bytes);
  * Reads an event.  json: any bytes, at most CAP_EVENT_BYTES are looked at.
  * Returns NULL with an OCSF_ERROR on anything that this version could not have
  * written; unknown members are ignored, so that a newer sensor's minor
- * additions pass.  Free with event_free().
+ * additions pass.  What is in OCSF's members and in unmapped.mailtrace both is
+ * read from the latter; subject, Message-ID, size and URLs from "email".  Free
+ * with event_free().
  */
 struct event *ocsf_decode_event(const void *json, gsize length, GError **error);
 

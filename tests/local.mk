@@ -46,7 +46,7 @@ tests_tools_milterplay_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_tools_milterplay_LDADD = $(JANSSON_LIBS) $(GLIB_LIBS)
 
 # Shared by the whole-program tests.
-EXTRA_DIST += tests/it/mtlib.py tests/data/minimal.eml
+EXTRA_DIST += tests/it/mtlib.py tests/data/minimal.eml tests/data/event.json
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_keys
 TESTS += tests/test_keys
@@ -101,6 +101,11 @@ TESTS += tests/test_answer
 tests_test_answer_SOURCES = tests/test_answer.c $(GENERATE)
 tests_test_answer_CFLAGS = $(UNIT_CFLAGS)
 tests_test_answer_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_ocsf
+TESTS += tests/test_ocsf
+tests_test_ocsf_SOURCES = tests/test_ocsf.c $(GENERATE)
+tests_test_ocsf_CFLAGS = $(UNIT_CFLAGS)
+tests_test_ocsf_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 if HAVE_CRITERION
