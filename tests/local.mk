@@ -106,6 +106,20 @@ TESTS += tests/test_ocsf
 tests_test_ocsf_SOURCES = tests/test_ocsf.c $(GENERATE)
 tests_test_ocsf_CFLAGS = $(UNIT_CFLAGS)
 tests_test_ocsf_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_digest tests/test_event tests/test_record tests/test_text
+TESTS += tests/test_digest tests/test_event tests/test_record tests/test_text
+tests_test_digest_SOURCES = tests/test_digest.c
+tests_test_digest_CFLAGS = $(UNIT_CFLAGS)
+tests_test_digest_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_event_SOURCES = tests/test_event.c
+tests_test_event_CFLAGS = $(UNIT_CFLAGS)
+tests_test_event_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_record_SOURCES = tests/test_record.c
+tests_test_record_CFLAGS = $(UNIT_CFLAGS)
+tests_test_record_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_text_SOURCES = tests/test_text.c
+tests_test_text_CFLAGS = $(UNIT_CFLAGS)
+tests_test_text_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 if HAVE_CRITERION
