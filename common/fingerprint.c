@@ -15,7 +15,6 @@ struct fingerprint {
 	guint64 pending; /* line breaks at the end so far */
 	gboolean variants;
 	gboolean carriage; /* a CR came last, and is not in the LF form yet */
-	gboolean differs;  /* there was a CR LF */
 	char piece[PIECE_BYTES];
 	gsize used;
 };
@@ -37,7 +36,7 @@ fingerprint_begin(struct fingerprint *fingerprint, gboolean variants)
 	fingerprint->variants = variants;
 	fingerprint->size = fingerprint->lf_size = fingerprint->pending = 0;
 	fingerprint->used = 0;
-	fingerprint->carriage = fingerprint->differs = FALSE;
+	fingerprint->carriage = FALSE;
 }
 
 static void
@@ -80,9 +79,22 @@ append_text(struct fingerprint *fingerprint, const char *bytes, gsize length)
 	append_lf(fingerprint, bytes, length);
 }
 
-/* Adds to the LF form; line breaks wait until something follows them. */
+/* Adds to the LF form as it is; line breaks wait until something follows them. */
+void
+fingerprint_add_lf(struct fingerprint *fingerprint, const void *bytes, gsize length)
+{
+	const char *at = bytes;
+	gsize end = length;
+
+	while (end && at[end - 1] == '\n')
+		end--;
+	append_text(fingerprint, at, end);
+	fingerprint->pending += length - end;
+}
+
+/* Adds to the LF form what has CR LF. */
 static void
-add_lf(struct fingerprint *fingerprint, const char *at, gsize length)
+add_converted(struct fingerprint *fingerprint, const char *at, gsize length)
 {
 	const char *end = at + length;
 
@@ -93,25 +105,28 @@ add_lf(struct fingerprint *fingerprint, const char *at, gsize length)
 
 		if (fingerprint->carriage && (stop > at || !feed))
 			append_text(fingerprint, "\r", 1);
-		else if (fingerprint->carriage)
-			fingerprint->differs = TRUE;
 		append_text(fingerprint, at, (gsize)(stop - at) - (carriage ? 1 : 0));
 		fingerprint->carriage = carriage && !feed;
 		if (!feed)
 			return;
-		fingerprint->differs = fingerprint->differs || carriage;
 		fingerprint->pending++;
 		at = feed + 1;
 	}
 }
 
 void
-fingerprint_add(struct fingerprint *fingerprint, const void *bytes, gsize length)
+fingerprint_add_exact(struct fingerprint *fingerprint, const void *bytes, gsize length)
 {
 	digester_add(fingerprint->exact, bytes, length);
 	fingerprint->size += length;
+}
+
+void
+fingerprint_add(struct fingerprint *fingerprint, const void *bytes, gsize length)
+{
+	fingerprint_add_exact(fingerprint, bytes, length);
 	if (fingerprint->variants)
-		add_lf(fingerprint, bytes, length);
+		add_converted(fingerprint, bytes, length);
 }
 
 /* Takes the digests of what was added so far, and goes on. */
@@ -128,8 +143,8 @@ static void
 finish_variants(struct fingerprint *fingerprint, struct file *file)
 {
 	struct digests trimmed, lf;
-	gboolean ends = fingerprint->pending > 0;
 	guint64 trimmed_size;
+	gboolean ends;
 
 	if (fingerprint->carriage)
 		append_text(fingerprint, "\r", 1);
@@ -141,7 +156,7 @@ finish_variants(struct fingerprint *fingerprint, struct file *file)
 	append_pending(fingerprint);
 	flush_piece(fingerprint);
 	digester_finish(fingerprint->lf, &lf);
-	if (fingerprint->differs)
+	if (fingerprint->lf_size != fingerprint->size)
 		file_add_variant(file, VARIANT_LF, fingerprint->lf_size, &lf);
 	if (ends)
 		file_add_variant(file, VARIANT_TRIMMED, trimmed_size, &trimmed);

@@ -23,8 +23,16 @@ struct fingerprint *fingerprint_new(void);
 /* Begins a content.  variants: whether line ends mean anything in it. */
 void fingerprint_begin(struct fingerprint *fingerprint, gboolean variants);
 
-/* Adds length bytes of it. */
+/* Adds length bytes of it; the LF form is made of them, CR LF becoming LF. */
 void fingerprint_add(struct fingerprint *fingerprint, const void *bytes, gsize length);
+
+/*
+ * The same in two steps, for a content whose LF form is not that of its bytes:
+ * quoted-printable's line breaks become LF, the CR LF that it encodes as =0D=0A
+ * stays.  The former adds to the content alone, the latter to its LF form.
+ */
+void fingerprint_add_exact(struct fingerprint *fingerprint, const void *bytes, gsize length);
+void fingerprint_add_lf(struct fingerprint *fingerprint, const void *bytes, gsize length);
 
 /*
  * Ends the content: sets size and digests of a file, and adds its variants.

@@ -491,35 +491,115 @@ encoding_of(const struct file *file)
 	return g_mime_content_encoding_from_string(file->encoding);
 }
 
-static gboolean
-is_encoded(GMimeContentEncoding encoding)
-{
-	return encoding == GMIME_CONTENT_ENCODING_BASE64 ||
-	       encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE ||
-	       encoding == GMIME_CONTENT_ENCODING_UUENCODE;
-}
-
+/* Keeps what is wanted of the first bytes of a content. */
 static void
-take_piece(struct reader *reader, struct content *content, const char *bytes, gsize length)
+keep(struct content *content, const char *bytes, gsize length)
 {
 	gsize some = MIN(length, content->keep - content->kept->len);
 
-	fingerprint_add(reader->fingerprint, bytes, length);
 	g_byte_array_append(content->kept, (const guint8 *)bytes, (guint)some);
 }
 
-/* Gives out the last bytes of base64 whose padding is missing. */
-static void
-finish_base64(struct reader *reader, struct content *content, GMimeEncoding *state)
+/* Returns the length of what stands before uuencoded lines, "begin" and its line included. */
+static gsize
+uuencode_head(const char *bytes, gsize length)
 {
-	int held = ABS(state->state);
+	const char *at = bytes, *end = bytes + length;
 
-	if (!held)
+	while (at < end) {
+		const char *feed = memchr(at, '\n', (gsize)(end - at));
+
+		if (!feed)
+			break;
+		if (feed - at > 6 && memcmp(at, "begin ", 6) == 0)
+			return (gsize)(feed + 1 - bytes);
+		at = feed + 1;
+	}
+	return length;
+}
+
+/* Decodes base64 or uuencode. */
+static void
+decode_binary(struct reader *reader, const char *bytes, gsize length, GMimeContentEncoding encoding,
+	      struct content *content)
+{
+	GMimeEncoding state;
+	gsize at = 0, done;
+	int held;
+
+	g_mime_encoding_init_decode(&state, encoding);
+	if (encoding == GMIME_CONTENT_ENCODING_UUENCODE) {
+		at = uuencode_head(bytes, length);
+		state.state = GMIME_UUDECODE_STATE_BEGIN;
+	}
+	for (; at < length; at += PIECE_BYTES) {
+		done = g_mime_encoding_step(&state, bytes + at, MIN(length - at, PIECE_BYTES),
+					    reader->piece);
+		fingerprint_add(reader->fingerprint, reader->piece, done);
+		keep(content, reader->piece, done);
+	}
+	held = encoding == GMIME_CONTENT_ENCODING_BASE64 ? ABS(state.state) : 0;
+	content->truncated = held > 0;
+	if (held < 2)
 		return;
-	content->truncated = TRUE;
-	if (held >= 2)
-		take_piece(reader, content, reader->piece,
-			   g_mime_encoding_step(state, "==", (gsize)(4 - held), reader->piece));
+	/* The last bytes, whose padding is missing. */
+	done = g_mime_encoding_step(&state, "==", (gsize)(4 - held), reader->piece);
+	fingerprint_add(reader->fingerprint, reader->piece, done);
+	keep(content, reader->piece, done);
+}
+
+typedef void (*add_function)(struct fingerprint *fingerprint, const void *bytes, gsize length);
+
+/* Decodes a piece of quoted-printable; length 0 ends it. */
+static void
+decode_quoted_piece(struct reader *reader, GMimeEncoding *state, const char *bytes, gsize length,
+		    add_function add, struct content *content)
+{
+	gsize done = length ? g_mime_encoding_step(state, bytes, length, reader->piece)
+			    : g_mime_encoding_flush(state, "", 0, reader->piece);
+
+	add(reader->fingerprint, reader->piece, done);
+	if (content)
+		keep(content, reader->piece, done);
+}
+
+static void
+decode_quoted(struct reader *reader, const char *bytes, gsize length, struct content *content)
+{
+	GMimeEncoding state;
+
+	g_mime_encoding_init_decode(&state, GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
+	for (gsize at = 0; at < length; at += PIECE_BYTES)
+		decode_quoted_piece(reader, &state, bytes + at, MIN(length - at, PIECE_BYTES),
+				    fingerprint_add_exact, content);
+	decode_quoted_piece(reader, &state, NULL, 0, fingerprint_add_exact, content);
+}
+
+/* The LF form of quoted-printable: its own line ends are LF, what it encodes stays. */
+static void
+decode_quoted_lf(struct reader *reader, const char *bytes, gsize length)
+{
+	GMimeEncoding state;
+	const char *at = bytes, *end = bytes + length;
+
+	g_mime_encoding_init_decode(&state, GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
+	while (at < end) {
+		const char *most = at + MIN((gsize)(end - at), PIECE_BYTES);
+		const char *feed = memchr(at, '\n', (gsize)(most - at));
+		const char *stop = feed ? feed : most;
+		gboolean carriage = feed && stop > at && stop[-1] == '\r';
+
+		/* A CR at the very end of a piece belongs to the next. */
+		if (!feed && stop < end && stop - at > 1 && stop[-1] == '\r')
+			stop--;
+		if (stop - at > carriage)
+			decode_quoted_piece(reader, &state, at, (gsize)(stop - at) - carriage,
+					    fingerprint_add_lf, NULL);
+		if (feed)
+			decode_quoted_piece(reader, &state, "\n", 1, fingerprint_add_lf, NULL);
+		at = feed ? feed + 1 : stop;
+	}
+	decode_quoted_piece(reader, &state, NULL, 0, fingerprint_add_lf, NULL);
 }
 
 /* Decodes bytes into the fingerprint, and keeps the first of them. */
@@ -527,22 +607,17 @@ static void
 decode(struct reader *reader, const char *bytes, gsize length, GMimeContentEncoding encoding,
        struct content *content)
 {
-	GMimeEncoding state;
-
-	if (!is_encoded(encoding)) {
-		take_piece(reader, content, bytes, length);
-		return;
+	switch (encoding) {
+	case GMIME_CONTENT_ENCODING_BASE64:
+	case GMIME_CONTENT_ENCODING_UUENCODE:
+		return decode_binary(reader, bytes, length, encoding, content);
+	case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
+		decode_quoted(reader, bytes, length, content);
+		return decode_quoted_lf(reader, bytes, length);
+	default:
+		fingerprint_add(reader->fingerprint, bytes, length);
+		keep(content, bytes, length);
 	}
-	g_mime_encoding_init_decode(&state, encoding);
-	for (gsize at = 0; at < length; at += PIECE_BYTES)
-		take_piece(reader, content, reader->piece,
-			   g_mime_encoding_step(&state, bytes + at, MIN(length - at, PIECE_BYTES),
-						reader->piece));
-	if (encoding == GMIME_CONTENT_ENCODING_BASE64)
-		finish_base64(reader, content, &state);
-	else
-		take_piece(reader, content, reader->piece,
-			   g_mime_encoding_flush(&state, "", 0, reader->piece));
 }
 
 /*

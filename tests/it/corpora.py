@@ -22,6 +22,7 @@ class Message:
     def __init__(self, caps):
         self.caps = caps
         self.files = []  # (path, size, sha256, flags, type, name)
+        self.variants = {}  # path: {sha256}
         self.invalid = []
 
 
@@ -37,6 +38,9 @@ def read(paths):
             message = messages[fields[1]] = Message(fields[2])
         elif fields[0] == "file":
             message.files.append(fields[1:])
+            message.variants[fields[1]] = {fields[3]}
+        elif fields[0] == "variant":
+            message.variants[fields[1]].add(fields[2])
         elif fields[0] == "invalid":
             message.invalid.append(fields[1])
     try:
@@ -71,27 +75,32 @@ class Tap:
         self.failed = self.failed or not good
 
 
+def digests(attachment):
+    """The digests of an attachment: as it is and, for text, with LF or CR LF for line ends."""
+    return {attachment[key] for key in ("sha256", "sha256_lf", "sha256_crlf")
+            if key in attachment}
+
+
 def missing_attachments(truth, messages):
     """Yields what two independent parsers find and we do not."""
     for entry in truth:
         message = messages.get(os.path.join(CORPORA, entry["file"]))
-        found = {file[2] for file in message.files} if message else set()
+        found = set().union(*message.variants.values()) if message else set()
         for attachment in entry["attachments"]:
             if attachment["sha256"] not in found:
                 yield f"{entry['file']} {attachment['path']} {attachment['ctype']}"
 
 
 def unequal_sets(truth, messages):
-    """Yields messages whose recorded files, bodies aside, are others than the attachments."""
+    """Yields messages with recorded files, bodies aside, that are none of the attachments."""
     for entry in truth:
         message = messages[os.path.join(CORPORA, entry["file"])]
-        wanted = {attachment["sha256"] for attachment in entry["attachments"]}
-        bodies = {file[2] for file in message.files
-                  if set(file[3].split(",")) & {"body", "multipart", "message"}}
-        files = {file[2] for file in message.files} - bodies
-        if not files <= wanted <= files | bodies:
-            extra = [f"{f[0]} {f[4]} {f[5]}" for f in message.files if f[2] in files - wanted]
-            yield f"{entry['file']}: beyond the attachments: {'; '.join(extra)}"
+        wanted = set().union(*map(digests, entry["attachments"]))
+        extra = [f"{f[0]} {f[4]} {f[5]}" for f in message.files
+                 if not set(f[3].split(",")) & {"body", "multipart", "message"}
+                 and not message.variants[f[0]] & wanted]
+        if extra:
+            yield f"{entry['file']}: {'; '.join(extra)}"
 
 
 def main():

@@ -5,6 +5,7 @@
  *
  *   message PATH CAPS                     (a comma between caps)
  *   file PATH-IN-MESSAGE SIZE SHA256 FLAGS TYPE NAME
+ *   variant PATH-IN-MESSAGE SHA256 KIND
  *   text FIELD VALUE                      (subject and addresses)
  *   invalid WHAT                          (text that is no UTF-8: a bug)
  *
@@ -73,6 +74,18 @@ print_file(const struct file *file)
 }
 
 static void
+print_variants(const struct file *file)
+{
+	for (guint i = 0; i < file->variants->len; i++) {
+		const struct variant *variant = &g_array_index(file->variants, struct variant, i);
+		g_autofree char *sha256 = hex_encode(variant->digests.sha256, SHA256_BYTES);
+
+		printf("variant\t%s\t%s\t%s\n", file->path, sha256,
+		       variant_kind_name(variant->kind));
+	}
+}
+
+static void
 print_addresses(const char *what, const GPtrArray *addresses)
 {
 	for (guint i = 0; i < addresses->len; i++) {
@@ -100,8 +113,10 @@ print_record(const char *path, const struct record *record)
 	print_addresses("cc", record->cc);
 	for (guint i = 0; i < record->urls->len; i++)
 		print_text("url", g_ptr_array_index(record->urls, i));
-	for (guint i = 0; i < record->files->len; i++)
+	for (guint i = 0; i < record->files->len; i++) {
 		print_file(g_ptr_array_index(record->files, i));
+		print_variants(g_ptr_array_index(record->files, i));
+	}
 }
 
 static gboolean
