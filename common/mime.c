@@ -157,7 +157,7 @@ read_date(struct reader *reader, const struct source *source, struct span span)
  * decide where an address ends, and GMime would decode it by itself, with
  * converters of its own.
  */
-static char *
+static GString *
 hide_words(const char *text, gsize length, GPtrArray *words)
 {
 	GString *hidden = g_string_sized_new(length);
@@ -174,7 +174,7 @@ hide_words(const char *text, gsize length, GPtrArray *words)
 			g_string_append_c(hidden, *at++);
 		}
 	}
-	return g_string_free(hidden, FALSE);
+	return hidden;
 }
 
 /* Puts the words back, and decodes the text.  Free with g_free(). */
@@ -247,16 +247,16 @@ read_addresses(struct reader *reader, const struct source *source, struct span s
 {
 	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *text = NULL;
-	g_autofree char *hidden = NULL;
+	g_autoptr(GString) hidden = NULL;
 	InternetAddressList *list;
 
 	if (span.length > CAP_ADDRESS_FIELD_BYTES) {
 		record_note_cap(reader->record, CAP_ADDRESSES_NAME);
 		span.length = CAP_ADDRESS_FIELD_BYTES;
 	}
-	text = charset_guess(source->bytes + span.begin, span.length, NULL, NULL);
-	hidden = hide_words(text, strlen(text), words);
-	list = internet_address_list_parse(NULL, hidden);
+	hidden = hide_words(source->bytes + span.begin, span.length, words);
+	text = charset_guess(hidden->str, hidden->len, NULL, NULL);
+	list = internet_address_list_parse(NULL, text);
 	if (!list)
 		return;
 	add_addresses(reader, array, list, words, TRUE);
