@@ -19,7 +19,6 @@ noinst_LIBRARIES += milter/libspool.a
 milter_libspool_a_SOURCES = milter/spool.c milter/spool.h
 milter_libspool_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 SPOOL_LIBS = milter/libspool.a $(SQLITE_LIBS)
-	milter/policy.h
 
 # The sandbox and what runs in it.  A sanitizer needs more from the kernel than
 # we do: the list of system calls is then looser, and memory has no limit.
@@ -33,3 +32,15 @@ milter_libsandbox_a_CPPFLAGS += -DMAILTRACE_SANITIZERS
 endif
 milter_libsandbox_a_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 SANDBOX_LIBS = milter/libsandbox.a $(BASE_LIBS) $(SECCOMP_LIBS)
+
+# The supervisor, and what it and the milter process say to each other.
+noinst_LIBRARIES += milter/libsupervision.a
+milter_libsupervision_a_SOURCES = \
+	milter/listener.c \
+	milter/listener.h \
+	milter/supervision.c \
+	milter/supervision.h
+sbin_PROGRAMS += milter/mailtrace-milter
+milter_mailtrace_milter_SOURCES = milter/supervisor.c
+milter_mailtrace_milter_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+milter_mailtrace_milter_LDADD = milter/libsupervision.a $(BASE_LIBS) $(SYSTEMD_LIBS)
