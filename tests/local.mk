@@ -143,3 +143,7 @@ tests_test_settings_docs_SOURCES = tests/test_settings_docs.c
 tests_test_settings_docs_CFLAGS = $(UNIT_CFLAGS)
 tests_test_settings_docs_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 endif
+
+# The tree itself: owners of libraries.
+TESTS += tests/it/includes.py
+EXTRA_DIST += tests/it/includes.py tests/it/docs.py

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the pages say is so: caps, links, names of files and of tests."""
+import os
+import re
+
+from mtlib import SOURCE, equal, main, test
+
+UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+PAGES = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md")
+
+
+def read(name):
+    with open(os.path.join(SOURCE, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def caps_of_the_header():
+    """Returns {name: value} of caps.h; the names noted in records are left out."""
+    found = re.findall(r"^#define ((?:CAP|WORKER)_\w+)[ \t]+([^/\n]+?)[ \t]*(?:/\*.*)?$",
+                       read("common/caps.h"), re.M)
+    caps = {}
+    for name, expression in found:
+        if name.endswith("_NAME"):
+            continue
+        assert re.fullmatch(r"[\d\s()*L]+", expression), f"{name} is no plain number: {expression}"
+        caps[name] = eval(expression.replace("L", ""))  # pylint: disable=eval-used
+    return caps
+
+
+def caps_of_the_page():
+    """Returns {name: (value, reason)} of SECURITY.md's table."""
+    caps = {}
+    for name, number, unit, reason in re.findall(
+            r"^\| `((?:CAP|WORKER)_\w+)` \| ([\d,]+)(?: (\w+))? \| (.+?) \|$", read("SECURITY.md"), re.M):
+        caps[name] = (int(number.replace(",", "")) * UNITS[unit], reason)
+    return caps
+
+
+@test
+def every_cap_stands_in_security_md_with_its_value_and_a_reason():
+    header, page = caps_of_the_header(), caps_of_the_page()
+    assert len(header) > 25, header
+    equal({name: value for name, (value, _) in page.items()}, header)
+    short = [name for name, (_, reason) in page.items() if len(reason) < 15]
+    assert not short, f"no reason: {short}"
+
+
+@test
+def every_file_a_page_names_exists():
+    missing = []
+    for page in PAGES:
+        text = read(page)
+        named = set(re.findall(r"\]\(([^)#:]+)\)", text))
+        named |= set(re.findall(r"`((?:common|milter|investigate|tests|docs|contrib|scripts)/[\w./-]+)`", text))
+        for name in sorted(named):
+            made = name.endswith(".a")
+            if not made and not os.path.exists(os.path.join(SOURCE, name)):
+                missing.append(f"{page}: {name}")
+    assert not missing, "\n".join(missing)
+
+
+@test
+def every_setting_a_page_names_exists():
+    table = re.findall(r'^#(\w+) =', read("contrib/mailtrace.conf.in"), re.M)
+    page = set(re.findall(r"`(on_\w+|max_\w+)`", read("SECURITY.md") + read("README.md")))
+    equal(sorted(page - set(table)), [])
+    assert len(page) >= 4, page
+
+
+main()
