@@ -25,8 +25,7 @@ common_libbase_a_SOURCES = \
 common_libbase_a_SOURCES += common/answer.c common/digest.c common/event.c common/record.c common/text.c
 common_libbase_a_SOURCES += common/log.c common/network.c common/settings.c \
 	common/settings_check.c
-common_libbase_a_SOURCES += common/answer.c common/digest.c common/event.c common/ocsf.c common/record.c common/text.c
-common_libbase_a_SOURCES += common/log.c common/network.c common/settings.c
+common_libbase_a_SOURCES += common/ocsf.c
 common_libbase_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
 BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 common_libbase_a_SOURCES += common/trace_id.c
@@ -44,3 +43,9 @@ common_libread_a_SOURCES = \
 	common/url.c
 common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)
 READ_LIBS = common/libread.a $(BASE_LIBS) $(GMIME_LIBS)
+
+# Compressed streams; libarchive's owner, for the sandbox.
+noinst_LIBRARIES += common/libunpack.a
+common_libunpack_a_SOURCES = common/archive.c common/archive_stream.h
+common_libunpack_a_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
+UNPACK_LIBS = common/libunpack.a $(ARCHIVE_LIBS)

@@ -3,10 +3,36 @@
 # more is a helper in libexec.
 noinst_LIBRARIES += investigate/libcli.a
 investigate_libcli_a_SOURCES = \
+	investigate/cmd_collect.c \
+	investigate/cmd_import.c \
+	investigate/cmd_inspect.c \
+	investigate/cmd_keygen.c \
+	investigate/cmd_sensor.c \
+	investigate/cmd_show.c \
+	investigate/cmd_status.c \
+	investigate/cmd_watch.c \
+	investigate/cmd_who.c \
+	investigate/command.c \
+	investigate/command.h \
 	investigate/control.c \
 	investigate/control.h \
+	investigate/coverage.c \
+	investigate/coverage.h \
+	investigate/event_text.c \
+	investigate/event_text.h \
+	investigate/groups.c \
+	investigate/groups.h \
+	investigate/ingest.c \
+	investigate/ingest.h \
+	investigate/mailbox.c \
+	investigate/mailbox.h \
+	investigate/mailbox_split.c \
 	investigate/out.c \
-	investigate/out.h
+	investigate/out.h \
+	investigate/progress.c \
+	investigate/progress.h \
+	investigate/reader.c \
+	investigate/reader.h
 investigate_libcli_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 # Asking the store: GLib, libcrypto, SQLite only, since the command line links it.
 noinst_LIBRARIES += investigate/libstore.a

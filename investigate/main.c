@@ -86,13 +86,15 @@ is_text(const char *text)
 static int
 read_settings(struct command *command)
 {
-	const char *path = command->config_path ? command->config_path : DEFAULT_CONFIG;
+	gboolean is_default = !command->config_path;
 	g_autoptr(GError) error = NULL;
 
-	if (!command->config_path && !g_file_test(path, G_FILE_TEST_EXISTS))
-		command->settings = settings_parse(path, "", 0, &error);
+	if (is_default)
+		command->config_path = g_strdup(DEFAULT_CONFIG);
+	if (is_default && !g_file_test(DEFAULT_CONFIG, G_FILE_TEST_EXISTS))
+		command->settings = settings_parse(DEFAULT_CONFIG, "", 0, &error);
 	else
-		command->settings = settings_read(path, &error);
+		command->settings = settings_read(command->config_path, &error);
 	if (!command->settings)
 		return command_fail(command, "%s", error->message);
 	if (!command->store_url)

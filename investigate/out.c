@@ -40,8 +40,8 @@ put(struct out *out, const char *text)
 	fputs(text, out->stream);
 }
 
-static char *
-time_rfc3339(gint64 time_us)
+char *
+out_time_rfc3339(gint64 time_us)
 {
 	g_autoptr(GDateTime) seconds = g_date_time_new_from_unix_utc(time_us / G_USEC_PER_SEC);
 	g_autoptr(GDateTime) time = NULL;
@@ -98,7 +98,7 @@ json_cell(enum out_type type, const struct out_value *value)
 	case OUT_BOOL:
 		return json_boolean(value->number != 0);
 	case OUT_TIME:
-		time = value->number ? time_rfc3339(value->number) : NULL;
+		time = value->number ? out_time_rfc3339(value->number) : NULL;
 		return time ? json_string(time) : json_null();
 	}
 	g_assert_not_reached();
@@ -166,7 +166,7 @@ csv_value(struct out *out, enum out_type type, const struct out_value *value)
 		put(out, value->number ? "true" : "false");
 		break;
 	case OUT_TIME:
-		time = value->number ? time_rfc3339(value->number) : NULL;
+		time = value->number ? out_time_rfc3339(value->number) : NULL;
 		put(out, time ? time : "");
 		break;
 	}
@@ -408,13 +408,19 @@ out_note(struct out *out, const char *format, ...)
 }
 
 gboolean
+out_flush(struct out *out)
+{
+	return fflush(out->stream) == 0 && !ferror(out->stream);
+}
+
+gboolean
 out_free(struct out *out)
 {
 	gboolean ok;
 
 	if (!out)
 		return TRUE;
-	ok = fflush(out->stream) == 0 && !ferror(out->stream);
+	ok = out_flush(out);
 	g_time_zone_unref(out->zone);
 	g_ptr_array_unref(out->held);
 	g_free(out->widths);

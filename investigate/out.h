@@ -59,6 +59,12 @@ void out_note(struct out *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Returns a time as this output writes it for people.  Free with g_free(). */
 char *out_time(struct out *out, gint64 time_us);
 
+/* Returns a time as programs read it, RFC 3339 in UTC; NULL if the calendar does not have it. */
+char *out_time_rfc3339(gint64 time_us);
+
+/* Has what was written so far reach the reader.  Returns FALSE if it cannot. */
+gboolean out_flush(struct out *out);
+
 /* Flushes and frees.  Returns FALSE if stdout could not be written (a full disk must not look like
  * success). */
 gboolean out_free(struct out *out);

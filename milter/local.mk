@@ -44,3 +44,9 @@ sbin_PROGRAMS += milter/mailtrace-milter
 milter_mailtrace_milter_SOURCES = milter/supervisor.c
 milter_mailtrace_milter_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 milter_mailtrace_milter_LDADD = milter/libsupervision.a $(BASE_LIBS) $(SYSTEMD_LIBS)
+
+# The command line's helper for compressed mailboxes; here beside the sandbox.
+pkglibexec_PROGRAMS += milter/decompress
+milter_decompress_SOURCES = milter/decompress.c
+milter_decompress_CFLAGS = $(AM_CFLAGS)
+milter_decompress_LDADD = $(UNPACK_LIBS) $(SANDBOX_LIBS)

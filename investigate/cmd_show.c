@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include "command.h"
+#include "event_text.h"
+#include "ocsf.h"
+
+#define CHAIN_CAP 32 /* hops of one message through our own sensors; loops end earlier */
+
+/* Writes an event; *ret_parent: the event of the hop before, or NULL. */
+static gboolean
+show_event(struct out *out, GBytes *json, char **ret_parent, GError **error)
+{
+	gsize length;
+	const char *text = g_bytes_get_data(json, &length);
+	g_autoptr(event_t) event = ocsf_decode_event(text, length, error);
+
+	if (!event)
+		return FALSE;
+	out_json_line(out, text, length);
+	event_text(out, event);
+	*ret_parent = g_steal_pointer(&event->parent_event);
+	return TRUE;
+}
+
+/* Shows the event and then those of the hops before it, as far as they are known. */
+static int
+show_chain(const struct command *command, struct store *store, struct out *out, const char *id)
+{
+	g_autofree char *next = g_strdup(id);
+	g_autoptr(GError) error = NULL;
+	guint shown = 0;
+
+	while (next && shown < CHAIN_CAP) {
+		g_autoptr(GBytes) json = store_event(store, command->tenant, next, &error);
+		g_autofree char *parent = NULL;
+
+		if (error || (json && !show_event(out, json, &parent, &error)))
+			return command_fail(command, "%s", error->message);
+		if (!json)
+			break;
+		shown++;
+		g_free(next);
+		next = g_steal_pointer(&parent);
+		if (next)
+			out_note(out, "%s", "");
+	}
+	return shown ? EXIT_FOUND : EXIT_NOTHING;
+}
+
+int
+cmd_show(struct command *command, int argc, char **argv)
+{
+	const GOptionEntry entries[] = {{NULL}};
+	g_autoptr(store_t) store = NULL;
+	struct out *out;
+	int status;
+
+	if (!command_parse(command, entries, "EVENT",
+			   "Shows one message: envelope, headers, tree of files with digests, and\n"
+			   "the events of earlier hops.  With --json, each event as it is stored.",
+			   &argc, &argv))
+		return EXIT_TROUBLE;
+	if (argc != 2 || !event_id_is_valid(argv[1]))
+		return command_fail(command, "give one event id, as `mailtrace who` prints it");
+	if (command->csv)
+		return command_fail(command, "there is no --csv of a message");
+	store = command_store(command);
+	if (!store || !command_audit(command, -1))
+		return EXIT_TROUBLE;
+	out = command_out(command);
+	status = show_chain(command, store, out, argv[1]);
+	if (status == EXIT_NOTHING)
+		command_fail(command, "tenant %s has no event %s", command->tenant, argv[1]);
+	return command_end(command, out, status);
+}

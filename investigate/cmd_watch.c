@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "caps.h"
+#include "command.h"
+#include "ocsf.h"
+
+struct watching {
+	struct command *command;
+	struct out *out;
+	guint64 wanted; /* 0: without end */
+	guint64 seen;
+};
+
+/* One line for people: time, sensor, sender, recipients, subject, event. */
+static void
+print_line(struct out *out, const struct event *event)
+{
+	g_autofree char *time = out_time(out, event->received_at_us);
+	g_autoptr(GString) recipients = g_string_new(NULL);
+
+	for (guint i = 0; i < event->recipients->len; i++) {
+		const struct envelope_address *to = g_ptr_array_index(event->recipients, i);
+
+		g_string_append_printf(recipients, "%s%s", i ? "," : "", to->address);
+	}
+	out_note(out, "%s  %s  <%s> -> %s  %s  %s", time, event->sensor ? event->sensor : "-",
+		 event->sender ? event->sender->address : "", recipients->str,
+		 event->record->subject ? event->record->subject : "", event->event_id);
+}
+
+static gboolean
+take_event(struct watching *watching, const char *json, gsize length)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(event_t) event = ocsf_decode_event(json, length, &error);
+
+	if (!event) {
+		command_fail(watching->command, "an event that cannot be read: %s", error->message);
+		return TRUE;
+	}
+	out_json_line(watching->out, json, length);
+	print_line(watching->out, event);
+	watching->seen++;
+	return out_flush(watching->out) && (!watching->wanted || watching->seen < watching->wanted);
+}
+
+/* Reads the helper's lines to the end, or until enough were seen. */
+static void
+take_lines(struct watching *watching, FILE *lines)
+{
+	g_autofree char *line = g_malloc(CAP_EVENT_BYTES + 2);
+
+	while (fgets(line, CAP_EVENT_BYTES + 2, lines)) {
+		gsize length = strlen(line);
+
+		if (length && line[length - 1] == '\n')
+			length--;
+		if (!take_event(watching, line, length))
+			return;
+	}
+}
+
+/* The helper ends with us, however we end. */
+static void
+tie_to_parent(void *data)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+static int
+watch(struct watching *watching, const char *const *argv)
+{
+	g_autoptr(GError) error = NULL;
+	int output, status = 0;
+	FILE *lines;
+	GPid pid;
+
+	if (!g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
+				      tie_to_parent, NULL, &pid, NULL, &output, NULL, &error))
+		return command_fail(watching->command, "%s", error->message);
+	lines = fdopen(output, "r");
+	take_lines(watching, lines);
+	fclose(lines);
+	kill(pid, SIGTERM);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return EXIT_TROUBLE; /* the helper has said why */
+	return watching->seen ? EXIT_FOUND : EXIT_NOTHING;
+}
+
+int
+cmd_watch(struct command *command, int argc, char **argv)
+{
+	const struct settings *settings = command->settings;
+	g_autofree char *endpoint = NULL;
+	g_autofree char *key = NULL;
+	g_autofree char *server_key = NULL;
+	g_autofree char *helper = command_helper("watch");
+	gint64 wanted = 0;
+	const GOptionEntry entries[] = {
+		{"key", 'k', 0, G_OPTION_ARG_FILENAME, &key,
+		 "secret key of a client with the role subscribe", "FILE"},
+		{"server-key", 0, 0, G_OPTION_ARG_FILENAME, &server_key,
+		 "the collector's public key; default [bus] collector_public_key", "FILE"},
+		{"endpoint", 0, 0, G_OPTION_ARG_FILENAME, &endpoint,
+		 "of the live stream; default [collector] publish", "ENDPOINT"},
+		{"max", 'n', 0, G_OPTION_ARG_INT64, &wanted, "end after so many events", "N"},
+		{NULL},
+	};
+	struct watching watching = {.command = command};
+	int status;
+
+	if (!command_parse(command, entries, "",
+			   "Prints events as the collector stores them, until it is interrupted.",
+			   &argc, &argv))
+		return EXIT_TROUBLE;
+	if (argc > 1 || !key || wanted < 0 || command->csv)
+		return command_fail(command, "give --key FILE, made by keygen --type client; there "
+					     "is no --csv");
+	watching.wanted = (guint64)wanted;
+	watching.out = command_out(command);
+	status = watch(&watching, (const char *const[]){
+					  helper, endpoint ? endpoint : settings->publish, key,
+					  server_key ? server_key : settings->collector_public_key,
+					  command->tenant, NULL});
+	return command_end(command, watching.out, status);
+}

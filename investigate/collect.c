@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * collect - the collector: receives, stores, acknowledges, publishes.
+ *
+ * One thread and one loop: a batch is acknowledged once it is on disk, and
+ * published to the live stream after that.  The only writer of the store while
+ * it runs; the command line comes through the control socket.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "bus.h"
+#include "control.h"
+#include "ingest.h"
+#include "keys.h"
+#include "log.h"
+#include "settings.h"
+#include "store.h"
+
+#define EXIT_CONFIG 2
+#define POLL_MS 1000	       /* also the pace of the watchdog */
+#define POLL_FDS 64	       /* signals and the callers of the control socket */
+#define RETRY_FIRST_MS 1000    /* after a failed write; doubles */
+#define RETRY_LAST_MS 30000    /* as long as a sensor waits before it sends again */
+#define RIVAL_WINDOW_MS 120000 /* two peers of one sensor taking turns within it are two */
+#define SENSORS_CAP 10000      /* of whom we remember who spoke last; keys are fewer */
+
+/* Who speaks for a sensor. */
+struct speaker {
+	char *now, *before;   /* connections, as text; before may be NULL */
+	gint64 changed_at_ms; /* when now took over from before */
+};
+
+struct collector {
+	const char *config_path;
+	struct settings *settings;
+	char *store_url;
+	struct store *store;
+	struct bus_collector *bus;
+	struct control_server *control;
+	GHashTable *speakers; /* sensor -> struct speaker */
+	int signal_fd;
+	gint64 retry_at_ms; /* no batch is taken before; 0: none failed */
+	guint retry_ms;
+	gboolean stopping;
+};
+
+static gint64
+now_ms(void)
+{
+	return g_get_monotonic_time() / 1000;
+}
+
+/* ---- configuration and keys ---- */
+
+static struct settings *
+read_settings(const char *path, GError **error)
+{
+	g_autoptr(GString) text = settings_read_text(path, error);
+	g_autoptr(settings_t) settings = NULL;
+
+	if (!text)
+		return NULL;
+	settings = settings_parse(path, text->str, text->len, error);
+	if (!settings || !settings_check(settings, "collect", path, text->str, text->len, error))
+		return NULL;
+	return g_steal_pointer(&settings);
+}
+
+static gboolean
+reload_keys(struct collector *collector, GError **error)
+{
+	struct authorized_keys *keys =
+		authorized_keys_read(collector->settings->authorized_keys, error);
+
+	if (!keys)
+		return FALSE;
+	bus_collector_set_keys(collector->bus, keys);
+	log_event(LOG_LEVEL_NOTICE, "keys-reloaded", "file", collector->settings->authorized_keys,
+		  NULL);
+	return TRUE;
+}
+
+/* ---- who speaks ---- */
+
+static void
+speaker_free(struct speaker *speaker)
+{
+	g_free(speaker->now);
+	g_free(speaker->before);
+	g_free(speaker);
+}
+
+static char *
+connection_name(const struct bus_collector_news *news)
+{
+	gsize length;
+	const guint8 *id = g_bytes_get_data(news->peer, &length);
+	g_autoptr(GString) name = g_string_new(NULL);
+
+	for (gsize i = 0; i < length; i++)
+		g_string_append_printf(name, "%02x", id[i]);
+	g_string_append_printf(name, "/%s", news->epoch);
+	return g_string_free(g_steal_pointer(&name), FALSE);
+}
+
+/*
+ * A sensor that starts anew speaks from another connection, and the former is
+ * not heard again.  If it is, two live programs share one key.
+ */
+static void
+note_speaker(struct collector *collector, const struct bus_collector_news *news)
+{
+	g_autofree char *name = connection_name(news);
+	struct speaker *speaker = g_hash_table_lookup(collector->speakers, news->sensor);
+
+	if (!speaker) {
+		if (g_hash_table_size(collector->speakers) >= SENSORS_CAP)
+			g_hash_table_remove_all(collector->speakers);
+		speaker = g_new0(struct speaker, 1);
+		speaker->now = g_steal_pointer(&name);
+		g_hash_table_insert(collector->speakers, g_strdup(news->sensor), speaker);
+		return;
+	}
+	if (strcmp(speaker->now, name) == 0)
+		return;
+	if (g_strcmp0(speaker->before, name) == 0 &&
+	    now_ms() - speaker->changed_at_ms < RIVAL_WINDOW_MS)
+		log_event(LOG_LEVEL_WARNING, "two-peers-with-one-key", "sensor", news->sensor,
+			  "tenant", news->tenant, "one", speaker->now, "other", name, "remedy",
+			  "give each sensor its own key and spool", NULL);
+	g_free(speaker->before);
+	speaker->before = speaker->now;
+	speaker->now = g_steal_pointer(&name);
+	speaker->changed_at_ms = now_ms();
+}
+
+/* ---- what comes over the bus ---- */
+
+static void
+note_write_failure(struct collector *collector, const GError *error)
+{
+	g_autofree char *wait = NULL;
+
+	collector->retry_ms =
+		collector->retry_ms ? MIN(collector->retry_ms * 2, RETRY_LAST_MS) : RETRY_FIRST_MS;
+	collector->retry_at_ms = now_ms() + collector->retry_ms;
+	wait = g_strdup_printf("%u", collector->retry_ms);
+	log_event(LOG_LEVEL_ERROR, "store-write-failed", "store", collector->store_url, "error",
+		  error->message, "retry_ms", wait, "remedy",
+		  "make room on or mend the store's disk; sensors keep what is not acknowledged",
+		  NULL);
+}
+
+static void
+note_write_success(struct collector *collector)
+{
+	if (collector->retry_at_ms)
+		log_event(LOG_LEVEL_NOTICE, "store-write-recovered", "store", collector->store_url,
+			  NULL);
+	collector->retry_at_ms = 0;
+	collector->retry_ms = 0;
+}
+
+static void
+answer_batch(struct collector *collector, const struct bus_collector_news *news,
+	     const struct ingest_result *result)
+{
+	for (guint i = 0; i < result->refusals->len; i++) {
+		const struct ingest_refusal *refusal = g_ptr_array_index(result->refusals, i);
+		g_autofree char *n = g_strdup_printf("%" G_GUINT64_FORMAT, refusal->n);
+
+		log_event(LOG_LEVEL_WARNING, "event-refused", "sensor", news->sensor, "tenant",
+			  news->tenant, "epoch", news->epoch, "n", n, "reason", refusal->reason,
+			  NULL);
+		bus_collector_refuse(collector->bus, news->peer, news->epoch, refusal->n,
+				     refusal->reason);
+	}
+	bus_collector_ack(collector->bus, news->peer, news->epoch, result->through);
+	for (guint i = 0; i < result->added->len; i++)
+		bus_collector_publish(collector->bus, news->tenant, news->sensor,
+				      g_ptr_array_index(result->added, i));
+}
+
+/*
+ * A batch that comes while the store rests after a failure is let go: it is
+ * not acknowledged, and the sensor sends it again after its deadline.
+ */
+static void
+take_batch(struct collector *collector, const struct bus_collector_news *news)
+{
+	const struct ingest_batch batch = {news->sensor, news->tenant, news->epoch, news->first,
+					   news->events};
+	g_autoptr(GError) error = NULL;
+	struct ingest_result result;
+
+	if (now_ms() < collector->retry_at_ms)
+		return;
+	if (!ingest_batch(collector->store, &batch, &result, &error)) {
+		note_write_failure(collector, error);
+		return;
+	}
+	note_write_success(collector);
+	answer_batch(collector, news, &result);
+	ingest_result_clear(&result);
+}
+
+static void
+take_hello(struct collector *collector, const struct bus_collector_news *news)
+{
+	g_autoptr(GError) error = NULL;
+	guint64 through = 0;
+
+	if (!store_sequence_through(collector->store, news->sensor, news->epoch, &through,
+				    &error)) {
+		log_event(LOG_LEVEL_ERROR, "store-read-failed", "store", collector->store_url,
+			  "error", error->message, NULL);
+		return;
+	}
+	log_event(LOG_LEVEL_INFO, "sensor-connected", "sensor", news->sensor, "tenant",
+		  news->tenant, "epoch", news->epoch, NULL);
+	bus_collector_welcome(collector->bus, news->peer, news->epoch, through);
+}
+
+static void
+take_beat(struct collector *collector, const struct bus_collector_news *news)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (now_ms() < collector->retry_at_ms)
+		return;
+	if (!store_note_sensor(collector->store, news->tenant, news->sensor, news->epoch,
+			       g_get_real_time(), news->first, news->counters, &error))
+		note_write_failure(collector, error);
+}
+
+static void
+take_news(struct collector *collector, const struct bus_collector_news *news)
+{
+	if (news->event == BUS_COLLECTOR_NOTHING)
+		return;
+	if (news->event == BUS_COLLECTOR_GARBAGE) {
+		log_event(LOG_LEVEL_WARNING, "garbage", "sensor", news->sensor, "reason",
+			  news->garbage, NULL);
+		return;
+	}
+	note_speaker(collector, news);
+	if (news->event == BUS_COLLECTOR_HELLO)
+		take_hello(collector, news);
+	else if (news->event == BUS_COLLECTOR_BATCH)
+		take_batch(collector, news);
+	else
+		take_beat(collector, news);
+}
+
+/* ---- what comes over the control socket ---- */
+
+static gboolean
+on_audit(void *data, const struct store_audit *audit, GError **error)
+{
+	struct collector *collector = data;
+
+	if (!store_begin(collector->store, error))
+		return FALSE;
+	if (store_add_audit(collector->store, audit, error) &&
+	    store_commit(collector->store, error))
+		return TRUE;
+	store_rollback(collector->store);
+	return FALSE;
+}
+
+static gboolean
+on_ingest(void *data, const char *tenant, GPtrArray *events, guint64 *ret_added, GError **error)
+{
+	struct collector *collector = data;
+
+	return ingest_import(collector->store, tenant, events, ret_added, error);
+}
+
+static gboolean
+on_reload(void *data, GError **error)
+{
+	return reload_keys(data, error);
+}
+
+static const struct control_handlers handlers = {on_audit, on_ingest, on_reload};
+
+/* ---- signals ---- */
+
+static void
+reload(struct collector *collector)
+{
+	g_autoptr(settings_t) settings = NULL;
+	g_autoptr(GError) error = NULL;
+
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time());
+	settings = read_settings(collector->config_path, &error);
+	if (settings) {
+		/* Sockets and the store stay as they were opened; the list of keys may move. */
+		settings_unref(collector->settings);
+		collector->settings = g_steal_pointer(&settings);
+	}
+	if (error || !reload_keys(collector, &error))
+		log_event(LOG_LEVEL_ERROR, "reload-failed", "error", error->message, "remedy",
+			  "the former keys stay in force; mend the file and reload", NULL);
+	sd_notify(0, "READY=1");
+}
+
+static int
+open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void
+take_signals(struct collector *collector)
+{
+	struct signalfd_siginfo info;
+
+	while (read(collector->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload(collector);
+		else
+			collector->stopping = TRUE;
+	}
+}
+
+/* ---- life ---- */
+
+static void
+run(struct collector *collector)
+{
+	while (!collector->stopping) {
+		int fds[POLL_FDS] = {collector->signal_fd};
+		gsize count = 1 + control_server_fds(collector->control, fds + 1, POLL_FDS - 1);
+		struct bus_collector_news news = {0};
+
+		bus_collector_poll(collector->bus, fds, count, POLL_MS, &news);
+		take_news(collector, &news);
+		bus_collector_news_clear(&news);
+		control_server_serve(collector->control);
+		take_signals(collector);
+		sd_notify(0, "WATCHDOG=1");
+	}
+}
+
+static gboolean
+open_bus(struct collector *collector, GError **error)
+{
+	const struct settings *settings = collector->settings;
+	struct authorized_keys *keys = authorized_keys_read(settings->authorized_keys, error);
+	struct key_pair pair;
+
+	if (!keys)
+		return FALSE;
+	if (!key_pair_read(settings->collector_key, &pair, error)) {
+		authorized_keys_free(keys);
+		return FALSE;
+	}
+	collector->bus = bus_collector_new((const char *const *)settings->listen, settings->publish,
+					   &pair, keys, error);
+	key_pair_clear(&pair);
+	return collector->bus != NULL;
+}
+
+/* The control socket comes last: who sees it finds a collector that works. */
+static gboolean
+collector_open(struct collector *collector, GError **error)
+{
+	collector->store = store_open(collector->store_url, STORE_WRITE, error);
+	if (!collector->store || !open_bus(collector, error))
+		return FALSE;
+	collector->control = control_server_new(collector->settings->control_socket, &handlers,
+						collector, error);
+	return collector->control != NULL;
+}
+
+static void
+collector_clear(struct collector *collector)
+{
+	control_server_free(collector->control);
+	bus_collector_free(collector->bus);
+	store_close(collector->store);
+	g_hash_table_unref(collector->speakers);
+	settings_unref(collector->settings);
+	g_free(collector->store_url);
+	if (collector->signal_fd >= 0)
+		close(collector->signal_fd);
+}
+
+static int
+serve(struct collector *collector)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!collector_open(collector, &error)) {
+		log_event(LOG_LEVEL_ERROR, "not-started", "error", error->message, NULL);
+		return EXIT_FAILURE;
+	}
+	log_event(LOG_LEVEL_NOTICE, "started", "store", collector->store_url, "control",
+		  collector->settings->control_socket, NULL);
+	sd_notify(0, "READY=1");
+	run(collector);
+	sd_notify(0, "STOPPING=1");
+	log_event(LOG_LEVEL_NOTICE, "stopped", NULL);
+	log_flush();
+	return EXIT_SUCCESS;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct collector collector = {.signal_fd = -1};
+	g_autoptr(GError) error = NULL;
+	int status;
+
+	if (argc < 2 || argc > 3) {
+		fputs("usage: collect CONFIG [STORE]; it is started by `mailtrace collect`\n",
+		      stderr);
+		return EXIT_CONFIG;
+	}
+	collector.config_path = argv[1];
+	collector.settings = read_settings(argv[1], &error);
+	if (!collector.settings) {
+		fprintf(stderr, "mailtrace collect: %s\n", error->message);
+		return EXIT_CONFIG;
+	}
+	collector.store_url = g_strdup(argc == 3 ? argv[2] : collector.settings->store);
+	collector.speakers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+						   (GDestroyNotify)speaker_free);
+	log_open("mailtrace-collect", LOG_TARGET_STDERR);
+	collector.signal_fd = open_signals();
+	status = serve(&collector);
+	collector_clear(&collector);
+	return status;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ingest.h - events from outside into the store.
+ *
+ * The step between the bus, or an import, and the store: each event is
+ * decoded, its identity proved and stamped, and all of a batch stored in one
+ * transaction.  What cannot be read is put aside as a dead letter with its
+ * reason, so that those behind it go on.  Knows neither ZeroMQ nor SQL.  The
+ * thread of the store.
+ */
+#ifndef MAILTRACE_INGEST_H
+#define MAILTRACE_INGEST_H
+
+#include <glib.h>
+
+#include "store.h"
+
+/* A batch as it came over the bus. */
+struct ingest_batch {
+	const char *sensor, *tenant; /* as the bus has proved them */
+	const char *epoch;	     /* the sensor's claim; a UUID in text */
+	guint64 first;		     /* number of events[0] */
+	GPtrArray *events;	     /* of GBytes, JSON, hostile */
+};
+
+/* An event that was put aside. */
+struct ingest_refusal {
+	guint64 n;
+	char *reason; /* UTF-8, one line */
+};
+
+/* What became of a batch; clear with ingest_result_clear(). */
+struct ingest_result {
+	guint64 through;     /* everything up to it is in the store */
+	GPtrArray *added;    /* of GBytes: JSON of the events that were new, as stored */
+	GPtrArray *refusals; /* of struct ingest_refusal */
+};
+
+/*
+ * Stores a batch and waits until it is on disk.  An event that claims another
+ * sensor or tenant than the batch's, or that is not an event, becomes a dead
+ * letter.  On FALSE (a STORE_ERROR) nothing of the batch is stored, and it is
+ * not to be acknowledged.
+ */
+gboolean ingest_batch(struct store *store, const struct ingest_batch *batch,
+		      struct ingest_result *ret_result, GError **error);
+
+/* Frees what a result owns. */
+void ingest_result_clear(struct ingest_result *result);
+
+/*
+ * Stores events of an import in one transaction.  events: of GBytes.  *ret_added:
+ * how many were new.  An event that is not an import's, or another tenant's,
+ * fails the whole call with an OCSF_ERROR.
+ */
+gboolean ingest_import(struct store *store, const char *tenant, GPtrArray *events,
+		       guint64 *ret_added, GError **error);
+#endif
