@@ -5,3 +5,4 @@ docs_made = docs/mailtrace-milter.8 docs/mailtrace.conf.5
 man_MANS = $(docs_made)
 EXTRA_DIST += $(docs_made:=.in)
 CLEANFILES += $(docs_made)
+dist_man_MANS += docs/mailtrace-event.7

@@ -147,3 +147,27 @@ endif
 # The tree itself: owners of libraries.
 TESTS += tests/it/includes.py
 EXTRA_DIST += tests/it/includes.py tests/it/docs.py
+
+# The form of events, and the fuzz targets with their corpora.
+check_PROGRAMS += tests/tools/emit_events
+tests_tools_emit_events_SOURCES = tests/tools/emit_events.c $(GENERATE)
+tests_tools_emit_events_LDADD = $(BASE_LIBS)
+TESTS += tests/it/event_form.py
+EXTRA_DIST += tests/it/event_form.py tests/tools/ocsf_check.py \
+	tests/data/ocsf-1.8-email_activity.json tests/fuzz/corpus
+tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c
+tests_fuzz_fuzz_answer_LDADD = $(BASE_LIBS)
+tests_fuzz_fuzz_ocsf_SOURCES = tests/fuzz/fuzz_ocsf.c
+tests_fuzz_fuzz_ocsf_LDADD = $(BASE_LIBS)
+FUZZ_TARGETS = tests/fuzz/fuzz_answer tests/fuzz/fuzz_ocsf
+if WITH_FUZZER
+# libFuzzer brings main(); tests/fuzz/fuzz_x tests/fuzz/corpus/x
+noinst_PROGRAMS += $(FUZZ_TARGETS)
+tests_fuzz_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_ocsf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += $(FUZZ_TARGETS)
+tests_fuzz_fuzz_answer_SOURCES += tests/fuzz/replay.c
+tests_fuzz_fuzz_ocsf_SOURCES += tests/fuzz/replay.c
+endif
