@@ -16,6 +16,8 @@
  *     "MT1" "ACK" epoch through            everything up to it is in the store
  *     "MT1" "REFUSE" epoch n reason        this event is poison: dead letter
  *   epoch is a UUID in text, numbers are 8 bytes big-endian.
+ *   collector -> reader of the live stream (PUB -> SUB):
+ *     "tenant/sensor" event
  *
  * A sequence is (sensor, epoch, n).  At least once on the wire, exactly once
  * in the store by event id.  One thread owns a bus object, the one that made
@@ -49,6 +51,7 @@ enum bus_sensor_event {
 	BUS_SENSOR_WELCOME, /* (re)connected; through says what is stored */
 	BUS_SENSOR_ACK,	    /* through is in the store */
 	BUS_SENSOR_REFUSE,  /* event n was put aside as poison; reason says why */
+	BUS_SENSOR_DENIED,  /* the collector does not know our key, or it is revoked */
 };
 
 /* What bus_sensor_poll() found. */
@@ -67,13 +70,17 @@ struct bus_sensor *bus_sensor_new(const char *endpoint, const struct key_pair *p
 				  const char *server_key, const char *epoch, GError **error);
 
 /*
- * Sends events first, first+1, … as one batch.  events: of GBytes, at most
- * CAP_BATCH_EVENTS.  Returns FALSE, having sent nothing, when the connection
- * takes no more for now (back-pressure).
+ * Sends events first, first+1, … as one batch.  events: of GBytes, 1 to
+ * CAP_BATCH_EVENTS, each at most CAP_EVENT_BYTES: larger ones the caller puts
+ * aside, they would never be taken.  Returns FALSE, having sent nothing, when
+ * there is no connection or it takes no more for now (back-pressure).
  */
 gboolean bus_sensor_send(struct bus_sensor *bus, guint64 first, GPtrArray *events);
 
-/* Sends a BEAT.  last: the newest number in the spool.  counters: JSON text. */
+/*
+ * Sends a BEAT.  last: the newest number in the spool.  counters: JSON text of
+ * at most 4 KB.  Returns FALSE as bus_sensor_send() does.
+ */
 gboolean bus_sensor_beat(struct bus_sensor *bus, guint64 last, const char *counters);
 
 /*
@@ -109,10 +116,12 @@ struct bus_collector_news {
 	char *tenant; /* likewise */
 	GBytes *peer; /* routing id, to answer to */
 	char epoch[37];
-	guint64 first;	     /* of BATCH; last of BEAT */
-	GPtrArray *events;   /* of GBytes; of BATCH */
-	char *counters;	     /* of BEAT, at most 4 KB, UTF-8 */
-	const char *garbage; /* why, static */
+	guint64 first;	      /* of BATCH; last of BEAT */
+	GPtrArray *events;    /* of GBytes; of BATCH */
+	char *counters;	      /* of BEAT, at most 4 KB, UTF-8 */
+	const char *garbage;  /* why, static */
+	char *address;	      /* the peer's, for the log; "" if unknown */
+	gboolean second_peer; /* two live connections use this sensor's key in turn */
 };
 
 /*
@@ -124,12 +133,21 @@ struct bus_collector *bus_collector_new(const char *const *listen, const char *p
 					const struct key_pair *pair, struct authorized_keys *keys,
 					GError **error);
 
-/* Replaces the list of keys, after a reload; connections of removed keys end.  Takes ownership. */
+/*
+ * Replaces the list of keys, after a reload.  Takes ownership.  From here on a
+ * removed key is not let in again, what its open connection still sends is
+ * dropped as garbage, and a reader of the live stream with it gets nothing
+ * more: the stream is bound anew, and the other readers connect again.
+ */
 void bus_collector_set_keys(struct bus_collector *bus, struct authorized_keys *keys);
 
 /*
  * Waits at most timeout_ms for one message, or until one of n_fds descriptors
- * is readable.  Clear the news with bus_collector_news_clear().
+ * is readable.  Clear the news with bus_collector_news_clear().  Keys are
+ * looked up in here too: nobody is let in while it is not called.
+ *
+ * An event over CAP_EVENT_BYTES is refused by name, with its number, and is
+ * an empty GBytes in the news; acknowledge past it as past any poison.
  */
 void bus_collector_poll(struct bus_collector *bus, const int *fds, gsize n_fds, guint timeout_ms,
 			struct bus_collector_news *ret_news);
@@ -144,6 +162,12 @@ void bus_collector_ack(struct bus_collector *bus, GBytes *peer, const char *epoc
 void bus_collector_refuse(struct bus_collector *bus, GBytes *peer, const char *epoch, guint64 n,
 			  const char *reason);
 
+/*
+ * Returns the endpoint that was bound for the i-th of listen, with the port that
+ * "tcp://127.0.0.1:*" was given; for i beyond them that of publish, or "".
+ */
+const char *bus_collector_endpoint(struct bus_collector *bus, guint i);
+
 /* Publishes an event to the live stream under the topic "tenant/sensor"; drops for slow readers. */
 void bus_collector_publish(struct bus_collector *bus, const char *tenant, const char *sensor,
 			   GBytes *event);
@@ -155,12 +179,18 @@ void bus_collector_free(struct bus_collector *bus);
 
 struct bus_watch;
 
-/* Subscribes.  tenant: only its events, or NULL for all that the key may see. */
+/*
+ * Subscribes.  A key sees its own tenant's events and no others.  tenant: its
+ * name, or NULL for all that the key may see, which is the same.
+ */
 struct bus_watch *bus_watch_new(const char *endpoint, const struct key_pair *pair,
 				const char *server_key, const char *tenant, GError **error);
 
 /* Waits at most timeout_ms.  Returns an event's JSON, or NULL when none came. */
 GBytes *bus_watch_next(struct bus_watch *watch, guint timeout_ms);
+
+/* Returns TRUE when the collector has refused the key, which it does without a word. */
+gboolean bus_watch_denied(struct bus_watch *watch);
 
 /* Ends the subscription.  NULL is allowed. */
 void bus_watch_free(struct bus_watch *watch);

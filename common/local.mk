@@ -49,3 +49,9 @@ noinst_LIBRARIES += common/libunpack.a
 common_libunpack_a_SOURCES = common/archive.c common/archive_stream.h
 common_libunpack_a_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 UNPACK_LIBS = common/libunpack.a $(ARCHIVE_LIBS)
+
+# The bus; ZeroMQ's owner.
+noinst_LIBRARIES += common/libbus.a
+common_libbus_a_SOURCES = common/bus.c common/bus_frames.c common/bus_frames.h
+common_libbus_a_CFLAGS = $(AM_CFLAGS) $(ZMQ_CFLAGS)
+BUS_LIBS = common/libbus.a $(ZMQ_LIBS)

@@ -58,6 +58,17 @@ TESTS += tests/test_spool
 tests_test_spool_SOURCES = tests/test_spool.c
 tests_test_spool_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_test_spool_LDADD = $(SPOOL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_bus_frames tests/test_bus
+TESTS += tests/test_bus_frames tests/test_bus
+tests_test_bus_frames_SOURCES = tests/test_bus_frames.c
+tests_test_bus_frames_CFLAGS = $(UNIT_CFLAGS)
+tests_test_bus_frames_LDADD = $(BUS_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+EXTRA_DIST += tests/data/frames/hello.hex tests/data/frames/batch.hex \
+	tests/data/frames/beat.hex tests/data/frames/welcome.hex tests/data/frames/ack.hex \
+	tests/data/frames/refuse.hex
+tests_test_bus_SOURCES = tests/test_bus.c
+tests_test_bus_CFLAGS = $(UNIT_CFLAGS) $(ZMQ_CFLAGS)
+tests_test_bus_LDADD = $(BUS_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 if HAVE_CRITERION
