@@ -36,7 +36,7 @@
 #define CAP_ENCLOSED_BYTES (256 * 1024 * 1024) /* hashed again for each message around them */
 #define CAP_ENCLOSED_BYTES_NAME "enclosed-bytes"
 #define CAP_ADDRESS_FIELD_BYTES (256 * 1024) /* 1,000 addresses with long names */
-#define CAP_ADDRESSES 1000 /* of one header field */
+#define CAP_ADDRESSES 1000		     /* of one header field */
 #define CAP_ADDRESSES_NAME "addresses"
 #define CAP_URLS 1000 /* newsletters have up to some hundred */
 #define CAP_URLS_NAME "urls"

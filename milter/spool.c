@@ -52,8 +52,8 @@ static const char *const statement_text[STATEMENTS] = {
 		"SELECT count(*), total(length(event)) FROM entry WHERE n BETWEEN ?1 AND ?2",
 	[DELETE_THROUGH] = "DELETE FROM entry WHERE n <= ?1",
 	[BURY_ENTRY] =
-		"INSERT OR IGNORE INTO dead (n, epoch, at_us, refused_us, reason, digest, event)"
-		" SELECT n, ?2, at_us, ?3, ?4, digest, event FROM entry WHERE n = ?1",
+		("INSERT OR IGNORE INTO dead (n, epoch, at_us, refused_us, reason, digest, event)"
+		 " SELECT n, ?2, at_us, ?3, ?4, digest, event FROM entry WHERE n = ?1"),
 	[DELETE_ENTRY] = "DELETE FROM entry WHERE n = ?1",
 	[OLDEST_ENTRY] = "SELECT at_us FROM entry ORDER BY n LIMIT 1",
 	[SAVE_STATE] = "UPDATE state SET epoch = ?1, entries = ?2, bytes = ?3, acknowledged = ?4",

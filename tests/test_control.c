@@ -160,6 +160,14 @@ raw_answer(int fd)
 	return g_string_free(answer, FALSE);
 }
 
+static void
+assert_answer(int fd, const char *wanted)
+{
+	g_autofree char *answer = raw_answer(fd);
+
+	cr_assert_str_eq(answer, wanted);
+}
+
 Test(control, audit_takes_who_and_when_from_the_server)
 {
 	struct store_audit audit = {.time_us = 1,
@@ -318,7 +326,7 @@ Test(control, garbage_is_refused_and_the_next_request_served)
 		cr_assert_not_null(strstr(answer, "\"ok\":false"), "%s -> %s", bad[i], answer);
 	}
 	cr_assert_eq(send(fd, "{\"op\":\"reload\"}\n", 16, MSG_NOSIGNAL), 16);
-	cr_assert_str_eq(raw_answer(fd), "{\"ok\":true}");
+	assert_answer(fd, "{\"ok\":true}");
 	cr_assert_eq(site.reloads, 1);
 	close(fd);
 	site_stop(&site);
@@ -333,10 +341,10 @@ Test(control, requests_in_pieces_and_in_one_packet_are_served)
 	site_start(&site);
 	fd = raw_connection(&site);
 	cr_assert_eq(send(fd, two, strlen(two), MSG_NOSIGNAL), (ssize_t)strlen(two));
-	cr_assert_str_eq(raw_answer(fd), "{\"ok\":true}");
-	cr_assert_str_eq(raw_answer(fd), "{\"ok\":true}");
+	assert_answer(fd, "{\"ok\":true}");
+	assert_answer(fd, "{\"ok\":true}");
 	cr_assert_eq(send(fd, "oad\"}\n", 6, MSG_NOSIGNAL), 6);
-	cr_assert_str_eq(raw_answer(fd), "{\"ok\":true}");
+	assert_answer(fd, "{\"ok\":true}");
 	cr_assert_eq(site.reloads, 3);
 	close(fd);
 	site_stop(&site);

@@ -233,6 +233,7 @@ Test(out, rows_past_those_that_settle_the_widths_are_whole)
 	size_t length;
 	FILE *stream = open_memstream(&text, &length);
 	struct out *out = out_new(stream, OUT_TABLE, TRUE);
+	g_auto(GStrv) lines = NULL;
 
 	out_begin(out, NULL, two);
 	for (guint i = 0; i < 1500; i++)
@@ -242,7 +243,8 @@ Test(out, rows_past_those_that_settle_the_widths_are_whole)
 	out_free(out);
 	fclose(stream);
 	cr_assert_not_null(strstr(text, "\na much longer cell  end\n"));
-	cr_assert_eq(g_strsplit(text, "\n", -1)[1501][0], '\0');
+	lines = g_strsplit(text, "\n", -1);
+	cr_assert_eq(lines[1501][0], '\0');
 	free(text);
 }
 
