@@ -168,7 +168,7 @@ Test(keys, a_pair_is_written_whole_or_not_at_all)
 
 	cr_assert(key_pair_generate(&pair, NULL));
 	cr_assert(!key_pair_write(directory, "mx1", &pair, &error));
-	assert_error(error, KEYS_ERROR_EXISTS, "mx1.pub");
+	assert_error(error, KEYS_ERROR_EXISTS, pub);
 	cr_assert_eq(files_in_directory(), 1);
 }
 
