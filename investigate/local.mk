@@ -37,6 +37,20 @@ investigate_libcli_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 # Asking the store: GLib, libcrypto, SQLite only, since the command line links it.
 noinst_LIBRARIES += investigate/libstore.a
 investigate_libstore_a_SOURCES = \
-	investigate/query.c investigate/query.h
+	investigate/query.c \
+	investigate/query.h \
+	investigate/store.c \
+	investigate/store.h \
+	investigate/store_add.c \
+	investigate/store_internal.h \
+	investigate/store_read.c \
+	investigate/store_schema.c \
+	investigate/store_schema.h \
+	investigate/store_sensors.c \
+	investigate/store_sqlite.c \
+	investigate/store_sqlite.h \
+	investigate/store_text.c \
+	investigate/store_text.h \
+	investigate/store_who.c
 investigate_libstore_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(SQLITE_CFLAGS)
 STORE_LIBS = investigate/libstore.a $(SQLITE_LIBS)

@@ -28,6 +28,7 @@ enum store_error {
 	STORE_ERROR_WRITE,   /* disk full or failing */
 	STORE_ERROR_DAMAGED, /* an event does not match its digest */
 	STORE_ERROR_STOPPED, /* the caller's progress function said so */
+	STORE_ERROR_EVENT,   /* the event has no valid id, tenant or sensor: a dead letter */
 };
 #define STORE_ERROR (store_error_quark())
 GQuark store_error_quark(void);

@@ -182,3 +182,11 @@ TESTS += $(FUZZ_TARGETS)
 tests_fuzz_fuzz_answer_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_ocsf_SOURCES += tests/fuzz/replay.c
 endif
+
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_store
+TESTS += tests/test_store
+tests_test_store_SOURCES = tests/test_store.c tests/store_fixture.h
+tests_test_store_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+endif

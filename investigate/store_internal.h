@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store_internal.h - what the files of the SQLite store share; nobody else
+ * includes it.
+ */
+#ifndef MAILTRACE_STORE_INTERNAL_H
+#define MAILTRACE_STORE_INTERNAL_H
+
+#include <glib.h>
+
+#include "store.h"
+#include "store_sqlite.h"
+#include "store_text.h"
+
+#define UUID_BYTES 16
+#define HOUR_US (3600 * (gint64)G_USEC_PER_SEC)
+
+struct store {
+	struct sql *sql;
+	enum store_mode mode;
+	int lock_fd;	     /* holds the writer's lock; -1 for a reader */
+	GHashTable *tenants; /* of gint64 *, by name */
+};
+
+/* States of a recipient; in the store's files: never renumber. */
+enum recipient_state {
+	STATE_UNKNOWN,
+	STATE_ACCEPTED,
+	STATE_HELD,
+	STATE_REJECTED,
+	STATE_DELIVERED,
+	STATE_DEFERRED,
+	STATE_BOUNCED,
+	STATE_RETRACTED,
+	STATE_RESTORED,
+};
+
+/* Returns the name of a state, static. */
+const char *store_state_name(enum recipient_state state);
+
+/* Writes the 16 bytes of a UUID's text; FALSE if it is none. */
+gboolean store_uuid(const char *text, guint8 ret_uuid[UUID_BYTES]);
+
+/* Returns a UUID's text.  Free with g_free(). */
+char *store_uuid_text(const guint8 uuid[UUID_BYTES]);
+
+/* Finds a tenant: 0 in *ret_tenant if it is not known. */
+gboolean store_find_tenant(struct store *store, const char *name, gint64 *ret_tenant,
+			   GError **error);
+
+/* The same, making it. */
+gboolean store_make_tenant(struct store *store, const char *name, gint64 *ret_tenant,
+			   GError **error);
+
+/* Finds or makes a sensor of a tenant. */
+gboolean store_make_sensor(struct store *store, gint64 tenant, const char *name, gint64 *ret_sensor,
+			   GError **error);
+
+/* Notes that number n of a sensor's epoch came; time_us: its receive time. */
+gboolean store_note_number(struct store *store, const char *sensor,
+			   const struct store_sequence *sequence, gint64 time_us, GError **error);
+
+/*
+ * Begins and ends a question: a transaction of its own, unless one is under
+ * way, so that all its statements see one state.
+ */
+gboolean store_begin_question(struct store *store, gboolean *ret_own, GError **error);
+void store_end_question(struct store *store, gboolean own);
+
+/*
+ * Begins and ends a change that is whole or not at all, inside a transaction
+ * or as one.  store_end_change() takes what the change came to and returns
+ * whether it stands.
+ */
+gboolean store_begin_change(struct store *store, GError **error);
+gboolean store_end_change(struct store *store, gboolean done, GError **error);
+#endif

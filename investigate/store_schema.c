@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "store_schema.h"
+
+/* SQLite's application_id: "mltr". */
+#define APPLICATION_ID 0x6d6c7472
+#define STRING(x) #x
+#define VALUE_OF(x) STRING(x)
+
+/*
+ * Version 1.
+ *
+ * An event is a row with what every answer shows; its JSON is apart, so that a
+ * walk over events stays short.  Text that is searched (subjects, names, links,
+ * addresses, logins, extensions, malware names) is kept once per tenant and
+ * linked; grams holds the pairs of characters of its search keys (store_text.h).
+ * A file is kept once per tenant and content and linked by part_files, with the
+ * variant in which the part has it; digests finds it by the first eight bytes
+ * of any of its digests, which files then confirms: eight bytes a key keep the
+ * index a quarter of what whole digests would need.
+ *
+ * All hangs from events, and goes with them.
+ */
+static const char version_1[] =
+	"CREATE TABLE tenants (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+
+	"CREATE TABLE sensors ("
+	" id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" name TEXT NOT NULL, epoch TEXT, last_seen_us INTEGER NOT NULL DEFAULT 0,"
+	" last_event_us INTEGER NOT NULL DEFAULT 0, complete_us INTEGER NOT NULL DEFAULT 0,"
+	" counters TEXT, UNIQUE (tenant, name));"
+
+	"CREATE TABLE epochs ("
+	" id INTEGER PRIMARY KEY, sensor TEXT NOT NULL, epoch TEXT NOT NULL,"
+	" last INTEGER NOT NULL DEFAULT 0, UNIQUE (sensor, epoch));"
+	/* Numbers that came, as stretches without a hole, with their receive times. */
+	"CREATE TABLE ranges ("
+	" epoch INTEGER NOT NULL REFERENCES epochs(id) ON DELETE CASCADE,"
+	" first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	" first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
+	" PRIMARY KEY (epoch, first)) WITHOUT ROWID;"
+
+	"CREATE TABLE events ("
+	" id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" event_id BLOB NOT NULL, chain BLOB," /* chain: the root's event_id, NULL in the root */
+	" sensor INTEGER NOT NULL REFERENCES sensors(id), received_at_us INTEGER NOT NULL,"
+	" counted INTEGER NOT NULL, unread INTEGER NOT NULL, origin INTEGER NOT NULL,"
+	" direction INTEGER NOT NULL, verdict INTEGER NOT NULL, sender TEXT, subject TEXT,"
+	" queue_id TEXT, message_id TEXT, message_key INTEGER, content BLOB, client_ip BLOB,"
+	" joined INTEGER, digest BLOB NOT NULL);"
+	"CREATE UNIQUE INDEX events_event_id ON events (tenant, event_id);"
+	"CREATE INDEX events_time ON events (tenant, received_at_us, counted, unread);"
+	"CREATE INDEX events_chain ON events (tenant, chain) WHERE chain IS NOT NULL;"
+	"CREATE INDEX events_queue ON events (tenant, queue_id) WHERE queue_id IS NOT NULL;"
+	"CREATE INDEX events_message ON events (tenant, message_key)"
+	" WHERE message_key IS NOT NULL;"
+	"CREATE INDEX events_ip ON events (tenant, client_ip) WHERE client_ip IS NOT NULL;"
+	"CREATE TABLE event_json ("
+	" event INTEGER PRIMARY KEY REFERENCES events(id) ON DELETE CASCADE,"
+	" packed INTEGER NOT NULL, json BLOB NOT NULL);"
+
+	/* Messages and unread ones of an hour, so that a coverage need not count them. */
+	"CREATE TABLE hours ("
+	" tenant INTEGER NOT NULL, hour INTEGER NOT NULL, messages INTEGER NOT NULL,"
+	" unread INTEGER NOT NULL, PRIMARY KEY (tenant, hour)) WITHOUT ROWID;"
+
+	"CREATE TABLE texts ("
+	" id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" kind INTEGER NOT NULL, hash INTEGER NOT NULL," /* of the search key */
+	" text TEXT NOT NULL, key TEXT,"		 /* NULL: the text is its own key */
+	" indexed INTEGER NOT NULL);"
+	"CREATE INDEX texts_hash ON texts (tenant, kind, hash);"
+	"CREATE INDEX texts_unindexed ON texts (tenant, kind) WHERE NOT indexed;"
+	"CREATE VIRTUAL TABLE grams USING fts5 ("
+	" pairs, content='', detail=none, columnsize=0, tokenize='ascii');"
+
+	"CREATE TABLE event_texts ("
+	" event INTEGER NOT NULL REFERENCES events(id) ON DELETE CASCADE,"
+	" text INTEGER NOT NULL REFERENCES texts(id),"
+	" PRIMARY KEY (event, text)) WITHOUT ROWID;"
+	"CREATE INDEX event_texts_text ON event_texts (text);"
+
+	"CREATE TABLE recipients ("
+	" event INTEGER NOT NULL REFERENCES events(id) ON DELETE CASCADE, n INTEGER NOT NULL,"
+	" address INTEGER NOT NULL REFERENCES texts(id), state INTEGER NOT NULL,"
+	" refused INTEGER NOT NULL, PRIMARY KEY (event, n)) WITHOUT ROWID;"
+	"CREATE INDEX recipients_address ON recipients (address);"
+
+	"CREATE TABLE files ("
+	" id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" size INTEGER NOT NULL, sha256 BLOB NOT NULL, sha1 BLOB NOT NULL, md5 BLOB NOT NULL);"
+	"CREATE TABLE digests ("
+	" tenant INTEGER NOT NULL, key INTEGER NOT NULL,"
+	" file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE,"
+	" PRIMARY KEY (tenant, key, file)) WITHOUT ROWID;"
+	/* Of an encrypted member: crc32 of what it will be once opened. */
+	"CREATE TABLE parts ("
+	" event INTEGER NOT NULL REFERENCES events(id) ON DELETE CASCADE, n INTEGER NOT NULL,"
+	" tenant INTEGER NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL,"
+	" flags INTEGER NOT NULL, crc32 INTEGER, PRIMARY KEY (event, n)) WITHOUT ROWID;"
+	"CREATE INDEX parts_crc32 ON parts (tenant, crc32, size) WHERE crc32 IS NOT NULL;"
+	"CREATE TABLE part_files ("
+	" event INTEGER NOT NULL, n INTEGER NOT NULL, variant INTEGER NOT NULL,"
+	" file INTEGER NOT NULL REFERENCES files(id), PRIMARY KEY (event, n, variant),"
+	" FOREIGN KEY (event, n) REFERENCES parts(event, n) ON DELETE CASCADE) WITHOUT ROWID;"
+	"CREATE INDEX part_files_file ON part_files (file);"
+	"CREATE TABLE part_texts ("
+	" event INTEGER NOT NULL, n INTEGER NOT NULL, position INTEGER NOT NULL,"
+	" text INTEGER NOT NULL REFERENCES texts(id), PRIMARY KEY (event, n, position),"
+	" FOREIGN KEY (event, n) REFERENCES parts(event, n) ON DELETE CASCADE) WITHOUT ROWID;"
+	"CREATE INDEX part_texts_text ON part_texts (text);"
+
+	"CREATE TABLE dead_letters ("
+	" id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, sensor TEXT NOT NULL, epoch TEXT,"
+	" n INTEGER, time_us INTEGER NOT NULL, reason TEXT NOT NULL, json BLOB NOT NULL);"
+	"CREATE TABLE audit ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL, actor TEXT NOT NULL,"
+	" tenant TEXT NOT NULL, verb TEXT NOT NULL, arguments TEXT NOT NULL, case_id TEXT,"
+	" reason TEXT, results INTEGER NOT NULL);";
+
+static const char *const steps_of_store[] = {version_1};
+
+const char *const *
+store_schema_steps(gsize *ret_count)
+{
+	*ret_count = G_N_ELEMENTS(steps_of_store);
+	return steps_of_store;
+}
+
+gboolean
+store_schema_version(struct sql *sql, gint64 *ret_version, GError **error)
+{
+	return sql_number(sql_bind(sql, "PRAGMA user_version", ""), 0, ret_version, error);
+}
+
+/* Tells an empty file (version 0, no tables) from a database of another program. */
+static gboolean
+is_ours(struct sql *sql, gint64 version, gboolean *ret_ours, GError **error)
+{
+	gint64 application, tables;
+
+	if (!sql_number(sql_bind(sql, "PRAGMA application_id", ""), 0, &application, error) ||
+	    !sql_number(sql_bind(sql, "SELECT count(*) FROM sqlite_schema", ""), 0, &tables, error))
+		return FALSE;
+	*ret_ours = application == APPLICATION_ID || (version == 0 && tables == 0);
+	return TRUE;
+}
+
+static gboolean
+check(struct sql *sql, gsize count, gint64 *ret_version, GError **error)
+{
+	gboolean ours;
+
+	if (!store_schema_version(sql, ret_version, error) ||
+	    !is_ours(sql, *ret_version, &ours, error))
+		return FALSE;
+	if (!ours) {
+		g_set_error(error, STORE_ERROR, STORE_ERROR_VERSION,
+			    "this is a database of another program, not a store of mailtrace");
+		return FALSE;
+	}
+	if (*ret_version > (gint64)count) {
+		g_set_error(error, STORE_ERROR, STORE_ERROR_VERSION,
+			    "the store has version %" G_GINT64_FORMAT
+			    ", made by a newer mailtrace than this one, which knows version %u",
+			    *ret_version, (guint)count);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean
+store_schema_check(struct sql *sql, gsize count, GError **error)
+{
+	gint64 version;
+
+	if (!check(sql, count, &version, error))
+		return FALSE;
+	if (version == (gint64)count)
+		return TRUE;
+	g_set_error(error, STORE_ERROR, STORE_ERROR_VERSION,
+		    "the store has version %" G_GINT64_FORMAT
+		    "; start the collector once to bring it to version %u",
+		    version, (guint)count);
+	return FALSE;
+}
+
+/* The number goes into the text of a pragma, which takes no bound value. */
+static gboolean
+set_version(struct sql *sql, gsize version, GError **error)
+{
+	g_autofree char *pragma = g_strdup_printf(
+		"PRAGMA user_version=%u; PRAGMA application_id=" VALUE_OF(APPLICATION_ID) ";",
+		(guint)version);
+
+	return sql_script(sql, pragma, error);
+}
+
+gboolean
+store_schema_upgrade(struct sql *sql, const char *const *steps, gsize count, GError **error)
+{
+	gint64 version;
+	gboolean done;
+
+	if (!check(sql, count, &version, error))
+		return FALSE;
+	if (version == (gint64)count)
+		return TRUE;
+	done = sql_script(sql, "BEGIN IMMEDIATE", error);
+	for (gsize i = version; done && i < count; i++)
+		done = sql_script(sql, steps[i], error);
+	done = done && set_version(sql, count, error) && sql_script(sql, "COMMIT", error);
+	if (!done && sql_in_transaction(sql))
+		sql_script(sql, "ROLLBACK", NULL);
+	return done;
+}

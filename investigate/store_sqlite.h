@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store_sqlite.h - SQLite, as the store's other files see it.
+ *
+ * Owner of SQLite in this folder: connections, prepared statements, values and
+ * errors.  Knows nothing of events.  Every statement is a static string, which
+ * is prepared once and kept by its address; data are only ever bound.  One
+ * thread a connection.
+ */
+#ifndef MAILTRACE_STORE_SQLITE_H
+#define MAILTRACE_STORE_SQLITE_H
+
+#include <glib.h>
+
+#include "store.h"
+
+struct sql;	 /* a connection */
+struct sql_stmt; /* a prepared statement; owned by its connection */
+
+/*
+ * Opens a database file.  writable: makes it (0600) if it is missing, and uses
+ * WAL with synchronous=FULL, so that a commit is on disk when it returns; else
+ * it must exist and is only read.  Returns NULL with STORE_ERROR_OPEN.  Free
+ * with sql_close().
+ */
+struct sql *sql_open(const char *path, gboolean writable, GError **error);
+
+/* Finalises all statements and closes.  NULL is allowed. */
+void sql_close(struct sql *sql);
+
+/* Runs a script of several statements without values.  script: static. */
+gboolean sql_script(struct sql *sql, const char *script, GError **error);
+
+/*
+ * Binds values to a statement.  text: static.  types: a letter for each value
+ * that follows: 'i' gint64, 's' const char * (NULL is NULL), 'b' const void *
+ * and gsize (NULL is NULL); text and blobs are borrowed until sql_done().
+ * Returns a statement at its start; what goes wrong shows in the next call.
+ */
+struct sql_stmt *sql_bind(struct sql *sql, const char *text, const char *types, ...);
+
+/* Runs a statement to its end.  FALSE with a STORE_ERROR. */
+gboolean sql_run(struct sql_stmt *stmt, GError **error);
+
+/* Goes to the next row: 1 if there is one, 0 at the end, -1 with a STORE_ERROR. */
+int sql_next(struct sql_stmt *stmt, GError **error);
+
+/*
+ * Values of the current row; text is UTF-8 or NULL, blobs have *ret_length
+ * bytes; both live until the next call on the statement.
+ */
+gint64 sql_int(struct sql_stmt *stmt, int column);
+const char *sql_text(struct sql_stmt *stmt, int column);
+const void *sql_blob(struct sql_stmt *stmt, int column, gsize *ret_length);
+gboolean sql_is_null(struct sql_stmt *stmt, int column);
+
+/* Ends a statement before its last row, and lets go of what it reads.  NULL is allowed. */
+void sql_done(struct sql_stmt *stmt);
+
+/*
+ * Reads one number: that of the first column of the first row, or fallback
+ * when there is no row or it is NULL.  Ends the statement.
+ */
+gboolean sql_number(struct sql_stmt *stmt, gint64 fallback, gint64 *ret_number, GError **error);
+
+/* Returns the row id of the last insertion, and how many rows the last change touched. */
+gint64 sql_last_id(struct sql *sql);
+gint64 sql_changes(struct sql *sql);
+
+/* Returns TRUE between BEGIN and its end. */
+gboolean sql_in_transaction(struct sql *sql);
+
+/* Calls progress now and then while statements run; FALSE from it ends them.  NULL for none. */
+void sql_set_progress(struct sql *sql, store_progress_fn progress, void *data);
+
+typedef struct sql sql_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sql_t, sql_close)
+typedef struct sql_stmt sql_stmt_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sql_stmt_t, sql_done)
+#endif
