@@ -50,3 +50,10 @@ pkglibexec_PROGRAMS += milter/decompress
 milter_decompress_SOURCES = milter/decompress.c
 milter_decompress_CFLAGS = $(AM_CFLAGS)
 milter_decompress_LDADD = $(UNPACK_LIBS) $(SANDBOX_LIBS)
+# The program that keeps the sandboxed workers; opens no socket and no database.
+pkglibexec_PROGRAMS += milter/scanner
+milter_scanner_SOURCES = \
+	milter/scanner.c \
+	milter/worker.c \
+	milter/worker.h
+milter_scanner_LDADD = $(READ_LIBS) $(SANDBOX_LIBS)

@@ -16,6 +16,11 @@ tests_test_sandbox_CPPFLAGS += -DMAILTRACE_SANITIZERS
 endif
 tests_test_sandbox_CFLAGS = $(UNIT_CFLAGS)
 tests_test_sandbox_LDADD = $(SANDBOX_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_scanner_client
+TESTS += tests/test_scanner_client
+tests_test_scanner_client_SOURCES = tests/test_scanner_client.c
+tests_test_scanner_client_CFLAGS = $(UNIT_CFLAGS)
+tests_test_scanner_client_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 # The milter's units.
