@@ -168,8 +168,11 @@ EXTRA_DIST += tests/it/includes.py tests/it/docs.py
 check_PROGRAMS += tests/tools/emit_events
 tests_tools_emit_events_SOURCES = tests/tools/emit_events.c $(GENERATE)
 tests_tools_emit_events_LDADD = $(BASE_LIBS)
-TESTS += tests/it/event_form.py
-EXTRA_DIST += tests/it/event_form.py tests/tools/ocsf_check.py \
+check_PROGRAMS += tests/tools/record_twice
+tests_tools_record_twice_SOURCES = tests/tools/record_twice.c
+tests_tools_record_twice_LDADD = $(READ_LIBS)
+TESTS += tests/it/event_form.py tests/it/event_join.py
+EXTRA_DIST += tests/it/event_form.py tests/it/event_join.py tests/tools/ocsf_check.py \
 	tests/data/ocsf-1.8-email_activity.json tests/fuzz/corpus
 tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c
 tests_fuzz_fuzz_answer_LDADD = $(BASE_LIBS)
