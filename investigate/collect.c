@@ -8,8 +8,8 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -25,18 +25,10 @@
 #include "store.h"
 
 #define EXIT_CONFIG 2
-#define POLL_MS 1000	       /* also the pace of the watchdog */
-#define POLL_FDS 64	       /* signals and the callers of the control socket */
-#define RETRY_FIRST_MS 1000    /* after a failed write; doubles */
-#define RETRY_LAST_MS 30000    /* as long as a sensor waits before it sends again */
-#define RIVAL_WINDOW_MS 120000 /* two peers of one sensor taking turns within it are two */
-#define SENSORS_CAP 10000      /* of whom we remember who spoke last; keys are fewer */
-
-/* Who speaks for a sensor. */
-struct speaker {
-	char *now, *before;   /* connections, as text; before may be NULL */
-	gint64 changed_at_ms; /* when now took over from before */
-};
+#define POLL_MS 1000	    /* also the pace of the watchdog */
+#define POLL_FDS 64	    /* signals and the callers of the control socket */
+#define RETRY_FIRST_MS 1000 /* after a failed write; doubles */
+#define RETRY_LAST_MS 30000 /* as long as a sensor waits before it sends again */
 
 struct collector {
 	const char *config_path;
@@ -45,7 +37,6 @@ struct collector {
 	struct store *store;
 	struct bus_collector *bus;
 	struct control_server *control;
-	GHashTable *speakers; /* sensor -> struct speaker */
 	int signal_fd;
 	gint64 retry_at_ms; /* no batch is taken before; 0: none failed */
 	guint retry_ms;
@@ -88,60 +79,6 @@ reload_keys(struct collector *collector, GError **error)
 	return TRUE;
 }
 
-/* ---- who speaks ---- */
-
-static void
-speaker_free(struct speaker *speaker)
-{
-	g_free(speaker->now);
-	g_free(speaker->before);
-	g_free(speaker);
-}
-
-static char *
-connection_name(const struct bus_collector_news *news)
-{
-	gsize length;
-	const guint8 *id = g_bytes_get_data(news->peer, &length);
-	g_autoptr(GString) name = g_string_new(NULL);
-
-	for (gsize i = 0; i < length; i++)
-		g_string_append_printf(name, "%02x", id[i]);
-	g_string_append_printf(name, "/%s", news->epoch);
-	return g_string_free(g_steal_pointer(&name), FALSE);
-}
-
-/*
- * A sensor that starts anew speaks from another connection, and the former is
- * not heard again.  If it is, two live programs share one key.
- */
-static void
-note_speaker(struct collector *collector, const struct bus_collector_news *news)
-{
-	g_autofree char *name = connection_name(news);
-	struct speaker *speaker = g_hash_table_lookup(collector->speakers, news->sensor);
-
-	if (!speaker) {
-		if (g_hash_table_size(collector->speakers) >= SENSORS_CAP)
-			g_hash_table_remove_all(collector->speakers);
-		speaker = g_new0(struct speaker, 1);
-		speaker->now = g_steal_pointer(&name);
-		g_hash_table_insert(collector->speakers, g_strdup(news->sensor), speaker);
-		return;
-	}
-	if (strcmp(speaker->now, name) == 0)
-		return;
-	if (g_strcmp0(speaker->before, name) == 0 &&
-	    now_ms() - speaker->changed_at_ms < RIVAL_WINDOW_MS)
-		log_event(LOG_LEVEL_WARNING, "two-peers-with-one-key", "sensor", news->sensor,
-			  "tenant", news->tenant, "one", speaker->now, "other", name, "remedy",
-			  "give each sensor its own key and spool", NULL);
-	g_free(speaker->before);
-	speaker->before = speaker->now;
-	speaker->now = g_steal_pointer(&name);
-	speaker->changed_at_ms = now_ms();
-}
-
 /* ---- what comes over the bus ---- */
 
 static void
@@ -169,20 +106,31 @@ note_write_success(struct collector *collector)
 	collector->retry_ms = 0;
 }
 
+/* Tells the sensor which events were put aside.  An empty one stands for one that was over the cap,
+ * which the bus has refused already. */
 static void
-answer_batch(struct collector *collector, const struct bus_collector_news *news,
-	     const struct ingest_result *result)
+answer_refusals(struct collector *collector, const struct bus_collector_news *news,
+		const GPtrArray *refusals)
 {
-	for (guint i = 0; i < result->refusals->len; i++) {
-		const struct ingest_refusal *refusal = g_ptr_array_index(result->refusals, i);
+	for (guint i = 0; i < refusals->len; i++) {
+		const struct ingest_refusal *refusal = g_ptr_array_index(refusals, i);
+		GBytes *event = g_ptr_array_index(news->events, refusal->n - news->first);
 		g_autofree char *n = g_strdup_printf("%" G_GUINT64_FORMAT, refusal->n);
 
 		log_event(LOG_LEVEL_WARNING, "event-refused", "sensor", news->sensor, "tenant",
 			  news->tenant, "epoch", news->epoch, "n", n, "reason", refusal->reason,
 			  NULL);
-		bus_collector_refuse(collector->bus, news->peer, news->epoch, refusal->n,
-				     refusal->reason);
+		if (g_bytes_get_size(event) > 0)
+			bus_collector_refuse(collector->bus, news->peer, news->epoch, refusal->n,
+					     refusal->reason);
 	}
+}
+
+static void
+answer_batch(struct collector *collector, const struct bus_collector_news *news,
+	     const struct ingest_result *result)
+{
+	answer_refusals(collector, news, result->refusals);
 	bus_collector_ack(collector->bus, news->peer, news->epoch, result->through);
 	for (guint i = 0; i < result->added->len; i++)
 		bus_collector_publish(collector->bus, news->tenant, news->sensor,
@@ -241,23 +189,38 @@ take_beat(struct collector *collector, const struct bus_collector_news *news)
 		note_write_failure(collector, error);
 }
 
+/* Two programs with one key are told apart by their epochs, and nothing is lost; but one of them
+ * should not be. */
+static void
+warn_of_second_peer(const struct bus_collector_news *news)
+{
+	log_event(LOG_LEVEL_WARNING, "two-peers-with-one-key", "sensor", news->sensor, "tenant",
+		  news->tenant, "address", news->address, "epoch", news->epoch, "remedy",
+		  "give each sensor its own key and spool", NULL);
+}
+
 static void
 take_news(struct collector *collector, const struct bus_collector_news *news)
 {
-	if (news->event == BUS_COLLECTOR_NOTHING)
-		return;
-	if (news->event == BUS_COLLECTOR_GARBAGE) {
-		log_event(LOG_LEVEL_WARNING, "garbage", "sensor", news->sensor, "reason",
-			  news->garbage, NULL);
-		return;
-	}
-	note_speaker(collector, news);
-	if (news->event == BUS_COLLECTOR_HELLO)
+	if (news->second_peer)
+		warn_of_second_peer(news);
+	switch (news->event) {
+	case BUS_COLLECTOR_NOTHING:
+		break;
+	case BUS_COLLECTOR_HELLO:
 		take_hello(collector, news);
-	else if (news->event == BUS_COLLECTOR_BATCH)
+		break;
+	case BUS_COLLECTOR_BATCH:
 		take_batch(collector, news);
-	else
+		break;
+	case BUS_COLLECTOR_BEAT:
 		take_beat(collector, news);
+		break;
+	case BUS_COLLECTOR_GARBAGE:
+		log_event(LOG_LEVEL_WARNING, "garbage", "sensor", news->sensor, "address",
+			  news->address, "reason", news->garbage, NULL);
+		break;
+	}
 }
 
 /* ---- what comes over the control socket ---- */
@@ -396,7 +359,6 @@ collector_clear(struct collector *collector)
 	control_server_free(collector->control);
 	bus_collector_free(collector->bus);
 	store_close(collector->store);
-	g_hash_table_unref(collector->speakers);
 	settings_unref(collector->settings);
 	g_free(collector->store_url);
 	if (collector->signal_fd >= 0)
@@ -441,8 +403,6 @@ main(int argc, char **argv)
 		return EXIT_CONFIG;
 	}
 	collector.store_url = g_strdup(argc == 3 ? argv[2] : collector.settings->store);
-	collector.speakers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-						   (GDestroyNotify)speaker_free);
 	log_open("mailtrace-collect", LOG_TARGET_STDERR);
 	collector.signal_fd = open_signals();
 	status = serve(&collector);

@@ -54,3 +54,22 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_who.c
 investigate_libstore_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(SQLITE_CFLAGS)
 STORE_LIBS = investigate/libstore.a $(SQLITE_LIBS)
+
+# The helper that reads the live stream.
+pkglibexec_PROGRAMS += investigate/watch
+investigate_watch_SOURCES = investigate/watch.c
+investigate_watch_CFLAGS = $(AM_CFLAGS)
+investigate_watch_LDADD = $(BUS_LIBS) $(BASE_LIBS)
+
+# The command line.
+bin_PROGRAMS += investigate/mailtrace
+investigate_mailtrace_SOURCES = investigate/main.c
+investigate_mailtrace_CFLAGS = $(AM_CFLAGS)
+investigate_mailtrace_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS)
+
+# The collector.
+pkglibexec_PROGRAMS += investigate/collect
+investigate_collect_SOURCES = investigate/collect.c
+investigate_collect_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+investigate_collect_LDADD = investigate/libcli.a $(STORE_LIBS) $(BUS_LIBS) $(BASE_LIBS) \
+	$(SYSTEMD_LIBS)

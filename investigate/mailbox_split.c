@@ -122,12 +122,14 @@ drop_separator(GByteArray *body)
 static gboolean
 give_message(struct mailbox_splitter *splitter)
 {
+	const guint8 *nothing = (const guint8 *)"";
 	gboolean go_on;
 
 	if (splitter->state == SPLIT_MBOX)
 		drop_separator(splitter->body);
-	go_on = splitter->message(splitter->body->data, splitter->body->len, splitter->number,
-				  splitter->received_at_us, splitter->data);
+	go_on = splitter->message(splitter->body->len ? splitter->body->data : nothing,
+				  splitter->body->len, splitter->number, splitter->received_at_us,
+				  splitter->data);
 	g_byte_array_set_size(splitter->body, 0);
 	return go_on;
 }

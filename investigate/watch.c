@@ -53,6 +53,12 @@ stream(struct bus_watch *watch)
 
 		if (event && !write_event(event))
 			return ended || errno == EPIPE ? 0 : EXIT_CONFIG;
+		if (!event && bus_watch_denied(watch)) {
+			fputs("mailtrace watch: the collector does not let this key in; see "
+			      "mailtrace sensor add --role subscribe\n",
+			      stderr);
+			return EXIT_CONFIG;
+		}
 	}
 	return 0;
 }

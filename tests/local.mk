@@ -192,6 +192,14 @@ tests_fuzz_fuzz_ocsf_SOURCES += tests/fuzz/replay.c
 endif
 
 if HAVE_CRITERION
+check_PROGRAMS += tests/test_mailbox
+TESTS += tests/test_mailbox
+tests_test_mailbox_SOURCES = tests/test_mailbox.c
+tests_test_mailbox_CFLAGS = $(UNIT_CFLAGS)
+tests_test_mailbox_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
+endif
+
+if HAVE_CRITERION
 check_PROGRAMS += tests/test_store
 TESTS += tests/test_store
 tests_test_store_SOURCES = tests/test_store.c tests/store_fixture.h

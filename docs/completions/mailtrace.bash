@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# bash completion of mailtrace(1)
+
+_mailtrace_options()
+{
+	case $1 in
+	who) echo "-f --file --hashes --since --until --limit --cursor --count --group-by --with-refused" ;;
+	import) echo "-r --rcpt --sensor" ;;
+	watch) echo "-k --key --server-key --endpoint -n --max" ;;
+	status) echo "--all-tenants" ;;
+	keygen) echo "-t --type" ;;
+	sensor) echo "--role" ;;
+	esac
+}
+
+_mailtrace()
+{
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	local verbs="who show inspect import watch status collect keygen sensor"
+	local globals="--config --store --tenant --utc --case --reason --json --csv -q --quiet --version -h --help"
+	local terms="name: subject: from: to: id: queue: event: url: ip: sasl: sensor: malware: ext: size: direction: state:"
+	local verb="" i
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case " $verbs " in
+		*" ${COMP_WORDS[i]} "*) verb=${COMP_WORDS[i]} && break ;;
+		esac
+	done
+	COMPREPLY=()
+	case $before in
+	--group-by) mapfile -t COMPREPLY < <(compgen -W "recipient sender sensor subject file day" -- "$word") ;;
+	--role) mapfile -t COMPREPLY < <(compgen -W "publish subscribe command" -- "$word") ;;
+	-t | --type) mapfile -t COMPREPLY < <(compgen -W "sensor collector client site" -- "$word") ;;
+	esac
+	[ ${#COMPREPLY[@]} -eq 0 ] || return 0
+	case $word in
+	-*) mapfile -t COMPREPLY < <(compgen -W "$globals $(_mailtrace_options "$verb")" -- "$word") ;;
+	*)
+		if [ -z "$verb" ]; then
+			mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word")
+		elif [ "$verb" = sensor ]; then
+			mapfile -t COMPREPLY < <(compgen -W "add remove list" -- "$word")
+		elif [ "$verb" = who ]; then
+			mapfile -t COMPREPLY < <(compgen -W "$terms" -- "$word")
+		fi
+		;;
+	esac
+}
+
+complete -o default -F _mailtrace mailtrace
