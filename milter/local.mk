@@ -20,6 +20,11 @@ milter_libspool_a_SOURCES = milter/spool.c milter/spool.h
 milter_libspool_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 SPOOL_LIBS = milter/libspool.a $(SQLITE_LIBS)
 
+# The thread between the spool and the collector.
+noinst_LIBRARIES += milter/libpublisher.a
+milter_libpublisher_a_SOURCES = milter/publisher.c milter/publisher.h
+PUBLISHER_LIBS = milter/libpublisher.a
+
 # The sandbox and what runs in it.  A sanitizer needs more from the kernel than
 # we do: the list of system calls is then looser, and memory has no limit.
 noinst_LIBRARIES += milter/libsandbox.a

@@ -4,7 +4,11 @@
  *
  * Sole user of the sensor's end of the bus and of the spool's reading verbs.
  * Sends batches with a window, removes what is acknowledged, makes the
- * connection anew after BUS_ACK_DEADLINE_MS without an answer, beats when idle.
+ * connection anew after BUS_ACK_DEADLINE_MS without an answer, and sends a
+ * BEAT every BUS_HEARTBEAT_MS with the engine's counters and the spool's fill.
+ * An entry that is damaged at rest is sent as an empty event, so that the
+ * collector notes it, and then put among the dead letters.  Logs for the
+ * program: the connection, refusals, damage, and 50 and 80 % of the spool.
  */
 #ifndef MAILTRACE_PUBLISHER_H
 #define MAILTRACE_PUBLISHER_H

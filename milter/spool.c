@@ -42,6 +42,9 @@ enum statement {
 	BURY_ENTRY,
 	DELETE_ENTRY,
 	OLDEST_ENTRY,
+	NEXT_ENTRY,
+	MOVE_ENTRY,
+	SET_LAST,
 	SAVE_STATE,
 	STATEMENTS,
 };
@@ -56,6 +59,9 @@ static const char *const statement_text[STATEMENTS] = {
 		 " SELECT n, ?2, at_us, ?3, ?4, digest, event FROM entry WHERE n = ?1"),
 	[DELETE_ENTRY] = "DELETE FROM entry WHERE n = ?1",
 	[OLDEST_ENTRY] = "SELECT at_us FROM entry ORDER BY n LIMIT 1",
+	[NEXT_ENTRY] = "SELECT n FROM entry WHERE n > ?1 ORDER BY n LIMIT 1",
+	[MOVE_ENTRY] = "UPDATE entry SET n = ?2 WHERE n = ?1",
+	[SET_LAST] = "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'entry'",
 	[SAVE_STATE] = "UPDATE state SET epoch = ?1, entries = ?2, bytes = ?3, acknowledged = ?4",
 };
 
@@ -293,12 +299,53 @@ write_refuse(struct spool *spool, struct job *job, struct tally *tally, gboolean
 	return find_oldest(spool, tally);
 }
 
-static void
-renew_epoch(struct tally *tally)
+/* Finds the first entry after n; 0 for none. */
+static gboolean
+next_entry(struct spool *spool, guint64 n, guint64 *ret_next)
+{
+	sqlite3_stmt *next = spool->statements[NEXT_ENTRY];
+	int code;
+
+	sqlite3_bind_int64(next, 1, (sqlite3_int64)n);
+	code = sqlite3_step(next);
+	*ret_next = code == SQLITE_ROW ? (guint64)sqlite3_column_int64(next, 0) : 0;
+	return sqlite3_reset(next) == SQLITE_OK && (code == SQLITE_ROW || code == SQLITE_DONE);
+}
+
+/*
+ * Numbers the entries anew from 1 without a gap, since the collector counts an
+ * epoch as complete from 1 on.  None is moved up, so that no number is met
+ * twice.
+ */
+static gboolean
+renumber(struct spool *spool, guint64 *ret_last)
+{
+	sqlite3_stmt *move = spool->statements[MOVE_ENTRY], *last = spool->statements[SET_LAST];
+	guint64 from = 0, to = 0;
+
+	while (next_entry(spool, from, &from)) {
+		if (from == 0) {
+			*ret_last = to;
+			sqlite3_bind_int64(last, 1, (sqlite3_int64)to);
+			return finish_step(last);
+		}
+		sqlite3_bind_int64(move, 1, (sqlite3_int64)from);
+		sqlite3_bind_int64(move, 2, (sqlite3_int64)++to);
+		if (to != from && !finish_step(move))
+			return FALSE;
+	}
+	return FALSE;
+}
+
+static gboolean
+write_renewal(struct spool *spool, struct tally *tally, gboolean *changed)
 {
 	g_autofree char *epoch = g_uuid_string_random();
 
 	g_strlcpy(tally->epoch, epoch, sizeof tally->epoch);
+	tally->acknowledged = 0;
+	*changed = TRUE;
+	return renumber(spool, &tally->last);
 }
 
 /* Does one job within the transaction.  FALSE: the database failed, and all jobs with it. */
@@ -311,9 +358,7 @@ write_job(struct spool *spool, struct job *job, struct tally *tally, gboolean *c
 	case JOB_REFUSE:
 		return write_refuse(spool, job, tally, changed);
 	case JOB_RENEW:
-		renew_epoch(tally);
-		*changed = TRUE;
-		return TRUE;
+		return write_renewal(spool, tally, changed);
 	case JOB_APPEND:
 	default:
 		return write_append(spool, job, tally, changed);

@@ -96,9 +96,10 @@ gboolean spool_acknowledge(struct spool *spool, guint64 through, GError **error)
 gboolean spool_refuse(struct spool *spool, guint64 n, const char *reason, GError **error);
 
 /*
- * Gives the spool a new epoch; numbers go on.  For a spool that was put back
- * from a copy: its numbers were given before, to other events.  Borrowed
- * results of spool_epoch() change.
+ * Gives the spool a new epoch, and its entries new numbers from 1 without a
+ * gap.  For a spool that was put back from a copy, whose numbers were given
+ * before to other events, and for a collector that lost what it had
+ * acknowledged.  What spool_epoch() lent changes.
  */
 gboolean spool_renew_epoch(struct spool *spool, GError **error);
 

@@ -74,6 +74,12 @@ EXTRA_DIST += tests/data/frames/hello.hex tests/data/frames/batch.hex \
 tests_test_bus_SOURCES = tests/test_bus.c
 tests_test_bus_CFLAGS = $(UNIT_CFLAGS) $(ZMQ_CFLAGS)
 tests_test_bus_LDADD = $(BUS_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_publisher
+TESTS += tests/test_publisher
+tests_test_publisher_SOURCES = tests/test_publisher.c
+tests_test_publisher_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_test_publisher_LDADD = $(PUBLISHER_LIBS) milter/libsession.a $(SPOOL_LIBS) $(BUS_LIBS) \
+	$(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 if HAVE_CRITERION

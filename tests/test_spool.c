@@ -204,22 +204,36 @@ Test(spool, each_new_file_has_another_epoch)
 	spool_close(spool);
 }
 
-Test(spool, a_renewed_epoch_lasts_and_loses_nothing)
+Test(spool, a_renewed_epoch_counts_from_one_without_a_gap_and_loses_nothing)
 {
+	static const char *const texts[] = {"1", "2", "3", "4", "5", "6"};
 	struct spool *spool = open_spool(0);
 	g_autofree char *epoch = g_strdup(spool_epoch(spool));
 	g_autofree char *renewed = NULL;
 	guint64 first;
 
-	append(spool, "one");
+	for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+		append(spool, texts[i]);
+	cr_assert(spool_acknowledge(spool, 2, NULL));
+	cr_assert(spool_refuse(spool, 4, "poison", NULL));
 	cr_assert(spool_renew_epoch(spool, NULL));
 	renewed = g_strdup(spool_epoch(spool));
 	cr_assert_str_neq(renewed, epoch);
+	cr_assert_eq(status_of(spool).acknowledged, 0);
 	spool_close(spool);
 	spool = open_spool(0);
 	cr_assert_str_eq(spool_epoch(spool), renewed);
-	g_ptr_array_unref(read_after(spool, 0, &first));
+	GPtrArray *events = read_after(spool, 0, &first);
 	cr_assert_eq(first, 1);
+	cr_assert_eq(events->len, 3);
+	assert_event(events, 0, "3");
+	assert_event(events, 1, "5");
+	assert_event(events, 2, "6");
+	g_ptr_array_unref(events);
+	cr_assert_eq(append(spool, "7"), 4);
+	cr_assert(spool_acknowledge(spool, 4, NULL));
+	cr_assert(spool_renew_epoch(spool, NULL), "an empty one too");
+	cr_assert_eq(append(spool, "8"), 1);
 	spool_close(spool);
 }
 
