@@ -1009,6 +1009,16 @@ Test(scanner, reads_a_message)
 	real_end(&real);
 }
 
+static gboolean
+has_name(const struct file *file, const char *text)
+{
+	for (guint i = 0; i < file->names->len; i++)
+		if (strcmp(((struct file_name *)g_ptr_array_index(file->names, i))->text, text) ==
+		    0)
+			return TRUE;
+	return FALSE;
+}
+
 /* The converters must have been opened before the sandbox was entered. */
 Test(scanner, reads_japanese_inside_the_sandbox)
 {
@@ -1031,7 +1041,7 @@ Test(scanner, reads_japanese_inside_the_sandbox)
 	for (guint i = 1; i < 3; i++) {
 		const struct file *pdf = g_ptr_array_index(record->files, i);
 
-		cr_assert_str_eq(file_best_name(pdf), "請求書.pdf");
+		cr_assert(has_name(pdf, "請求書.pdf"), "file %u", i);
 		cr_assert_eq(pdf->flags & FILE_UNDECODED, 0);
 	}
 	real_end(&real);
@@ -1138,6 +1148,7 @@ Test(scanner, survives_a_file_that_is_shorter_than_told)
 struct load {
 	struct scanner_client *client;
 	guint messages;
+	int stop;   /* atomic; set to end before all are read */
 	guint read; /* atomic */
 };
 
@@ -1146,7 +1157,7 @@ read_many(void *data)
 {
 	struct load *load = data;
 
-	for (guint i = 0; i < load->messages; i++) {
+	for (guint i = 0; i < load->messages && !g_atomic_int_get(&load->stop); i++) {
 		g_autoptr(record_t) record =
 			scanner_client_read(load->client, -1, MAIL, strlen(MAIL), LONG_MS, NULL);
 
@@ -1206,31 +1217,40 @@ Test(scanner, replaces_a_worker_that_stands_still)
 }
 
 /* The next kill follows only after more messages, so it cannot meet the retry of the last. */
+static void
+kill_worker_after(const struct real *real, struct load *load, guint messages)
+{
+	gint64 deadline = g_get_monotonic_time() + DEADLINE_US;
+	guint goal = (guint)g_atomic_int_get(&load->read) + messages;
+	pid_t worker = 0;
+
+	while ((guint)g_atomic_int_get(&load->read) < goal)
+		nap_before(deadline);
+	while (worker == 0) {
+		g_autoptr(GArray) children = children_of(real->pid);
+
+		nap_before(deadline);
+		worker = children->len > 0 ? g_array_index(children, pid_t, 0) : 0;
+	}
+	kill(worker, SIGKILL);
+}
+
 Test(scanner, loses_no_message_when_workers_are_killed)
 {
 	struct real real = real_start(1);
-	struct load load = {.client = real.client, .messages = 600};
-	gint64 deadline = g_get_monotonic_time() + DEADLINE_US;
+	struct load load = {.client = real.client, .messages = G_MAXUINT};
+	struct scanner_counters counters;
 	pthread_t reader;
 
-	assert_message_read(real.client, MAIL);
 	cr_assert_eq(pthread_create(&reader, NULL, read_many, &load), 0);
-	for (guint kills = 1; kills <= 20; kills++) {
-		pid_t worker = 0;
-
-		while ((guint)g_atomic_int_get(&load.read) < kills * 25)
-			nap_before(deadline);
-		while (worker == 0) {
-			g_autoptr(GArray) children = children_of(real.pid);
-
-			nap_before(deadline);
-			worker = children->len > 0 ? g_array_index(children, pid_t, 0) : 0;
-		}
-		kill(worker, SIGKILL);
-	}
+	for (guint i = 0; i < 20; i++)
+		kill_worker_after(&real, &load, 25);
+	g_atomic_int_set(&load.stop, TRUE);
 	pthread_join(reader, NULL);
-	cr_assert_eq(load.read, 600);
-	cr_assert_eq(counters_of(real.client).failed, 0);
+	counters = counters_of(real.client);
+	cr_assert_eq(counters.failed, 0);
+	cr_assert_eq(counters.read, load.read);
+	cr_assert_geq(counters.replaced, 20);
 	real_end(&real);
 }
 
