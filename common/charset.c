@@ -479,7 +479,8 @@ word_head(const char *at, gsize length, struct word *word)
 /*
  * Reads an encoded word at its "=?".  Blanks within are taken, as mailers write
  * them.  The text ends at the first "?=", and at another "=?" it never was a
- * word, so that each byte is looked at twice at most.
+ * word, so that each byte is looked at twice at most; but "=?=" is padding of
+ * base64 before the end.
  */
 static gboolean
 word_read(const char *at, gsize length, struct word *ret_word)
@@ -495,7 +496,8 @@ word_read(const char *at, gsize length, struct word *ret_word)
 			ret_word->length = i + 2;
 			return TRUE;
 		}
-		if (at[i] == '=' && at[i + 1] == '?' && at + i > ret_word->text)
+		if (at[i] == '=' && at[i + 1] == '?' && at + i > ret_word->text &&
+		    !(i + 2 < length && at[i + 2] == '='))
 			return FALSE;
 	}
 	return FALSE;
