@@ -1250,7 +1250,8 @@ Test(scanner, loses_no_message_when_workers_are_killed)
 	counters = counters_of(real.client);
 	cr_assert_eq(counters.failed, 0);
 	cr_assert_eq(counters.read, load.read);
-	cr_assert_geq(counters.replaced, 20);
+	/* That the last one died may not have been noticed. */
+	cr_assert_geq(counters.replaced, 19);
 	real_end(&real);
 }
 
