@@ -25,7 +25,7 @@ common_libbase_a_SOURCES = \
 common_libbase_a_SOURCES += common/answer.c common/digest.c common/event.c common/record.c common/text.c
 common_libbase_a_SOURCES += common/log.c common/network.c common/settings.c \
 	common/settings_check.c
-common_libbase_a_SOURCES += common/ocsf.c
+common_libbase_a_SOURCES += common/ocsf.c common/ocsf_json.h common/ocsf_mailtrace.c common/ocsf_read.c
 common_libbase_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
 BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 common_libbase_a_SOURCES += common/trace_id.c
