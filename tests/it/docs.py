@@ -4,7 +4,7 @@
 import os
 import re
 
-from mtlib import SOURCE, equal, main, test
+from mtlib import SOURCE, equal, main, program, run, test
 
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 PAGES = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md")
@@ -66,6 +66,15 @@ def every_setting_a_page_names_exists():
     page = set(re.findall(r"`(on_\w+|max_\w+)`", read("SECURITY.md") + read("README.md")))
     equal(sorted(page - set(table)), [])
     assert len(page) >= 4, page
+
+
+@test
+def the_milters_page_and_help_name_the_same_options():
+    shown = run(program("mailtrace-milter"), "--help").stdout
+    told = set(re.findall(r"--([a-z]+)", shown.split("Application Options:")[1]))
+    options = read("docs/mailtrace-milter.8.in").split(".Sh SIGNALS")[0]
+    equal(set(re.findall(r"^\.It .*Fl -([a-z]+)", options, re.M)), told)
+    assert "test" in told, shown
 
 
 main()
