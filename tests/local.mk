@@ -82,6 +82,16 @@ tests_test_publisher_LDADD = $(PUBLISHER_LIBS) milter/libsession.a $(SPOOL_LIBS)
 	$(BASE_LIBS) $(UNIT_LIBS)
 endif
 
+# The order of write, sync and answer, seen through a preloaded shim.
+check_PROGRAMS += tests/tools/sync_shim.so tests/tools/spool_append
+tests_tools_sync_shim_so_SOURCES = tests/tools/sync_shim.c
+tests_tools_sync_shim_so_CFLAGS = -std=gnu11 $(WARN_CFLAGS) -fPIC
+tests_tools_sync_shim_so_LDFLAGS = -shared
+tests_tools_spool_append_SOURCES = tests/tools/spool_append.c
+tests_tools_spool_append_LDADD = $(SPOOL_LIBS) $(BASE_LIBS)
+TESTS += tests/it/spool_sync.py
+EXTRA_DIST += tests/it/spool_sync.py
+
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings tests/test_network tests/test_log
 TESTS += tests/test_settings tests/test_network tests/test_log
@@ -184,16 +194,20 @@ tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c
 tests_fuzz_fuzz_answer_LDADD = $(BASE_LIBS)
 tests_fuzz_fuzz_ocsf_SOURCES = tests/fuzz/fuzz_ocsf.c
 tests_fuzz_fuzz_ocsf_LDADD = $(BASE_LIBS)
-FUZZ_TARGETS = tests/fuzz/fuzz_answer tests/fuzz/fuzz_ocsf
+tests_fuzz_fuzz_bus_SOURCES = tests/fuzz/fuzz_bus.c
+tests_fuzz_fuzz_bus_LDADD = $(BUS_LIBS) $(BASE_LIBS)
+FUZZ_TARGETS = tests/fuzz/fuzz_answer tests/fuzz/fuzz_bus tests/fuzz/fuzz_ocsf
 if WITH_FUZZER
 # libFuzzer brings main(); tests/fuzz/fuzz_x tests/fuzz/corpus/x
 noinst_PROGRAMS += $(FUZZ_TARGETS)
 tests_fuzz_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_bus_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_ocsf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 else
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
 tests_fuzz_fuzz_answer_SOURCES += tests/fuzz/replay.c
+tests_fuzz_fuzz_bus_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_ocsf_SOURCES += tests/fuzz/replay.c
 endif
 
