@@ -122,7 +122,7 @@ static inline gboolean
 store_it(struct store *store, struct event *event)
 {
 	g_autoptr(GBytes) json = NULL;
-	g_autoptr(event_t) owned = event;
+	g_autoptr(event_t) owned G_GNUC_UNUSED = event;
 	g_autofree char *text = g_strdup_printf("{\"id\":\"%s\",\"tenant\":\"%s\"}",
 						event->event_id, event->tenant);
 	GError *error = NULL;

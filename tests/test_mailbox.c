@@ -336,7 +336,6 @@ Test(mailbox, folder_gives_every_message_once_in_order)
 Test(mailbox, maildir_gives_cur_and_new_of_it_and_its_subfolders)
 {
 	g_autofree char *folder = folder_new();
-	g_autofree char *tmp = g_build_filename(folder, "tmp", NULL);
 	struct found found;
 
 	put_bytes(folder, "cur/1795428000.M1P1.host:2,S", "Subject: read\n\n", -1);
