@@ -240,8 +240,8 @@ find_by_pairs(struct sql *sql, gint64 tenant, enum text_kind kind, GHashTable *w
 
 	return compare_rows(search,
 			    sql_bind(sql,
-				     "SELECT t.id, coalesce(t.key, t.text) FROM grams g"
-				     " CROSS JOIN texts t ON t.id=g.rowid WHERE g.pairs MATCH ?1",
+				     "SELECT t.id, coalesce(t.key, t.text) FROM grams"
+				     " CROSS JOIN texts t ON t.id=grams.rowid WHERE grams MATCH ?1",
 				     "s", pairs),
 			    error) &&
 	       compare_rows(search,

@@ -21,11 +21,13 @@ struct store_fixture {
 	struct store *store;
 };
 
-static inline void
-expect_ok(gboolean ok, GError *error)
-{
-	cr_assert(ok && !error, "%s", error ? error->message : "failed without an error");
-}
+/* A macro, so that the call is made before error is looked at. */
+#define expect_ok(call, error)                                                     \
+	do {                                                                       \
+		gboolean ok_ = (call);                                             \
+		cr_assert(ok_ && !(error), "%s",                                   \
+			  (error) ? (error)->message : "failed without an error"); \
+	} while (0)
 
 static inline struct store *
 open_store(const char *url, enum store_mode mode)
