@@ -741,13 +741,15 @@ spawn_with_control(const char *path, guint workers, int control_fd, pid_t *ret_p
 	posix_spawnattr_t attributes;
 	g_autofree char *count = g_strdup_printf("%u", workers);
 	char *argv[] = {(char *)path, count, NULL};
-	sigset_t none;
+	sigset_t none, all;
 	int code;
 
 	sigemptyset(&none);
+	sigfillset(&all);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, control_fd, SCANNER_CONTROL_FD);
 	code = posix_spawn(ret_pid, path, &actions, &attributes, argv, environ);

@@ -5,6 +5,13 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 UNIT_LIBS = $(CRITERION_LIBS)
 EXTRA_DIST += tests/unit.sh
 
+# Threads against the scanner; under ThreadSanitizer too.
+noinst_PROGRAMS += tests/tools/scanner_stress
+tests_tools_scanner_stress_SOURCES = tests/tools/scanner_stress.c
+tests_tools_scanner_stress_LDADD = $(BASE_LIBS)
+TESTS += tests/it/scanner.py
+EXTRA_DIST += tests/it/scanner.py tests/tsan.supp
+
 # The sandbox, and the scanner with its client.
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_sandbox
