@@ -179,7 +179,7 @@ log_event(enum log_level level, const char *event, ...)
 	va_end(pairs);
 
 	g_mutex_lock(&logger.lock);
-	if (may_write(event))
+	if (level == LOG_LEVEL_INFO || may_write(event))
 		write_line(level, line);
 	g_mutex_unlock(&logger.lock);
 }

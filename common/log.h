@@ -5,8 +5,10 @@
  * One call, key=value, to syslog (facility mail), to the journal or to stderr.
  * Values are untrusted and escaped here and nowhere else (text_for_log()).
  * The same event of the same call is written at most LOG_BURST times in
- * LOG_WINDOW_MS; then one line says how many were held back.  Libraries do not
- * log; programs do, once, at the top.  Any thread.
+ * LOG_WINDOW_MS; then one line says how many were held back.  Lines of
+ * LOG_LEVEL_INFO are not limited: they are the account of each message, as
+ * many as there is mail, and one that is missing could not be looked up.
+ * Libraries do not log; programs do, once, at the top.  Any thread.
  */
 #ifndef MAILTRACE_LOG_H
 #define MAILTRACE_LOG_H

@@ -50,6 +50,12 @@ milter_mailtrace_milter_SOURCES = milter/supervisor.c
 milter_mailtrace_milter_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 milter_mailtrace_milter_LDADD = milter/libsupervision.a $(BASE_LIBS) $(SYSTEMD_LIBS)
 
+# The milter process.
+pkglibexec_PROGRAMS += milter/milter
+milter_milter_SOURCES = milter/main.c milter/callbacks.c milter/callbacks.h
+milter_milter_LDADD = milter/libsupervision.a milter/libsession.a $(PUBLISHER_LIBS) $(SPOOL_LIBS) \
+	milter/libsession.a $(BUS_LIBS) $(BASE_LIBS) $(MILTER_LIBS)
+
 # The command line's helper for compressed mailboxes; here beside the sandbox.
 pkglibexec_PROGRAMS += milter/decompress
 milter_decompress_SOURCES = milter/decompress.c

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -30,14 +31,20 @@
 #include "publisher.h"
 #include "supervision.h"
 
+/* The first as a rule does; each leaves a dead connection in the queue. */
+#define WAKE_TRIES 10
+#define WAKE_PAUSE_US (20 * 1000)
+
 struct process {
 	struct engine *engine;
 	struct spool *spool;
 	struct scanner_client *scanner;
 	struct publisher *publisher;
 	GThread *control;
-	atomic_bool ended;     /* smfi_main() has returned */
-	gint64 drain_until_us; /* 0 before a stop; the control thread's */
+	atomic_bool ended;		    /* smfi_main() has returned */
+	gint64 drain_until_us;		    /* 0 before a stop; the control thread's */
+	int former_listen_fd;		    /* after a stop; likewise */
+	struct sockaddr_un private_address; /* of the socket in its place */
 };
 
 /* Reads a configuration message: the file's name, NUL, its content. */
@@ -88,25 +95,104 @@ reload(struct process *process, const struct supervision_message *message)
 				 MIN(strlen(error->message), SUPERVISION_TEXT_BYTES), -1);
 }
 
+/* Returns a socket that listens at address, and nobody but us may connect to; or -1. */
+static int
+listen_privately(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t former;
+	int bound;
+
+	if (fd < 0)
+		return -1;
+	former = umask(0177);
+	bound = bind(fd, (const struct sockaddr *)address, sizeof(*address));
+	umask(former);
+	if (bound == 0 && listen(fd, 1) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 /*
- * Puts a socket that nobody connects to in the listening socket's place, so
- * that libmilter accepts no more; new connections wait in the queue of the one
- * that the supervisor keeps.  libmilter has no call for this: smfi_stop() also
- * ends connections under way at their next command.
+ * Puts a private socket in the listening one's place, so that libmilter accepts
+ * no more; new connections wait in the queue of the one that the supervisor
+ * keeps.  libmilter has no call for this: smfi_stop() also ends connections
+ * under way at their next command.  Should it fail, they are accepted till then.
  */
 static void
-stop_accepting(void)
+stop_accepting(struct process *process)
 {
-	const struct sockaddr_un nameless = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	g_autoptr(settings_t) settings = engine_settings(process->engine);
+	struct sockaddr_un *address = &process->private_address;
+	gint length = g_snprintf(address->sun_path, sizeof(address->sun_path), "%s/stop-%d.sock",
+				 settings->temp_directory, (int)getpid());
+	int fd;
+
+	address->sun_family = AF_UNIX;
+	if (length >= (gint)sizeof(address->sun_path))
+		return;
+	fd = listen_privately(address);
+	if (fd < 0)
+		return;
+	process->former_listen_fd = fcntl(SUPERVISION_LISTEN_FD, F_DUPFD_CLOEXEC, 0);
+	dup3(fd, SUPERVISION_LISTEN_FD, O_CLOEXEC);
+	close(fd);
+}
+
+/* Connects and hangs up; should it fail, nobody is woken, and libmilter takes its time. */
+static void
+knock(const struct sockaddr *address, socklen_t length)
+{
+	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return;
-	/* An address of the family alone asks for one that is free (unix(7)). */
-	if (bind(fd, (const struct sockaddr *)&nameless, sizeof(sa_family_t)) == 0 &&
-	    listen(fd, 1) == 0)
-		dup3(fd, SUPERVISION_LISTEN_FD, O_CLOEXEC);
+	(void)!connect(fd, address, length);
 	close(fd);
+}
+
+/*
+ * libmilter looks whether it is to stop when its poll() returns, which may be
+ * seconds later.  If that still waits for the former socket, a connection to
+ * that one wakes it, but it looks at the private one then: so both get one.
+ */
+static void
+wake_libmilter(const struct process *process)
+{
+	struct sockaddr_storage former = {0};
+	socklen_t length = sizeof(former);
+
+	if (process->former_listen_fd < 0 ||
+	    getsockname(process->former_listen_fd, (struct sockaddr *)&former, &length) != 0)
+		return;
+	knock((const struct sockaddr *)&process->private_address, sizeof(process->private_address));
+	knock((const struct sockaddr *)&former, length);
+}
+
+static gpointer
+stop_thread(gpointer data)
+{
+	smfi_stop();
+	return NULL;
+}
+
+/*
+ * Ends smfi_main().  smfi_stop() marks the end, and then waits for the lock that
+ * libmilter holds in its poll(): so it needs a thread of its own.
+ */
+static void
+stop_libmilter(struct process *process)
+{
+	GThread *thread = g_thread_new("stop", stop_thread, NULL);
+
+	for (guint i = 0; i < WAKE_TRIES && !atomic_load(&process->ended); i++) {
+		wake_libmilter(process);
+		g_usleep(WAKE_PAUSE_US);
+	}
+	g_thread_join(thread);
+	if (process->former_listen_fd >= 0)
+		unlink(process->private_address.sun_path);
 }
 
 static void
@@ -116,7 +202,7 @@ begin_stop(struct process *process)
 		return;
 	process->drain_until_us =
 		g_get_monotonic_time() + SUPERVISION_DRAIN_MS * G_TIME_SPAN_MILLISECOND;
-	stop_accepting();
+	stop_accepting(process);
 }
 
 static gboolean
@@ -181,7 +267,7 @@ control_thread(gpointer data)
 			break;
 		}
 	}
-	smfi_stop();
+	stop_libmilter(process);
 	return NULL;
 }
 
@@ -267,7 +353,7 @@ is_supervised(void)
 int
 main(int argc, char **argv)
 {
-	struct process process = {0};
+	struct process process = {.former_listen_fd = -1};
 	g_autoptr(GError) error = NULL;
 	gboolean to_stderr = argc == 2 && strcmp(argv[1], "--stderr") == 0;
 	int status = EXIT_FAILURE;

@@ -47,7 +47,15 @@ tests_test_direction_LDADD = $(SESSION_LIBS)
 tests_test_message_SOURCES = tests/test_message.c
 tests_test_message_CFLAGS = $(UNIT_CFLAGS)
 tests_test_message_LDADD = $(SESSION_LIBS)
+# The session is tested with the real scanner program.
+check_PROGRAMS += tests/test_session
+TESTS += tests/test_session
+tests_test_session_SOURCES = tests/test_session.c
+tests_test_session_CFLAGS = $(UNIT_CFLAGS)
+tests_test_session_LDADD = $(SESSION_LIBS)
 endif # the milter's units
+TESTS += tests/it/supervisor.py
+EXTRA_DIST += tests/it/supervisor.py
 
 # The MTA's side of the milter protocol: for whole-program tests, the benchmark
 # and ./quickstart.

@@ -105,6 +105,20 @@ Test(log, lines_above_the_burst_are_held_back_and_counted)
 	cr_assert_eq(count(text, "log-held-back event=spool-slow lines=7\n"), 1, "%s", text);
 }
 
+Test(log, the_account_of_each_message_is_never_held_back)
+{
+	g_autofree char *text = NULL;
+	struct capture capture;
+
+	capture_begin(&capture);
+	for (guint i = 0; i < 10 * LOG_BURST; i++)
+		log_event(LOG_LEVEL_INFO, "message", "queue_id", "4Q1", NULL);
+	log_flush();
+	text = capture_end(&capture);
+	cr_assert_eq(count(text, "message queue_id=4Q1\n"), 10 * LOG_BURST);
+	cr_assert_eq(count(text, "log-held-back"), 0);
+}
+
 Test(log, under_the_journal_lines_carry_their_priority)
 {
 	g_autofree char *stream = NULL;
@@ -141,7 +155,7 @@ static gpointer
 write_some(gpointer data)
 {
 	for (guint i = 0; i < LOG_BURST / 4; i++)
-		log_event(LOG_LEVEL_INFO, "threaded", "from", "thread", NULL);
+		log_event(LOG_LEVEL_NOTICE, "threaded", "from", "thread", NULL);
 	return NULL;
 }
 

@@ -261,7 +261,7 @@ class Site:
         return self.collector
 
     def start_milter(self, **env):
-        self.milter = Daemon([program("mailtrace-milter"), "--config", self.config], f"{self.root}/milter.log",
+        self.milter = Daemon([program("mailtrace-milter"), "--config", self.config, "--stderr"], f"{self.root}/milter.log",
                              env=environment(**env))
         wait_until(lambda: self.milter_answers() or not self.milter.alive(), "the milter listens")
         assert self.milter.alive(), self.milter.text()

@@ -206,6 +206,8 @@ send_macros(struct play *play, enum wire_stage stage, const char *const *pairs)
 		g_ptr_array_add(all, name);
 		g_ptr_array_add(all, (char *)equals + 1);
 	}
+	/* A last name may have no value: then the list ends with its NULL and this one. */
+	g_ptr_array_add(all, NULL);
 	g_ptr_array_add(all, NULL);
 	wire_macros(play->wire, stage, (const char *const *)all->pdata);
 }
