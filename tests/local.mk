@@ -235,8 +235,14 @@ tests_test_mailbox_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 if HAVE_CRITERION
-check_PROGRAMS += tests/test_store
-TESTS += tests/test_store
+check_PROGRAMS += tests/test_query tests/test_store tests/test_store_search
+TESTS += tests/test_query tests/test_store tests/test_store_search
+tests_test_query_SOURCES = tests/test_query.c
+tests_test_query_CFLAGS = $(UNIT_CFLAGS)
+tests_test_query_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_store_search_SOURCES = tests/test_store_search.c tests/store_fixture.h
+tests_test_store_search_CFLAGS = $(UNIT_CFLAGS)
+tests_test_store_search_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_store_SOURCES = tests/test_store.c tests/store_fixture.h
 tests_test_store_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
