@@ -82,8 +82,32 @@ static const struct set {
 /* Converters by the index of sets; opened once, closed never. */
 struct converters {
 	iconv_t of[G_N_ELEMENTS(sets)];
-	const char *missing; /* the first promised set that has none */
+	const char *missing;  /* the first promised set that has none */
+	char western[256][5]; /* Windows-1252; its holes and NUL escaped */
 };
+
+static char *convert_with(iconv_t converter, const void *bytes, gsize length);
+
+static void
+fill_western(struct converters *converters)
+{
+	iconv_t converter = iconv_open("UTF-8", "WINDOWS-1252");
+
+	for (guint i = 0; i < 256; i++) {
+		guint8 byte = (guint8)i;
+		g_autofree char *text = NULL;
+
+		if (converter != (iconv_t)-1 && i)
+			text = convert_with(converter, &byte, 1);
+		if (text)
+			g_strlcpy(converters->western[i], text, sizeof(converters->western[i]));
+		else
+			g_snprintf(converters->western[i], sizeof(converters->western[i]),
+				   "\\x%02x", i);
+	}
+	if (converter != (iconv_t)-1)
+		iconv_close(converter);
+}
 
 static gpointer
 converters_open(gpointer unused)
@@ -97,6 +121,7 @@ converters_open(gpointer unused)
 		if (converters->of[i] == (iconv_t)-1 && sets[i].promised && !converters->missing)
 			converters->missing = sets[i].name;
 	}
+	fill_western(converters);
 	return converters;
 }
 
@@ -398,21 +423,11 @@ has_jis_escape(const guint8 *bytes, gsize length)
 static char *
 western(const guint8 *bytes, gsize length)
 {
-	GString *text = g_string_sized_new(length + 16);
+	const struct converters *converters = converters_get();
+	GString *text = g_string_sized_new(length + length / 2 + 16);
 
-	for (gsize i = 0; i < length; i++) {
-		g_autofree char *one = NULL;
-
-		if (bytes[i] && bytes[i] < 0x80) {
-			g_string_append_c(text, (char)bytes[i]);
-			continue;
-		}
-		one = bytes[i] ? charset_convert("Windows-1252", bytes + i, 1) : NULL;
-		if (one)
-			g_string_append(text, one);
-		else
-			g_string_append_printf(text, "\\x%02x", bytes[i]);
-	}
+	for (gsize i = 0; i < length; i++)
+		g_string_append(text, converters->western[bytes[i]]);
 	return g_string_free(text, FALSE);
 }
 

@@ -241,6 +241,23 @@ add_addresses(struct reader *reader, GPtrArray *array, InternetAddressList *list
 	}
 }
 
+/*
+ * Returns the length up to the colon that is one too many: GMime recurses at
+ * each that could begin a group, and a hostile field has hundreds of thousands.
+ */
+static gsize
+length_within_groups(const char *text)
+{
+	const char *at = text;
+
+	for (guint i = 0; i < CAP_ADDRESSES; i++) {
+		at += strcspn(at, ":");
+		if (!*at++)
+			return strlen(text);
+	}
+	return (gsize)(at - text);
+}
+
 static void
 read_addresses(struct reader *reader, const struct source *source, struct span span,
 	       GPtrArray *array)
@@ -249,6 +266,7 @@ read_addresses(struct reader *reader, const struct source *source, struct span s
 	g_autofree char *text = NULL;
 	g_autoptr(GString) hidden = NULL;
 	InternetAddressList *list;
+	gsize length;
 
 	if (span.length > CAP_ADDRESS_FIELD_BYTES) {
 		record_note_cap(reader->record, CAP_ADDRESSES_NAME);
@@ -256,6 +274,10 @@ read_addresses(struct reader *reader, const struct source *source, struct span s
 	}
 	hidden = hide_words(source->bytes + span.begin, span.length, words);
 	text = charset_guess(hidden->str, hidden->len, NULL, NULL);
+	length = length_within_groups(text);
+	if (text[length])
+		record_note_cap(reader->record, CAP_ADDRESSES_NAME);
+	text[length] = '\0';
 	list = internet_address_list_parse(NULL, text);
 	if (!list)
 		return;
@@ -349,13 +371,13 @@ add_name(struct reader *reader, struct file *file, const struct parameter *param
 		record_note_cap(reader->record, CAP_NAMES_NAME);
 		return;
 	}
-	text = name_text(parameter, raw, &undecoded);
-	bounded = bounded_text(reader, text, strlen(text), CAP_NAME_BYTES, CAP_NAME_BYTES_NAME);
-	reader->names_bytes += strlen(bounded) + length;
-	if (reader->names_bytes > CAP_NAMES_BYTES) {
+	if (reader->names_bytes + length > CAP_NAMES_BYTES) {
 		record_note_cap(reader->record, CAP_NAMES_BYTES_NAME);
 		return;
 	}
+	text = name_text(parameter, raw, &undecoded);
+	bounded = bounded_text(reader, text, strlen(text), CAP_NAME_BYTES, CAP_NAME_BYTES_NAME);
+	reader->names_bytes += strlen(bounded) + length;
 	if (undecoded)
 		file->flags |= FILE_UNDECODED;
 	if (*bounded)
