@@ -361,8 +361,8 @@ score_shift_jis(const guint8 *bytes, gsize length)
 			score += 3; /* hiragana */
 		else if (lead == 0x83 && trail >= 0x40 && trail <= 0x96)
 			score += 2; /* katakana */
-		else if (trail >= 0x80)
-			score += lead < 0xa0 ? 1 : 0; /* kanji of the first level */
+		else if (lead < 0xa0 && (trail >= 0x80 || trail == '\\'))
+			score++; /* kanji of the first level; no text has quotes before "\" */
 		i++;
 	}
 	if (run)
@@ -511,8 +511,9 @@ word_read(const char *at, gsize length, struct word *ret_word)
 			ret_word->length = i + 2;
 			return TRUE;
 		}
+		/* "=?=" is base64's padding and the end. */
 		if (at[i] == '=' && at[i + 1] == '?' && at + i > ret_word->text &&
-		    !(i + 2 < length && at[i + 2] == '='))
+		    (i + 2 == length || at[i + 2] != '='))
 			return FALSE;
 	}
 	return FALSE;

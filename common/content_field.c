@@ -19,6 +19,7 @@ struct scan {
 	const char *at;
 	const char *end;
 	gboolean comments_end; /* FALSE once one was found without an end */
+	gboolean escapes_end;  /* likewise, of raw ISO-2022-JP */
 };
 
 static void
@@ -90,18 +91,18 @@ append_byte(GByteArray *bytes, char byte)
 
 /*
  * Returns the length of raw ISO-2022-JP at an ESC, up to the escape back to
- * ASCII, or 0: its two-byte characters look like quotes and backslashes.
+ * ASCII, or 0: its two-byte characters look like quotes and backslashes.  As
+ * with comments, one without an end is the last that is looked for.
  */
 static gsize
-jis_length(const char *at, const char *end)
+jis_length(struct scan *scan)
 {
-	const char *stop;
-
-	if (end - at < 3 || at[1] != '$')
+	if (!scan->escapes_end || scan->end - scan->at < 3 || scan->at[1] != '$')
 		return 0;
-	for (stop = at + 2; end - stop >= 3 && *stop != '\n'; stop++)
+	for (const char *stop = scan->at + 2; scan->end - stop >= 3; stop++)
 		if (stop[0] == 0x1b && stop[1] == '(' && (stop[2] == 'B' || stop[2] == 'J'))
-			return (gsize)(stop + 3 - at);
+			return (gsize)(stop + 3 - scan->at);
+	scan->escapes_end = FALSE;
 	return 0;
 }
 
@@ -119,7 +120,7 @@ append_both(struct section *section, char byte)
 static gboolean
 read_jis(struct scan *scan, struct section *section)
 {
-	gsize length = *scan->at == 0x1b ? jis_length(scan->at, scan->end) : 0;
+	gsize length = *scan->at == 0x1b ? jis_length(scan) : 0;
 
 	g_byte_array_append(section->value, (const guint8 *)scan->at, (guint)length);
 	g_byte_array_append(section->literal, (const guint8 *)scan->at, (guint)length);
@@ -151,19 +152,39 @@ trim_end(GByteArray *bytes)
 		g_byte_array_set_size(bytes, bytes->len - 1);
 }
 
+/*
+ * Reads the comment at "(" within an unquoted value, and what blanks and
+ * comments follow it.  Unless they end the value they are part of it, as in
+ * "a (1).pdf".  Returns FALSE when it is no comment.
+ */
+static gboolean
+read_value_comment(struct scan *scan, struct section *section)
+{
+	struct scan after = *scan;
+	gboolean ends;
+
+	skip_blanks(&after);
+	scan->comments_end = after.comments_end;
+	if (after.at == scan->at)
+		return FALSE;
+	ends = after.at == after.end || *after.at == ';';
+	for (; scan->at < after.at; scan->at++) {
+		if (*scan->at == '\r' || *scan->at == '\n')
+			continue;
+		append_byte(section->literal, *scan->at);
+		if (!ends)
+			append_byte(section->value, *scan->at);
+	}
+	return TRUE;
+}
+
 /* Reads up to the semicolon what should have been a token, or quoted. */
 static void
 read_unquoted(struct scan *scan, struct section *section)
 {
 	while (scan->at < scan->end && *scan->at != ';') {
-		gsize comment = *scan->at == '(' ? comment_length(scan) : 0;
-
-		if (comment) {
-			g_byte_array_append(section->literal, (const guint8 *)scan->at,
-					    (guint)comment);
-			scan->at += comment;
+		if (*scan->at == '(' && read_value_comment(scan, section))
 			continue;
-		}
 		if (!read_jis(scan, section))
 			append_both(section, *scan->at++);
 	}
@@ -388,7 +409,7 @@ content_field_parse(const void *bytes, gsize length)
 {
 	struct content_field *field = g_new0(struct content_field, 1);
 	g_autoptr(GArray) joined = g_array_new(FALSE, FALSE, sizeof(struct section));
-	struct scan scan = {.at = bytes, .comments_end = TRUE};
+	struct scan scan = {.at = bytes, .comments_end = TRUE, .escapes_end = TRUE};
 	guint count = 0;
 
 	field->cut = length > CAP_PARAMETER_BYTES;

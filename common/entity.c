@@ -444,11 +444,11 @@ end_entities(struct splitter *splitter, guint from, gsize end, gsize break_bytes
 	for (guint i = from; i < splitter->running->len; i++) {
 		struct entity *entity =
 			entity_at(splitter, g_array_index(splitter->running, int, i));
-		gsize begin = entity->body.begin;
 
 		/* An empty body: the break ends the header, the delimiter has none. */
-		entity->body.length = end > begin ? end - begin : 0;
-		entity->break_bytes = end >= begin ? break_bytes : 0;
+		entity->break_bytes = end >= entity->body.begin ? break_bytes : 0;
+		entity->body.begin = MIN(entity->body.begin, end);
+		entity->body.length = end - entity->body.begin;
 	}
 	g_array_set_size(splitter->running, from);
 }

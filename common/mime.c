@@ -560,7 +560,8 @@ decode_binary(struct reader *reader, const char *bytes, gsize length, GMimeConte
 		fingerprint_add(reader->fingerprint, reader->piece, done);
 		keep(content, reader->piece, done);
 	}
-	held = encoding == GMIME_CONTENT_ENCODING_BASE64 ? ABS(state.state) : 0;
+	/* Characters of the last four that are there; negative once padding was seen. */
+	held = encoding == GMIME_CONTENT_ENCODING_BASE64 ? MAX(state.state, 0) : 0;
 	content->truncated = held > 0;
 	if (held < 2)
 		return;

@@ -306,7 +306,7 @@ read_value(const char *at, const char *end, const char **ret_begin, const char *
 static const char *
 take_attributes(struct collector *collector, const char *at, const char *end, GString *scratch)
 {
-	while (at < end && *at != '>') {
+	for (at = skip_spaces(at, end); at < end && *at != '>'; at = skip_spaces(at, end)) {
 		const char *name = at, *begin, *stop;
 		gsize length;
 

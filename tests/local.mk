@@ -247,3 +247,52 @@ tests_test_store_SOURCES = tests/test_store.c tests/store_fixture.h
 tests_test_store_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
+
+# The reader and what it stands on.
+EXTRA_DIST += testdata
+tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz_mime.c
+tests_fuzz_fuzz_mime_LDADD = $(READ_LIBS)
+tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz_header.c
+tests_fuzz_fuzz_header_LDADD = $(READ_LIBS)
+tests_fuzz_fuzz_url_SOURCES = tests/fuzz/fuzz_url.c
+tests_fuzz_fuzz_url_LDADD = $(READ_LIBS)
+READER_FUZZ_TARGETS = tests/fuzz/fuzz_mime tests/fuzz/fuzz_header tests/fuzz/fuzz_url
+if WITH_FUZZER
+noinst_PROGRAMS += $(READER_FUZZ_TARGETS)
+tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_url_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += $(READER_FUZZ_TARGETS)
+TESTS += $(READER_FUZZ_TARGETS)
+tests_fuzz_fuzz_mime_SOURCES += tests/fuzz/replay.c
+tests_fuzz_fuzz_header_SOURCES += tests/fuzz/replay.c
+tests_fuzz_fuzz_url_SOURCES += tests/fuzz/replay.c
+endif
+if HAVE_CRITERION
+READER_TESTS = tests/test_mime tests/test_charset tests/test_content_field tests/test_entity \
+	tests/test_fingerprint tests/test_magic tests/test_url
+check_PROGRAMS += $(READER_TESTS)
+TESTS += $(READER_TESTS)
+tests_test_mime_SOURCES = tests/test_mime.c
+tests_test_mime_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_test_mime_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_charset_SOURCES = tests/test_charset.c
+tests_test_charset_CFLAGS = $(UNIT_CFLAGS)
+tests_test_charset_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_content_field_SOURCES = tests/test_content_field.c
+tests_test_content_field_CFLAGS = $(UNIT_CFLAGS)
+tests_test_content_field_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_entity_SOURCES = tests/test_entity.c
+tests_test_entity_CFLAGS = $(UNIT_CFLAGS)
+tests_test_entity_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_fingerprint_SOURCES = tests/test_fingerprint.c
+tests_test_fingerprint_CFLAGS = $(UNIT_CFLAGS)
+tests_test_fingerprint_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_magic_SOURCES = tests/test_magic.c
+tests_test_magic_CFLAGS = $(UNIT_CFLAGS)
+tests_test_magic_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_url_SOURCES = tests/test_url.c
+tests_test_url_CFLAGS = $(UNIT_CFLAGS)
+tests_test_url_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+endif
