@@ -53,6 +53,17 @@ TESTS += tests/test_session
 tests_test_session_SOURCES = tests/test_session.c
 tests_test_session_CFLAGS = $(UNIT_CFLAGS)
 tests_test_session_LDADD = $(SESSION_LIBS)
+check_PROGRAMS += tests/test_engine tests/test_supervision tests/test_listener
+TESTS += tests/test_engine tests/test_supervision tests/test_listener
+tests_test_engine_SOURCES = tests/test_engine.c
+tests_test_engine_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_test_engine_LDADD = $(SESSION_LIBS)
+tests_test_supervision_SOURCES = tests/test_supervision.c
+tests_test_supervision_CFLAGS = $(UNIT_CFLAGS)
+tests_test_supervision_LDADD = milter/libsupervision.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_listener_SOURCES = tests/test_listener.c
+tests_test_listener_CFLAGS = $(UNIT_CFLAGS)
+tests_test_listener_LDADD = milter/libsupervision.a $(BASE_LIBS) $(UNIT_LIBS)
 endif # the milter's units
 TESTS += tests/it/supervisor.py
 EXTRA_DIST += tests/it/supervisor.py
