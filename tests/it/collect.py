@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The collector as a whole program: what it stores, refuses, publishes and survives."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import uuid
+
+import mtlib
+from mtlib import Daemon, Site, equal, json_lines, make_message, program, run, test, wait_until
+
+SENSOR = os.path.join(mtlib.BUILD, "tests/tools/sensor")
+
+
+def site_with_keys(**settings):
+    site = Site(**settings)
+    site.make_keys()
+    site.epoch = str(uuid.uuid4())
+    return site
+
+
+def event(site, number, sensor="mx1", tenant="default", subject=None):
+    """An event as a sensor sends it: the record of a message, with an id of its own."""
+    path = make_message(os.path.join(site.root, f"{number}.eml"), subject=subject or f"mail {number}")
+    value = json_lines(site.mailtrace("--json", "inspect", path).stdout)[0]
+    ours = value["unmapped"]["mailtrace"]
+    value["metadata"]["uid"] = f"01900000-0000-7000-8000-{number:012x}"
+    value["metadata"]["tenant_uid"] = ours["tenant"] = tenant
+    ours["sensor"] = sensor
+    value["metadata"]["log_name"] = ours["origin"] = "milter"
+    ours["rcpt"] = [{"typed": f"<u{number}@example.org>", "address": f"u{number}@example.org"}]
+    return json.dumps(value)
+
+
+def send(site, first, *events, key="mx1", status=0, epoch=None):
+    """Sends a batch as a sensor; returns the collector's answers."""
+    done = run(SENSOR, site.settings["bus"]["collector"], f"{site.root}/keys/{key}.key",
+               f"{site.root}/keys/collector.pub", epoch or site.epoch, first,
+               stdin="".join(e + "\n" for e in events), status=status)
+    return done.stdout.splitlines()
+
+
+def status(site):
+    lines = json_lines(site.mailtrace("--json", "status").stdout)
+    return lines[0], [l for l in lines if l["type"] == "sensor"]
+
+
+def watcher(site, count, key="soc"):
+    """Starts `mailtrace watch`; its lines go to a file."""
+    return Daemon([program("mailtrace"), "--config", site.config, "--json", "watch", "--key",
+                   f"{site.root}/keys/{key}.key", "--max", count], f"{site.root}/watch.log")
+
+
+@test
+def a_batch_is_stored_acknowledged_and_asked_for():
+    site = site_with_keys()
+    site.start_collector()
+    answers = send(site, 1, *[event(site, i) for i in range(1, 6)])
+    equal(answers, ["welcome 0", "ack 5"])
+    hits, coverage = site.who("subject:mail")
+    equal(sorted(h["recipient"] for h in hits), [f"u{i}@example.org" for i in range(1, 6)])
+    equal({h["sensor"] for h in hits}, {"mx1"})
+    equal(coverage["sensors"], ["mx1"])
+    site.stop()
+
+
+@test
+def what_is_sent_again_is_stored_once():
+    site = site_with_keys()
+    site.start_collector()
+    events = [event(site, i) for i in range(1, 4)]
+    send(site, 1, *events)
+    equal(send(site, 1, *events), ["welcome 3", "ack 3"])
+    equal(status(site)[0]["events"], 3)
+    site.stop()
+
+
+@test
+def a_collector_that_was_killed_goes_on_where_it_stood():
+    site = site_with_keys()
+    site.start_collector()
+    send(site, 1, event(site, 1), event(site, 2))
+    site.collector.process.kill()
+    site.collector.process.wait()
+    os.unlink(f"{site.root}/collect.log")
+    # its socket is left behind, and must not stand in the way
+    assert os.path.exists(f"{site.root}/run/control.sock")
+    site.collector = Daemon([program("mailtrace"), "--config", site.config, "collect"],
+                            f"{site.root}/collect.log")
+    wait_until(lambda: "started" in site.collector.text(), "the collector is back")
+    equal(send(site, 3, event(site, 3)), ["welcome 2", "ack 3"])
+    equal(len(site.who("subject:mail")[0]), 3)
+    site.stop()
+
+
+@test
+def poison_is_put_aside_and_those_behind_it_go_on():
+    site = site_with_keys()
+    site.start_collector()
+    answers = send(site, 1, event(site, 1), "{\"class_uid\":1}", "\x01garbage", event(site, 4))
+    equal(answers[0], "welcome 0")
+    equal([a.split()[:2] for a in answers if a.startswith("refuse")], [["refuse", "2"], ["refuse", "3"]])
+    equal(answers[-1], "ack 4")
+    store, _ = status(site)
+    equal((store["events"], store["dead_letters"]), (2, 2))
+    wait_until(lambda: site.collector.text().count("event-refused") == 2, "the log names them")
+    site.stop()
+
+
+@test
+def a_key_speaks_for_its_own_sensor_and_tenant_alone():
+    site = site_with_keys()
+    site.mailtrace("keygen", f"{site.root}/keys", "mx2")
+    site.mailtrace("--tenant", "b", "sensor", "add", "mx2", f"{site.root}/keys/mx2.pub")
+    site.start_collector()
+    answers = send(site, 1, event(site, 1, sensor="mx2"), event(site, 2, tenant="b"), event(site, 3))
+    equal(sorted(a.split()[1] for a in answers if a.startswith("refuse")), ["1", "2"])
+    equal([h["recipient"] for h in site.who("subject:mail")[0]], ["u3@example.org"])
+    lines = json_lines(site.mailtrace("--json", "--tenant", "b", "who", "subject:mail", status=1).stdout)
+    equal([l["type"] for l in lines], ["coverage"])
+    # the same numbers of another sensor are its own
+    equal(send(site, 1, event(site, 7, sensor="mx2", tenant="b"), key="mx2")[-1], "ack 1")
+    site.stop()
+
+
+@test
+def an_event_without_identity_gets_its_keys():
+    site = site_with_keys()
+    site.start_collector()
+    value = json.loads(event(site, 1))
+    del value["metadata"]["tenant_uid"], value["unmapped"]["mailtrace"]["sensor"]
+    value["unmapped"]["mailtrace"].pop("tenant", None)
+    equal(send(site, 1, json.dumps(value))[-1], "ack 1")
+    equal([(h["recipient"], h["sensor"]) for h in site.who("subject:mail")[0]], [("u1@example.org", "mx1")])
+    site.stop()
+
+
+@test
+def keys_come_and_go_while_it_runs():
+    site = site_with_keys()
+    site.mailtrace("keygen", f"{site.root}/keys", "mx2")
+    site.start_collector()
+    equal(send(site, 1, event(site, 1, sensor="mx2"), key="mx2"), ["denied"])
+    site.mailtrace("sensor", "add", "mx2", f"{site.root}/keys/mx2.pub")
+    equal(send(site, 1, event(site, 1, sensor="mx2"), key="mx2"), ["welcome 0", "ack 1"])
+    site.mailtrace("sensor", "remove", "mx2")
+    equal(send(site, 2, event(site, 2, sensor="mx2"), key="mx2"), ["denied"])
+    equal(status(site)[0]["events"], 1)
+    site.stop()
+
+
+@test
+def the_live_stream_shows_what_was_stored_to_those_who_may():
+    site = site_with_keys()
+    keys = f"{site.root}/keys"
+    site.mailtrace("keygen", "--type", "client", keys, "soc")
+    site.mailtrace("sensor", "add", "--role", "subscribe", "soc", f"{keys}/soc.pub")
+    site.start_collector()
+    reader = watcher(site, 1)
+    seen = []
+
+    def arrives():
+        # a subscription takes a moment to reach the publisher, and nothing is kept for it
+        number = len(seen) + 1
+        seen.append(number)
+        send(site, number, event(site, number))
+        return not reader.alive()
+
+    wait_until(arrives, "an event on the live stream")
+    equal(reader.process.returncode, 0, reader.text())
+    shown = json_lines(reader.text())
+    equal(len(shown), 1)
+    assert shown[0]["email"]["subject"].startswith("mail "), shown
+    site.stop()
+
+
+@test
+def a_sensors_key_reads_no_stream():
+    site = site_with_keys()
+    site.start_collector()
+    done = site.mailtrace("watch", "--key", f"{site.root}/keys/mx1.key", status=2)
+    assert "does not let this key in" in done.stderr, done.stderr
+    site.stop()
+
+
+@test
+def a_beat_is_a_sign_of_life():
+    site = site_with_keys()
+    site.start_collector()
+    send(site, 0)
+    sensors = wait_until(lambda: status(site)[1], "the sensor in the status")
+    equal((sensors[0]["sensor"], sensors[0]["tenant"], sensors[0]["lag"]), ("mx1", "default", 0))
+    assert sensors[0]["last_seen"], sensors
+    site.stop()
+
+
+@test
+def imports_go_through_it_and_its_lock_keeps_others_out():
+    site = site_with_keys()
+    site.start_collector()
+    path = make_message(f"{site.root}/a.eml", subject="imported")
+    equal(json_lines(site.mailtrace("--json", "import", path).stdout)[0]["added"], 1)
+    equal(len(site.who("subject:imported")[0]), 1)
+    site.set("collector", control_socket=f"{site.root}/run/other.sock")
+    done = site.mailtrace("import", path, status=2)
+    equal(done.stderr.count("\n"), 1, done.stderr)
+    site.stop()
+
+
+@test
+def a_second_collector_does_not_start():
+    site = site_with_keys()
+    site.start_collector()
+    done = site.mailtrace("collect", status=1)
+    assert "not-started" in done.stderr, done.stderr
+    equal(send(site, 1, event(site, 1))[-1], "ack 1")
+    site.stop()
+
+
+@test
+def it_reloads_on_sighup_and_keeps_its_keys_when_the_file_is_wrong():
+    site = site_with_keys()
+    site.start_collector()
+    site.collector.signal(signal.SIGHUP)
+    wait_until(lambda: "keys-reloaded" in site.collector.text(), "keys are read again")
+    with open(f"{site.root}/keys/authorized_keys", "a") as handle:
+        handle.write("nonsense\n")
+    site.collector.signal(signal.SIGHUP)
+    wait_until(lambda: "reload-failed" in site.collector.text(), "the wrong line is told")
+    equal(send(site, 1, event(site, 1))[-1], "ack 1")
+    site.stop()
+
+
+@test
+def it_tells_the_service_manager_how_it_is():
+    site = site_with_keys()
+    path = f"{site.root}/run/notify.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(mtlib.DEADLINE)
+        site.start_collector(NOTIFY_SOCKET=path)
+        said = ""
+        while "READY=1" not in said or "WATCHDOG=1" not in said:
+            said += manager.recv(4096).decode() + "\n"
+        site.collector.process.terminate()
+        while "STOPPING=1" not in said:
+            said += manager.recv(4096).decode() + "\n"
+    equal(site.collector.process.wait(mtlib.DEADLINE), 0)
+    assert not os.path.exists(f"{site.root}/run/control.sock")
+
+
+@test
+def a_wrong_configuration_is_one_line_and_nothing_is_opened():
+    site = site_with_keys()
+    os.unlink(f"{site.root}/keys/collector.key")
+    done = site.mailtrace("collect", status=2)
+    equal(done.stderr.count("\n"), 1, done.stderr)
+    assert "mailtrace.conf:" in done.stderr and "collector.key" in done.stderr, done.stderr
+    equal(os.listdir(f"{site.root}/store"), [])
+
+
+@test
+def garbage_on_its_socket_does_no_harm():
+    site = site_with_keys()
+    site.start_collector()
+    for garbage in (b"GET / HTTP/1.0\r\n\r\n", bytes(range(256)) * 64, b"\xff" * 70):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(f"{site.root}/run/bus.sock")
+            peer.sendall(garbage)
+    equal(send(site, 1, event(site, 1))[-1], "ack 1")
+    site.stop()
+
+
+mtlib.main()
