@@ -292,6 +292,66 @@ Test(ocsf, refused_recipients_are_not_among_those_who_received)
 	cr_assert_not_null(strstr(text, "\"address\":\"u3@example.org\",\"refused\":true"));
 }
 
+struct verdict_case {
+	enum verdict verdict;
+	const char *ids;
+};
+
+Test(ocsf, verdict_is_ocsf_action_and_disposition)
+{
+	static const struct verdict_case cases[] = {
+		{VERDICT_ACCEPT, "\"action_id\":1,\"disposition_id\":17,"},
+		{VERDICT_HOLD, "\"action_id\":2,\"disposition_id\":3,"},
+		{VERDICT_TEMPFAIL, "\"action_id\":2,\"disposition_id\":14,"},
+		{VERDICT_REJECT, "\"action_id\":2,\"disposition_id\":25,"},
+		{VERDICT_DISCARD, "\"action_id\":2,\"disposition_id\":6,"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(event_t) event = plain_event();
+		g_autofree char *text = NULL;
+
+		event->verdict = cases[i].verdict;
+		text = encode_text(event);
+		cr_assert_not_null(strstr(text, cases[i].ids), "%s", cases[i].ids);
+	}
+}
+
+Test(ocsf, extension_is_what_people_call_one)
+{
+	static const char *const names[][2] = {
+		{"a.tar.GZ", "\"ext\":\"gz\""},
+		{"a.abcdefghijklmnop", "\"ext\":\"abcdefghijklmnop\""},
+		{"a.abcdefghijklmnopq", NULL},
+		{"no", NULL},
+		{"a.", NULL},
+		{"a.b c", NULL},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autoptr(event_t) event = event_new();
+		g_autofree char *text = NULL;
+
+		event->event_id = event_id_of("", 0);
+		event->origin = g_strdup("milter");
+		file_add_name(record_add_file(event->record, "1", -1), names[i][0], "name", NULL);
+		text = encode_text(event);
+		cr_assert_not_null(strstr(text, names[i][1] != NULL ? names[i][1] : names[i][0]));
+		cr_assert_eq(strstr(text, "\"ext\"") != NULL, names[i][1] != NULL);
+	}
+}
+
+Test(ocsf, mail_without_addresses_has_an_empty_to)
+{
+	g_autoptr(event_t) event = plain_event();
+	g_autofree char *text = NULL;
+
+	g_ptr_array_set_size(event->record->from, 0);
+	g_ptr_array_set_size(event->record->to, 0);
+	text = encode_text(event);
+	cr_assert_not_null(strstr(text, "\"email\":{\"to\":[],"));
+}
+
 /* ---- the bound ---- */
 
 static struct event *
@@ -343,6 +403,7 @@ Test(ocsf, files_go_first_and_recipients_last)
 	g_autoptr(event_t) event = long_event();
 	g_autoptr(GBytes) whole = ocsf_encode_event(event, CAP_EVENT_BYTES);
 	guint files = event->record->files->len, urls = event->record->urls->len;
+	gboolean without_arguments = FALSE;
 
 	for (gsize bound = g_bytes_get_size(whole) - 1; bound > 40000; bound -= 1000) {
 		g_autoptr(GBytes) json = ocsf_encode_event(event, bound);
@@ -357,7 +418,9 @@ Test(ocsf, files_go_first_and_recipients_last)
 			cr_assert_lt(back->record->files->len, files);
 		if (last->arguments->len == 0)
 			cr_assert_eq(back->record->urls->len, 0);
+		without_arguments |= last->arguments->len == 0;
 	}
+	cr_assert(without_arguments);
 }
 
 Test(ocsf, parents_of_files_left_out_are_incomplete)
