@@ -8,3 +8,13 @@ EXTRA_DIST += bench/corpus.py bench/milter.py
 bench-milter: all
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' python3 $(top_srcdir)/bench/milter.py
 .PHONY: bench-milter
+
+# make bench-store MESSAGES=1000000
+noinst_PROGRAMS += bench/store
+bench_store_SOURCES = bench/store.c
+bench_store_LDADD = $(STORE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += bench/store.sh
+
+bench-store: all
+	$(SHELL) $(top_srcdir)/bench/store.sh '$(abs_top_builddir)' $(MESSAGES)
+.PHONY: bench-store

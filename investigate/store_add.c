@@ -540,6 +540,20 @@ bare_message_id(const char *text)
 }
 
 static gboolean
+insert_json(struct addition *add, GBytes *json, GError **error)
+{
+	gboolean is_packed;
+	g_autoptr(GBytes) packed = store_pack(json, &is_packed);
+	gsize length;
+	const void *bytes = g_bytes_get_data(packed, &length);
+
+	return sql_run(sql_bind(add->store->sql,
+				"INSERT INTO event_json (event, packed, json) VALUES (?1, ?2, ?3)",
+				"iib", add->id, (gint64)is_packed, bytes, length),
+		       error);
+}
+
+static gboolean
 insert_event(struct addition *add, GBytes *json, GError **error)
 {
 	static const char insert[] =
@@ -575,10 +589,7 @@ insert_event(struct addition *add, GBytes *json, GError **error)
 		     error))
 		return FALSE;
 	add->id = sql_last_id(add->store->sql);
-	return sql_run(sql_bind(add->store->sql,
-				"INSERT INTO event_json (event, packed, json) VALUES (?1, 0, ?2)",
-				"ib", add->id, bytes, length),
-		       error);
+	return insert_json(add, json, error);
 }
 
 static gboolean

@@ -35,6 +35,18 @@ enum recipient_state {
 	STATE_RESTORED,
 };
 
+/*
+ * Returns an event's JSON as it is kept: deflated (RFC 1951), which halves the
+ * store, or as it is when that gains nothing; *ret_packed says which.
+ */
+GBytes *store_pack(GBytes *json, gboolean *ret_packed);
+
+/*
+ * Undoes it.  bytes: length bytes out of the file, which may have been changed:
+ * at most CAP_EVENT_BYTES come out.  Returns NULL if they do not unpack.
+ */
+GBytes *store_unpack(const void *bytes, gsize length, gboolean packed);
+
 /* Returns the name of a state, static. */
 const char *store_state_name(enum recipient_state state);
 

@@ -1,20 +1,86 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Single events, their integrity, and the audit log. */
+#include <gio/gio.h>
 #include <string.h>
 
+#include "caps.h"
 #include "digest.h"
 #include "store_internal.h"
 
-/* Tells whether JSON is what was stored: its SHA-256 stands beside it. */
-static gboolean
-is_whole(const void *json, gsize length, const void *digest, gsize digest_bytes)
+/* Level 1 takes 2/3 of the time of level 6 and 4 % more room (events of 4 KB). */
+#define PACK_LEVEL 1
+#define CONVERT_STEP_BYTES 16384
+
+/* Runs bytes through a converter, to at most max_bytes; NULL if it refuses them. */
+static GBytes *
+convert_bytes(GConverter *converter, const void *bytes, gsize length, gsize max_bytes)
 {
+	g_autoptr(GByteArray) out = g_byte_array_new();
+	GConverterResult result = G_CONVERTER_CONVERTED;
+	gsize done = 0;
+
+	while (result != G_CONVERTER_FINISHED) {
+		gsize have = out->len, taken = 0, made = 0;
+
+		if (have > max_bytes)
+			return NULL;
+		g_byte_array_set_size(out, have + CONVERT_STEP_BYTES);
+		result = g_converter_convert(converter, (const guint8 *)bytes + done, length - done,
+					     out->data + have, CONVERT_STEP_BYTES,
+					     G_CONVERTER_INPUT_AT_END, &taken, &made, NULL);
+		if (result == G_CONVERTER_ERROR)
+			return NULL;
+		done += taken;
+		g_byte_array_set_size(out, have + made);
+	}
+	return out->len > max_bytes ? NULL : g_byte_array_free_to_bytes(g_steal_pointer(&out));
+}
+
+GBytes *
+store_pack(GBytes *json, gboolean *ret_packed)
+{
+	g_autoptr(GZlibCompressor) compressor =
+		g_zlib_compressor_new(G_ZLIB_COMPRESSOR_FORMAT_RAW, PACK_LEVEL);
+	gsize length;
+	const void *bytes = g_bytes_get_data(json, &length);
+	GBytes *packed =
+		length ? convert_bytes(G_CONVERTER(compressor), bytes, length, length - 1) : NULL;
+
+	*ret_packed = packed != NULL;
+	return packed ? packed : g_bytes_ref(json);
+}
+
+GBytes *
+store_unpack(const void *bytes, gsize length, gboolean packed)
+{
+	g_autoptr(GZlibDecompressor) decompressor = NULL;
+
+	if (!packed)
+		return g_bytes_new(bytes, length);
+	decompressor = g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_RAW);
+	return convert_bytes(G_CONVERTER(decompressor), bytes, length, CAP_EVENT_BYTES);
+}
+
+/*
+ * Reads the JSON of a row (packed, json, digest from this column on), or NULL
+ * if it is not what was stored: its SHA-256 stands beside it.
+ */
+static GBytes *
+read_whole(struct sql_stmt *row, int column)
+{
+	gsize length, digest_bytes;
+	const void *bytes = sql_blob(row, column + 1, &length);
+	const void *digest = sql_blob(row, column + 2, &digest_bytes);
+	g_autoptr(GBytes) json = NULL;
 	struct digests digests;
 
-	if (!digest || digest_bytes != SHA256_BYTES)
-		return FALSE;
-	digests_of(json, length, &digests);
-	return memcmp(digests.sha256, digest, SHA256_BYTES) == 0;
+	if (!bytes || !digest || digest_bytes != SHA256_BYTES)
+		return NULL;
+	json = store_unpack(bytes, length, sql_int(row, column) != 0);
+	if (!json)
+		return NULL;
+	digests_of(g_bytes_get_data(json, NULL), g_bytes_get_size(json), &digests);
+	return memcmp(digests.sha256, digest, SHA256_BYTES) == 0 ? g_steal_pointer(&json) : NULL;
 }
 
 GBytes *
@@ -22,27 +88,23 @@ store_event(struct store *store, const char *tenant, const char *event_id, GErro
 {
 	g_autoptr(sql_stmt_t) row = NULL;
 	guint8 uuid[UUID_BYTES];
-	gsize length, digest_bytes;
-	const void *json, *digest;
+	GBytes *json;
 
 	if (!store_uuid(event_id, uuid))
 		return NULL;
 	row = sql_bind(store->sql,
-		       "SELECT j.json, e.digest FROM tenants t"
+		       "SELECT j.packed, j.json, e.digest FROM tenants t"
 		       " CROSS JOIN events e ON e.tenant=t.id AND e.event_id=?2"
 		       " CROSS JOIN event_json j ON j.event=e.id WHERE t.name=?1",
 		       "sb", tenant, uuid, (gsize)UUID_BYTES);
 	if (sql_next(row, error) <= 0)
 		return NULL;
-	json = sql_blob(row, 0, &length);
-	digest = sql_blob(row, 1, &digest_bytes);
-	if (!is_whole(json, length, digest, digest_bytes)) {
+	json = read_whole(row, 0);
+	if (!json)
 		g_set_error(error, STORE_ERROR, STORE_ERROR_DAMAGED,
 			    "event %s does not match its digest: the store was changed or damaged",
 			    event_id);
-		return NULL;
-	}
-	return g_bytes_new(json, length);
+	return json;
 }
 
 gboolean
@@ -52,20 +114,19 @@ store_verify(struct store *store, void (*bad)(const char *event_id, void *data),
 	/* A row without its JSON, or JSON of no row, is as bad as a flipped byte. */
 	g_autoptr(sql_stmt_t) rows =
 		sql_bind(store->sql,
-			 "SELECT e.event_id, e.digest, j.json FROM events e"
+			 "SELECT e.event_id, j.packed, j.json, e.digest FROM events e"
 			 " LEFT JOIN event_json j ON j.event=e.id ORDER BY e.id",
 			 "");
 	guint64 count = 0;
 	int more;
 
 	while ((more = sql_next(rows, error)) > 0) {
-		gsize id_bytes, digest_bytes, length;
+		gsize id_bytes;
 		const void *id = sql_blob(rows, 0, &id_bytes);
-		const void *digest = sql_blob(rows, 1, &digest_bytes);
-		const void *json = sql_blob(rows, 2, &length);
+		g_autoptr(GBytes) json = read_whole(rows, 1);
 		g_autofree char *text = NULL;
 
-		if (json && is_whole(json, length, digest, digest_bytes))
+		if (json)
 			continue;
 		count++;
 		text = id_bytes == UUID_BYTES ? store_uuid_text(id) : g_strdup("");

@@ -849,9 +849,8 @@ Test(store, finds_a_flipped_byte)
 
 	expect_ok(store_verify(fixture.store, note_bad, bad, &count, &error), error);
 	cr_expect_eq(count, 0);
-	run_sql(fixture.path,
-		"UPDATE event_json SET json=CAST(replace(CAST(json AS TEXT), 'tenant',"
-		" 'tenanT') AS BLOB) WHERE event=2");
+	run_sql(fixture.path, "UPDATE event_json SET json=CAST(substr(json, 1, 9) || x'7f' ||"
+			      " substr(json, 11) AS BLOB) WHERE event=2");
 	expect_ok(store_verify(fixture.store, note_bad, bad, &count, &error), error);
 	cr_expect_eq(count, 1);
 	cr_expect_str_eq(bad->str, expected);
@@ -860,6 +859,45 @@ Test(store, finds_a_flipped_byte)
 	g_clear_error(&error);
 	json = store_event(fixture.store, "a", whole, &error);
 	cr_expect_not_null(json);
+}
+
+Test(store, gives_events_back_byte_by_byte)
+{
+	static const gsize sizes[] = {1, 100, 5000, 4 * 1024 * 1024};
+	g_autoptr(GRand) random = g_rand_new_with_seed(1);
+
+	for (gsize i = 0; i < 2 * G_N_ELEMENTS(sizes); i++) {
+		g_autoptr(event_t) event = make_event(i);
+		gsize size = sizes[i / 2];
+		guint8 *bytes = g_malloc(size);
+		g_autoptr(GBytes) json = NULL, back = NULL;
+		GError *error = NULL;
+		gboolean added;
+
+		for (gsize at = 0; at < size; at++)
+			bytes[at] = i % 2 ? g_rand_int(random) : 'x';
+		json = g_bytes_new_take(bytes, size);
+		expect_ok(store_add_event(fixture.store, event, json, NULL, &added, &error), error);
+		back = store_event(fixture.store, "a", event->event_id, &error);
+		cr_assert_not_null(back);
+		cr_expect(g_bytes_equal(json, back), "%u bytes", (guint)size);
+	}
+}
+
+Test(store, finds_a_flipped_byte_in_what_was_packed)
+{
+	g_autoptr(event_t) event = make_event(1);
+	g_autofree char *text = g_strnfill(10000, 'x');
+	g_autoptr(GBytes) json = g_bytes_new(text, 10000);
+	GError *error = NULL;
+	gboolean added;
+
+	expect_ok(store_add_event(fixture.store, event, json, NULL, &added, &error), error);
+	run_sql(fixture.path, "UPDATE event_json SET json=CAST(substr(json, 1, 9) || x'7f' ||"
+			      " substr(json, 11) AS BLOB) WHERE packed AND length(json)<1000");
+	cr_expect_null(store_event(fixture.store, "a", event->event_id, &error));
+	cr_expect(g_error_matches(error, STORE_ERROR, STORE_ERROR_DAMAGED));
+	g_clear_error(&error);
 }
 
 /* Begins a transaction, stores, commits if told so, says when, and waits to be killed. */
