@@ -7,15 +7,14 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "answer.h"
 #include "caps.h"
+#include "scanner_exchange.h"
 #include "scanner_protocol.h"
 
 /* The way to one worker; belongs to one reader, or to the list of idle ones. */
@@ -49,16 +48,7 @@ struct scanner_client {
 	pthread_t receiver; /* runs while control_fd is not -1; attach and free join it */
 };
 
-/* One message on its way. */
-struct request {
-	int fd; /* to be mapped, or -1 */
-	const void *bytes;
-	gsize length;
-	guint64 ticket;
-	gint64 deadline_us;
-};
-
-G_DEFINE_QUARK(mailtrace - scanner - error - quark, scanner_error)
+G_DEFINE_QUARK(mailtrace_scanner_error, scanner_error)
 
 /* ---- channels; called with the lock held ---- */
 
@@ -248,159 +238,6 @@ give_back(struct scanner_client *client, struct channel *channel, gboolean trust
 	pthread_mutex_unlock(&client->lock);
 }
 
-/* ---- one message over one channel ---- */
-
-/* Waits until fd is ready.  FALSE with SCANNER_ERROR_TIMEOUT when the deadline has passed. */
-static gboolean
-wait_ready(int fd, short events, gint64 deadline_us, GError **error)
-{
-	struct pollfd polled = {.fd = fd, .events = events};
-	int n;
-
-	do {
-		gint64 left_us = deadline_us - g_get_monotonic_time();
-
-		n = left_us <= 0 ? 0 : poll(&polled, 1, (int)MIN(left_us / 1000 + 1, G_MAXINT));
-	} while (n < 0 && errno == EINTR);
-	if (n > 0)
-		return TRUE;
-	g_set_error(error, SCANNER_ERROR, SCANNER_ERROR_TIMEOUT,
-		    "the worker did not answer in time");
-	return FALSE;
-}
-
-static gboolean
-fail_died(GError **error)
-{
-	g_set_error(error, SCANNER_ERROR, SCANNER_ERROR_DIED, "the worker ended");
-	return FALSE;
-}
-
-static gboolean
-fail_answer(GError **error, const char *why)
-{
-	g_set_error(error, SCANNER_ERROR, SCANNER_ERROR_ANSWER,
-		    "the worker's answer was refused: %s", why);
-	return FALSE;
-}
-
-static void
-attach_rights(struct msghdr *header, int fd)
-{
-	struct cmsghdr *rights = CMSG_FIRSTHDR(header);
-
-	rights->cmsg_level = SOL_SOCKET;
-	rights->cmsg_type = SCM_RIGHTS;
-	rights->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
-}
-
-static gboolean
-send_request(int channel_fd, const struct request *request, GError **error)
-{
-	struct scanner_request head = {
-		.ticket = request->ticket,
-		.length = request->length,
-		.form = request->fd >= 0 ? SCANNER_MAPPED : SCANNER_INLINE,
-	};
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} ancillary = {0};
-	struct iovec parts[] = {{&head, sizeof(head)}, {(void *)request->bytes, request->length}};
-	struct msghdr header = {.msg_iov = parts, .msg_iovlen = G_N_ELEMENTS(parts)};
-	ssize_t n;
-
-	if (request->fd >= 0) {
-		header.msg_iovlen = 1;
-		header.msg_control = &ancillary;
-		header.msg_controllen = sizeof(ancillary);
-		attach_rights(&header, request->fd);
-	}
-	do {
-		if (!wait_ready(channel_fd, POLLOUT, request->deadline_us, error))
-			return FALSE;
-		n = sendmsg(channel_fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
-	return n >= 0 ? TRUE : fail_died(error);
-}
-
-/* Checks one packet of n bytes against what has come so far; adds it to answer. */
-static gboolean
-add_piece(const guint8 *packet, gsize n, guint64 ticket, GByteArray *answer, GError **error)
-{
-	struct scanner_piece piece;
-
-	if (n < sizeof(piece) || n > SCANNER_PACKET_BYTES)
-		return fail_answer(error, "a packet has the wrong size");
-	memcpy(&piece, packet, sizeof(piece));
-	n -= sizeof(piece);
-	if (piece.ticket != ticket)
-		return fail_answer(error, "it answers another message");
-	if (piece.length == 0 || piece.length > CAP_ANSWER_BYTES)
-		return fail_answer(error, "it is empty or too long");
-	if (piece.offset != answer->len || piece.offset >= piece.length ||
-	    n != MIN(SCANNER_PIECE_BYTES, piece.length - piece.offset))
-		return fail_answer(error, "its pieces do not fit together");
-	g_byte_array_append(answer, packet + sizeof(piece), (guint)n);
-	return TRUE;
-}
-
-/* The length that the last piece in packet told. */
-static guint64
-told_length(const guint8 *packet)
-{
-	struct scanner_piece piece;
-
-	memcpy(&piece, packet, sizeof(piece));
-	return piece.length;
-}
-
-/*
- * Receives a whole answer.  recv() without room for ancillary data makes the
- * kernel drop descriptors that a worker might send.
- */
-static gboolean
-receive_answer(int channel_fd, const struct request *request, GByteArray *answer, GError **error)
-{
-	g_autofree guint8 *packet = g_malloc(SCANNER_PACKET_BYTES);
-	guint64 length = 0;
-
-	do {
-		ssize_t n;
-
-		if (!wait_ready(channel_fd, POLLIN, request->deadline_us, error))
-			return FALSE;
-		n = recv(channel_fd, packet, SCANNER_PACKET_BYTES, MSG_DONTWAIT | MSG_TRUNC);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n <= 0)
-			return fail_died(error);
-		if (!add_piece(packet, n, request->ticket, answer, error))
-			return FALSE;
-		if (length != 0 && told_length(packet) != length)
-			return fail_answer(error, "its length changes");
-		length = told_length(packet);
-	} while (answer->len < length || length == 0);
-	return TRUE;
-}
-
-static struct record *
-exchange(int channel_fd, const struct request *request, GError **error)
-{
-	g_autoptr(GByteArray) answer = g_byte_array_new();
-	g_autoptr(GError) refused = NULL;
-	struct record *record;
-
-	if (!send_request(channel_fd, request, error) ||
-	    !receive_answer(channel_fd, request, answer, error))
-		return NULL;
-	record = answer_decode(answer->data, answer->len, request->ticket, &refused);
-	if (record == NULL)
-		fail_answer(error, refused->message);
-	return record;
-}
-
 /* What hostile mail is full of: who has read it is not asked again. */
 static gboolean
 is_ordinary(const struct record *record)
@@ -436,10 +273,10 @@ next_ticket(struct scanner_client *client)
  * was none.
  */
 static struct record *
-attempt(struct scanner_client *client, const struct request *message, struct channel *failed,
-	struct channel **ret_failed, GError **error)
+attempt(struct scanner_client *client, const struct scanner_message *message,
+	struct channel *failed, struct channel **ret_failed, GError **error)
 {
-	struct request request = *message;
+	struct scanner_message own = *message;
 	struct channel *channel = take_channel(client, failed, message->deadline_us);
 	struct record *record;
 
@@ -449,9 +286,9 @@ attempt(struct scanner_client *client, const struct request *message, struct cha
 		return NULL;
 	}
 	if (failed == NULL)
-		request.deadline_us -= (request.deadline_us - g_get_monotonic_time()) / 2;
-	request.ticket = next_ticket(client);
-	record = exchange(channel->fd, &request, error);
+		own.deadline_us -= (own.deadline_us - g_get_monotonic_time()) / 2;
+	own.ticket = next_ticket(client);
+	record = scanner_exchange(channel->fd, &own, error);
 	if (record == NULL)
 		*ret_failed = channel;
 	else
@@ -461,8 +298,8 @@ attempt(struct scanner_client *client, const struct request *message, struct cha
 
 /* The second attempt, after first, which it takes over. */
 static struct record *
-attempt_again(struct scanner_client *client, const struct request *message, struct channel *failed,
-	      GError *first, GError **error)
+attempt_again(struct scanner_client *client, const struct scanner_message *message,
+	      struct channel *failed, GError *first, GError **error)
 {
 	g_autoptr(GError) second = NULL;
 	struct channel *failed_again = NULL;
@@ -483,8 +320,8 @@ attempt_again(struct scanner_client *client, const struct request *message, stru
 }
 
 static struct record *
-attempt_twice(struct scanner_client *client, const struct request *message, gboolean *ret_again,
-	      GError **error)
+attempt_twice(struct scanner_client *client, const struct scanner_message *message,
+	      gboolean *ret_again, GError **error)
 {
 	GError *first = NULL;
 	struct channel *failed = NULL;
@@ -531,10 +368,10 @@ to_memory_file(const void *bytes, gsize length, GError **error)
 }
 
 static struct record *
-read_request(struct scanner_client *client, const struct request *message, gboolean *ret_again,
-	     GError **error)
+read_request(struct scanner_client *client, const struct scanner_message *message,
+	     gboolean *ret_again, GError **error)
 {
-	struct request mapped = *message;
+	struct scanner_message mapped = *message;
 	struct record *record;
 
 	if (message->length > CAP_MESSAGE_BYTES) {
@@ -559,7 +396,7 @@ struct record *
 scanner_client_read(struct scanner_client *client, int message_fd, const void *bytes, gsize length,
 		    guint timeout_ms, GError **error)
 {
-	struct request message = {
+	struct scanner_message message = {
 		.fd = message_fd,
 		.bytes = bytes,
 		.length = length,
@@ -729,55 +566,4 @@ scanner_client_free(struct scanner_client *client)
 	detach(client);
 	pthread_mutex_destroy(&client->lock);
 	g_free(client);
-}
-
-/* ---- starting a scanner ---- */
-
-/* Runs path with control_fd as SCANNER_CONTROL_FD and signals as a new program has them. */
-static int
-spawn_with_control(const char *path, guint workers, int control_fd, pid_t *ret_pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	g_autofree char *count = g_strdup_printf("%u", workers);
-	char *argv[] = {(char *)path, count, NULL};
-	sigset_t none, all;
-	int code;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, control_fd, SCANNER_CONTROL_FD);
-	code = posix_spawn(ret_pid, path, &actions, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	return code;
-}
-
-int
-scanner_spawn(const char *path, guint workers, GPid *ret_pid, GError **error)
-{
-	int ends[2];
-	pid_t pid;
-	int code;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "socketpair: %s",
-			    g_strerror(errno));
-		return -1;
-	}
-	code = spawn_with_control(path, workers, ends[1], &pid);
-	close(ends[1]);
-	if (code != 0) {
-		close(ends[0]);
-		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", path,
-			    g_strerror(code));
-		return -1;
-	}
-	*ret_pid = pid;
-	return ends[0];
 }

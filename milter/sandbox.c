@@ -48,7 +48,7 @@ struct landlock_ruleset {
 	guint64 scoped;
 };
 
-G_DEFINE_QUARK(mailtrace - sandbox - error - quark, sandbox_error)
+G_DEFINE_QUARK(mailtrace_sandbox_error, sandbox_error)
 
 static gboolean
 fail_system(GError **error, const char *what)

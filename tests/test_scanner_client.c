@@ -27,7 +27,7 @@
 #include "scanner_client.h"
 #include "scanner_protocol.h"
 
-#define LONG_MS 60000 /* far more than anything here takes */
+#define LONG_MS 20000 /* far more than anything here takes */
 #define DEADLINE_US (30 * G_USEC_PER_SEC)
 
 #define MAIL                                                             \
