@@ -38,6 +38,9 @@ struct collector {
 static gsize
 opening_length(const char *at, gsize length)
 {
+	/* Most characters begin none: this is asked at each word of a body. */
+	if (!length || !strchr("hHfFwW", *at) || !*at)
+		return 0;
 	for (gsize i = 0; i < G_N_ELEMENTS(openings); i++) {
 		gsize size = strlen(openings[i]);
 
