@@ -78,7 +78,8 @@ gboolean store_sequence_through(struct store *store, const char *sensor, const c
 				guint64 *ret_through, GError **error);
 
 /*
- * Notes a sign of life.  time_us: when it came.  last: the newest number the
+ * Notes a sign of life.  time_us: when it was made, as far as is known; the
+ * store takes everything given out up to last as all there was then.  last: the newest number the
  * sensor has given out.  counters: JSON as it came, UTF-8.
  */
 gboolean store_note_sensor(struct store *store, const char *tenant, const char *sensor,
@@ -105,10 +106,10 @@ gboolean store_add_audit(struct store *store, const struct store_audit *audit, G
 /* One recipient of one message that matches; everything is owned by the row. */
 struct store_hit {
 	gint64 received_at_us;
-	char *recipient; /* envelope address as typed, without brackets */
+	char *recipient; /* envelope address as typed, without brackets; "" if nobody knows */
 	char *state;	 /* "accepted", "held"…: design's list */
 	char *match;	 /* "exact" or "candidate"; NULL when no file was asked */
-	char *variant;	 /* how the file matched; NULL when no file was asked */
+	char *variant;	 /* how a digest matched; NULL when none was asked, or for a candidate */
 	char *file;	 /* path in the message; NULL when no file was asked */
 	char *name;	 /* the file's best name, or NULL */
 	char *sha256;	 /* lower-case hex, or NULL */
@@ -125,8 +126,20 @@ typedef gboolean (*store_hit_fn)(const struct store_hit *hit, void *data);
 typedef gboolean (*store_progress_fn)(double share, void *data);
 
 /*
- * Asks who received it.  A chain of events (parent_event) is folded into one
- * row per recipient.  query: its tenant, times, limit and cursor count.
+ * Asks who received it: rows in order of receive time, event id and place in
+ * the envelope.  query: its tenant, times, limit and cursor count; a cursor
+ * that no answer gave is QUERY_ERROR_TERM.
+ *
+ * A chain of events (parent_event) is folded into one row per recipient: that
+ * of the earliest hop that matches, with the state of the newest hop that did
+ * not refuse; it is "rejected" only if every hop refused.  Rejected rows are
+ * left out unless with_refused or state:rejected asks for them.
+ *
+ * match is "exact" when all terms about files hold of one file, and
+ * "candidate" when its digest is only guessed from CRC-32 and size.  variant
+ * is "exact" for the file as given, else the form that was wanted (query.h) or
+ * the variant that was recorded (variant_kind_name()).
+ *
  * *ret_hits (may be NULL): how many rows were given.
  */
 gboolean store_who(struct store *store, const struct query *query, store_hit_fn hit, void *data,
@@ -140,7 +153,12 @@ struct store_gap {
 	char *reason;	       /* "silent", "missing", "never-seen" */
 };
 
-/* What an answer did not see; clear with store_coverage_clear(). */
+/*
+ * What an answer did not see; clear with store_coverage_clear().  A message is
+ * counted once, however many hops recorded it, and not when it was refused.
+ * complete_until_us is the oldest, over the expected sensors, of the last signs
+ * of life at which everything that the sensor had given out was stored.
+ */
 struct store_coverage {
 	guint64 messages;	  /* in the time asked */
 	guint64 unread;		  /* of them, files not fully read */
