@@ -195,6 +195,7 @@ Test(charset, undecoded_is_set_and_never_cleared)
 	gboolean undecoded = TRUE;
 	g_autofree char *text = header_decode("a", 1, &undecoded);
 
+	cr_assert_str_eq(text, "a");
 	cr_assert(undecoded);
 }
 
