@@ -329,7 +329,7 @@ read_size(const char **text, guint64 *ret_size)
 static gboolean
 read_size_range(struct query_term *term, const char *value)
 {
-	char sign = strchr("<>=", value[0]) ? *value++ : '=';
+	char sign = value[0] && strchr("<>=", value[0]) ? *value++ : '=';
 	gboolean inclusive = sign != '=' && value[0] == '=';
 	guint64 size;
 
@@ -481,9 +481,11 @@ add_prefixed(struct query *query, const struct term_syntax *found, const char *w
 
 	if (!g_utf8_validate(value, -1, NULL))
 		return term_error(error, word, "not UTF-8");
+	if (*value == '\0')
+		return term_error(error, word, "nothing follows the colon");
 	if (!found->parse(term, value, error))
 		return FALSE;
-	if (*value == '\0' || (*term->text == '\0' && term->address_match != ADDRESS_WHOLE))
+	if (*term->text == '\0' && term->address_match != ADDRESS_WHOLE)
 		return term_error(error, word, "nothing follows the colon");
 	g_ptr_array_add(query->terms, g_steal_pointer(&term));
 	return TRUE;
