@@ -18,7 +18,7 @@
 #define ANSWER_BYTES 65536    /* of an answer: "ok", a number, or one line of error */
 #define READ_BYTES 65536
 
-G_DEFINE_QUARK(mailtrace - control - error - quark, control_error)
+G_DEFINE_QUARK(mailtrace_control_error, control_error)
 
 /* Fills in a unix address.  Returns FALSE if path is too long for one. */
 static gboolean

@@ -134,12 +134,17 @@ on_message(const guint8 *bytes, gsize length, guint number, gint64 received_at_u
 	return !source->walk->ended;
 }
 
+gboolean
+mailbox_expands_too_far(guint64 size, guint64 given)
+{
+	return given > MAILBOX_EXPANSION_FREE && given / MAILBOX_EXPANSION > size;
+}
+
 /* A compressed file of some kilobytes must not become work for days. */
 static gboolean
 check_expansion(const struct source *source, GError **error)
 {
-	if (!source->pid || source->given <= MAILBOX_EXPANSION_FREE ||
-	    source->given / MAILBOX_EXPANSION <= source->size)
+	if (!source->pid || !mailbox_expands_too_far(source->size, source->given))
 		return TRUE;
 	g_set_error(error, MAILBOX_ERROR, MAILBOX_ERROR_LARGE,
 		    "becomes more than %d times as large when decompressed", MAILBOX_EXPANSION);

@@ -72,6 +72,9 @@ guint64 mailbox_bytes(const char *path);
  */
 gint64 mailbox_from_line_time(const char *line);
 
+/* Returns TRUE if a compressed file of size bytes that has given so many is a bomb. */
+gboolean mailbox_expands_too_far(guint64 size, guint64 given);
+
 struct mailbox_splitter;
 
 /* Called with each message that ends. number: from 1 in an mbox, else 0. */

@@ -26,7 +26,7 @@ struct mailbox_splitter {
 	gint64 received_at_us; /* of its From_ line */
 };
 
-G_DEFINE_QUARK(mailtrace - mailbox - error - quark, mailbox_error)
+G_DEFINE_QUARK(mailtrace_mailbox_error, mailbox_error)
 
 /* ---- the From_ line ---- */
 

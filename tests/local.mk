@@ -305,3 +305,28 @@ EXTRA_DIST += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/doc
 
 # The pages against the tree.
 TESTS += tests/it/docs.py
+# What the command line is made of.
+if HAVE_CRITERION
+CLI_TESTS = tests/test_archive tests/test_coverage tests/test_event_text tests/test_groups \
+	tests/test_ingest tests/test_reader
+check_PROGRAMS += $(CLI_TESTS)
+TESTS += $(CLI_TESTS)
+tests_test_archive_SOURCES = tests/test_archive.c
+tests_test_archive_CFLAGS = $(UNIT_CFLAGS)
+tests_test_archive_LDADD = $(UNPACK_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_coverage_SOURCES = tests/test_coverage.c
+tests_test_coverage_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_test_coverage_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_event_text_SOURCES = tests/test_event_text.c $(GENERATE)
+tests_test_event_text_CFLAGS = $(UNIT_CFLAGS)
+tests_test_event_text_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_groups_SOURCES = tests/test_groups.c
+tests_test_groups_CFLAGS = $(UNIT_CFLAGS)
+tests_test_groups_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_ingest_SOURCES = tests/test_ingest.c tests/store_fixture.h $(GENERATE)
+tests_test_ingest_CFLAGS = $(UNIT_CFLAGS)
+tests_test_ingest_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_reader_SOURCES = tests/test_reader.c
+tests_test_reader_CFLAGS = $(UNIT_CFLAGS)
+tests_test_reader_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
+endif

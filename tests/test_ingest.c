@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "store_fixture.h"
+
+#include "caps.h"
+#include "generate.h"
+#include "ingest.h"
+#include "ocsf.h"
+
+#define EPOCH "0190f3c2-0000-4000-8000-000000000001"
+
+static GBytes *
+encoded(GRand *rand, const char *origin, const char *tenant, const char *sensor)
+{
+	g_autoptr(event_t) event = generate_event(rand);
+
+	g_free(event->event_id);
+	event->event_id = event_id_new(g_get_real_time());
+	g_free(event->origin);
+	event->origin = g_strdup(origin);
+	g_free(event->tenant);
+	event->tenant = g_strdup(tenant);
+	g_free(event->sensor);
+	event->sensor = g_strdup(sensor);
+	return ocsf_encode_event(event, CAP_EVENT_BYTES);
+}
+
+static GPtrArray *
+events_new(void)
+{
+	return g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+}
+
+static struct ingest_result
+ingested(struct store *store, guint64 first, GPtrArray *events)
+{
+	const struct ingest_batch batch = {"mx1", "a", EPOCH, first, events};
+	struct ingest_result result;
+	GError *error = NULL;
+
+	expect_ok(ingest_batch(store, &batch, &result, &error), error);
+	return result;
+}
+
+static struct store_status
+status_of(struct store *store)
+{
+	struct store_status status;
+	GError *error = NULL;
+
+	expect_ok(store_status(store, NULL, &status, &error), error);
+	return status;
+}
+
+Test(ingest, batch_is_stored_as_it_came)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+	g_autoptr(GPtrArray) events = events_new();
+	struct store_fixture fixture;
+	struct ingest_result result;
+
+	store_fixture_init(&fixture);
+	for (guint i = 0; i < 20; i++)
+		g_ptr_array_add(events, encoded(rand, "milter", "a", "mx1"));
+	result = ingested(fixture.store, 1, events);
+	cr_assert_eq(result.through, 20);
+	cr_assert_eq(result.refusals->len, 0);
+	cr_assert_eq(result.added->len, 20);
+	for (guint i = 0; i < 20; i++)
+		cr_assert(g_bytes_equal(g_ptr_array_index(result.added, i),
+					g_ptr_array_index(events, i)));
+	ingest_result_clear(&result);
+	store_fixture_clear(&fixture);
+}
+
+Test(ingest, batch_that_comes_again_adds_nothing)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(2);
+	g_autoptr(GPtrArray) events = events_new();
+	struct store_fixture fixture;
+	struct ingest_result result;
+
+	store_fixture_init(&fixture);
+	for (guint i = 0; i < 5; i++)
+		g_ptr_array_add(events, encoded(rand, "milter", "a", "mx1"));
+	result = ingested(fixture.store, 1, events);
+	ingest_result_clear(&result);
+	result = ingested(fixture.store, 1, events);
+	cr_assert_eq(result.through, 5);
+	cr_assert_eq(result.added->len, 0, "published twice");
+	ingest_result_clear(&result);
+	store_fixture_clear(&fixture);
+}
+
+Test(ingest, poison_gets_a_reason_and_its_number_counts_as_stored)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(3);
+	g_autoptr(GPtrArray) events = events_new();
+	static const char *const poison[] = {"", "x", "{}", "[1]", "{\"class_uid\":4009}", "\xff"};
+	const guint count = G_N_ELEMENTS(poison);
+	struct store_fixture fixture;
+	struct ingest_result result;
+	struct store_status status;
+
+	store_fixture_init(&fixture);
+	for (guint i = 0; i < count; i++)
+		g_ptr_array_add(events, g_bytes_new(poison[i], strlen(poison[i])));
+	g_ptr_array_add(events, encoded(rand, "milter", "a", "mx1"));
+	result = ingested(fixture.store, 1, events);
+	cr_assert_eq(result.through, count + 1);
+	cr_assert_eq(result.added->len, 1);
+	cr_assert_eq(result.refusals->len, count);
+	for (guint i = 0; i < count; i++) {
+		const struct ingest_refusal *refusal = g_ptr_array_index(result.refusals, i);
+
+		cr_assert_eq(refusal->n, i + 1);
+		cr_assert(*refusal->reason && g_utf8_validate(refusal->reason, -1, NULL));
+	}
+	ingest_result_clear(&result);
+	status = status_of(fixture.store);
+	cr_assert_eq(status.dead_letters, count);
+	cr_assert_eq(status.events, 1);
+	store_status_clear(&status);
+	store_fixture_clear(&fixture);
+}
+
+Test(ingest, event_that_claims_another_is_poison)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(4);
+	g_autoptr(GPtrArray) events = events_new();
+	struct store_fixture fixture;
+	struct ingest_result result;
+
+	store_fixture_init(&fixture);
+	g_ptr_array_add(events, encoded(rand, "milter", "a", "mx2"));
+	g_ptr_array_add(events, encoded(rand, "milter", "b", "mx1"));
+	result = ingested(fixture.store, 1, events);
+	cr_assert_eq(result.refusals->len, 2);
+	cr_assert_eq(result.added->len, 0);
+	ingest_result_clear(&result);
+	store_fixture_clear(&fixture);
+}
+
+Test(ingest, identity_that_is_missing_is_stamped_into_what_is_stored)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(5);
+	g_autoptr(GPtrArray) events = events_new();
+	struct store_fixture fixture;
+	struct ingest_result result;
+	g_autoptr(event_t) stored = NULL;
+	const char *json;
+	gsize length;
+
+	store_fixture_init(&fixture);
+	g_ptr_array_add(events, encoded(rand, "milter", NULL, NULL));
+	result = ingested(fixture.store, 1, events);
+	cr_assert_eq(result.added->len, 1);
+	json = g_bytes_get_data(g_ptr_array_index(result.added, 0), &length);
+	stored = ocsf_decode_event(json, length, NULL);
+	cr_assert_not_null(stored);
+	cr_assert_str_eq(stored->sensor, "mx1");
+	cr_assert_str_eq(stored->tenant, "a");
+	ingest_result_clear(&result);
+	store_fixture_clear(&fixture);
+}
+
+Test(ingest, through_stops_at_a_gap)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(6);
+	g_autoptr(GPtrArray) one = events_new();
+	g_autoptr(GPtrArray) three = events_new();
+	g_autoptr(GPtrArray) two = events_new();
+	struct store_fixture fixture;
+	struct ingest_result result;
+
+	store_fixture_init(&fixture);
+	g_ptr_array_add(one, encoded(rand, "milter", "a", "mx1"));
+	g_ptr_array_add(two, encoded(rand, "milter", "a", "mx1"));
+	g_ptr_array_add(three, encoded(rand, "milter", "a", "mx1"));
+	result = ingested(fixture.store, 1, one);
+	ingest_result_clear(&result);
+	result = ingested(fixture.store, 3, three);
+	cr_assert_eq(result.through, 1, "what is missing must not be acknowledged");
+	ingest_result_clear(&result);
+	result = ingested(fixture.store, 2, two);
+	cr_assert_eq(result.through, 3);
+	ingest_result_clear(&result);
+	store_fixture_clear(&fixture);
+}
+
+Test(ingest, store_that_cannot_be_written_leaves_the_result_untouched)
+{
+	g_autoptr(GPtrArray) events = events_new();
+	const struct ingest_batch batch = {"mx1", "a", EPOCH, 1, events};
+	struct ingest_result result = {.through = 77};
+	g_autoptr(GError) error = NULL;
+	struct store_fixture fixture;
+	struct store *reader;
+
+	store_fixture_init(&fixture);
+	g_ptr_array_add(events, g_bytes_new_static("x", 1));
+	reader = open_store(fixture.url, STORE_READ);
+	cr_assert_not(ingest_batch(reader, &batch, &result, &error));
+	cr_assert_not_null(error);
+	cr_assert_eq(result.through, 77);
+	cr_assert_null(result.added);
+	store_close(reader);
+	store_fixture_clear(&fixture);
+}
+
+Test(ingest, import_is_whole_or_not_at_all)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+	g_autoptr(GPtrArray) events = events_new();
+	static const struct {
+		const char *origin, *tenant;
+	} wrong[] = {{"milter", "a"}, {"import", "b"}, {"import", NULL}};
+	struct store_fixture fixture;
+	struct store_status status;
+	guint64 added = 77;
+	GError *error = NULL;
+
+	store_fixture_init(&fixture);
+	g_ptr_array_add(events, encoded(rand, "import", "a", "import"));
+	for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_ptr_array_add(events, encoded(rand, wrong[i].origin, wrong[i].tenant, "import"));
+		cr_assert_not(ingest_import(fixture.store, "a", events, &added, &error));
+		cr_assert_eq(error->domain, OCSF_ERROR);
+		cr_assert_eq(added, 77);
+		g_clear_error(&error);
+		g_ptr_array_set_size(events, 1);
+		status = status_of(fixture.store);
+		cr_assert_eq(status.events, 0);
+		store_status_clear(&status);
+	}
+	expect_ok(ingest_import(fixture.store, "a", events, &added, &error), error);
+	cr_assert_eq(added, 1);
+	expect_ok(ingest_import(fixture.store, "a", events, &added, &error), error);
+	cr_assert_eq(added, 0);
+	store_fixture_clear(&fixture);
+}
