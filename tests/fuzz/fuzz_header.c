@@ -19,8 +19,8 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 		const struct parameter *parameter = g_ptr_array_index(field->parameters, i);
 		gsize length;
 		const void *bytes = g_bytes_get_data(parameter->value, &length);
-		g_autofree char *value = charset_guess(bytes ? bytes : "", length,
-						       parameter->charset, NULL);
+		g_autofree char *value =
+			charset_guess(bytes ? bytes : "", length, parameter->charset, NULL);
 
 		if (length > size || !g_utf8_validate(value, -1, NULL))
 			abort();
