@@ -56,3 +56,6 @@ noinst_LIBRARIES += common/libbus.a
 common_libbus_a_SOURCES = common/bus.c common/bus_frames.c common/bus_frames.h
 common_libbus_a_CFLAGS = $(AM_CFLAGS) $(ZMQ_CFLAGS)
 BUS_LIBS = common/libbus.a $(ZMQ_LIBS)
+
+# What became of a message, from the MTA's log.
+common_libbase_a_SOURCES += common/delivery.h common/ocsf_delivery.h

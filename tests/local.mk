@@ -330,3 +330,7 @@ tests_test_reader_SOURCES = tests/test_reader.c
 tests_test_reader_CFLAGS = $(UNIT_CFLAGS)
 tests_test_reader_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 endif
+
+# The milter as a whole: what each message becomes, and reloads under load.
+TESTS += tests/it/records.py tests/it/reload.py
+EXTRA_DIST += tests/it/records.py tests/it/reload.py tests/data/golden

@@ -207,6 +207,28 @@ Test(mime, base64_of_no_text_has_no_variants)
 	cr_assert_eq(file_at(record, "1")->variants->len, 0);
 }
 
+Test(mime, base64_is_truncated_only_where_its_padding_is_missing)
+{
+	static const struct {
+		const char *text;
+		gboolean truncated;
+	} cases[] = {{"QUJD", FALSE},
+		     {"QUJDRA==", FALSE},
+		     {"QUI=", FALSE},
+		     {"QUJDRA", TRUE},
+		     {"QUJDREU", TRUE}};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text = g_strconcat("Content-Type: application/zip\r\n"
+						    "Content-Transfer-Encoding: base64\r\n\r\n",
+						    cases[i].text, "\r\n", NULL);
+		g_autoptr(record_t) record = read_text(text);
+
+		cr_assert_eq(!!(file_at(record, "1")->flags & FILE_TRUNCATED), cases[i].truncated,
+			     "%s", cases[i].text);
+	}
+}
+
 Test(mime, base64_text_has_its_lf_form)
 {
 	g_autoptr(record_t) record =

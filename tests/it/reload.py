@@ -3,12 +3,28 @@
 """One thousand reloads under load drop no connection and end no daemon."""
 import os
 import signal
+import socket
 import subprocess
 import time
 
-from mtlib import Site, children, environment, equal, json_lines, main, make_message, program, test, wait_until
+from mtlib import DEADLINE, Site, children, environment, equal, json_lines, main, make_message, program, test
 
 RELOADS = int(os.environ.get("MAILTRACE_TEST_RELOADS", "1000"))
+
+
+class Notified:
+    """The service manager's end of sd_notify(3)."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.socket.settimeout(DEADLINE)
+
+    def wait(self, state):
+        """Reads notices until one has the line state."""
+        while state not in self.socket.recv(4096).decode().splitlines():
+            pass
 
 
 def stays_alive(pids, seconds):
@@ -25,11 +41,13 @@ def reloads_under_load_drop_nothing_and_end_nothing():
     site = Site()
     site.make_keys()
     site.start_collector()
-    site.start_milter()
+    notified = Notified(f"{site.root}/notify")
+    site.start_milter(NOTIFY_SOCKET=notified.path)
+    notified.wait("READY=1")
     before = children(site.milter.pid)
     equal(len(before), 2, "milter process and scanner")
     path = make_message(f"{site.root}/load.eml", attachments=[("a.bin", "application/octet-stream", b"x" * 3000)])
-    batches, sent = [], 0
+    batches = []
 
     def load():
         return subprocess.Popen([program("milterplay"), "--socket", site.socket, "--connections", "8", "--total", "400",
@@ -45,9 +63,8 @@ def reloads_under_load_drop_nothing_and_end_nothing():
         if number % 100 == 0:
             site.set("policy", on_unread="hold" if number % 200 else "accept")
         site.milter.signal(signal.SIGHUP)
-        wait_until(lambda: site.milter.text().count("event=reloaded") + site.milter.text().count(" reloaded") >= number
-                   if number % 50 == 0 else True, f"reload {number} is done")
-        time.sleep(0.002)
+        notified.wait("RELOADING=1")
+        notified.wait("READY=1")
     batches += json_lines(player.communicate()[0])
     equal([batch["failed"] for batch in batches], [0] * len(batches), "messages that failed")
     stays_alive([site.milter.pid, site.collector.pid] + list(before), 11)

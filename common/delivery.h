@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * delivery.h - what became of a message after we let it pass.
+ *
+ * The milter sees a message before the MTA has made up its mind: a later
+ * filter, or the MTA itself, may refuse a recipient or all of it.  The MTA's
+ * log knows.  `mailtrace follow` turns its lines into deliveries, which travel
+ * as OCSF email_activity with activity 4, Trace (ocsf_delivery.h), on the same
+ * acknowledged bus as events, and the store joins them to the event by tenant
+ * and queue id.  Knows no JSON and no library but GLib.  Text is UTF-8.
+ */
+#ifndef MAILTRACE_DELIVERY_H
+#define MAILTRACE_DELIVERY_H
+
+#include <glib.h>
+
+/* What a line of the log says; recipient is set where it says so of one. */
+enum delivery_kind {
+	DELIVERY_QUEUED,   /* the MTA accepted the message: active in its queue */
+	DELIVERY_REFUSED,  /* the MTA told the client no: message, or one recipient */
+	DELIVERY_HELD,	   /* placed on hold */
+	DELIVERY_SENT,	   /* recipient: delivered, or taken by the next hop */
+	DELIVERY_DEFERRED, /* recipient: will be tried again */
+	DELIVERY_BOUNCED,  /* recipient: given up */
+	DELIVERY_DONE,	   /* removed from the queue: nothing more will come */
+};
+#define DELIVERY_KIND_COUNT 7
+
+/* One fact of the log. */
+struct delivery {
+	char *event_id; /* UUIDv8 of the line and its place: the same line gives the same id */
+	char *tenant;	/* as struct event has them */
+	char *sensor;
+	char *log_host; /* the host's name in the log line */
+	char *queue_id;
+	gint64 time_us; /* of the line, UTC */
+	enum delivery_kind kind;
+	char *recipient;     /* final address (to=), without brackets; NULL if of the message */
+	char *original;	     /* orig_to=, the address before aliases; NULL if the same */
+	char *dsn;	     /* enhanced status code, "2.0.0"; NULL if none */
+	char *relay;	     /* next hop as logged; NULL if none */
+	char *detail;	     /* the text in parentheses, capped; NULL if none */
+	char *next_queue_id; /* "queued as", where the next hop is an MTA that says so; or NULL */
+	guint recipients;    /* nrcpt= of QUEUED; 0 if not told */
+};
+
+/* Returns an empty delivery.  Free with delivery_free(). */
+struct delivery *delivery_new(void);
+
+/* Frees a delivery and all it owns.  NULL is allowed. */
+void delivery_free(struct delivery *delivery);
+
+/* Returns the name of a kind ("queued", "refused"…), static. */
+const char *delivery_kind_name(enum delivery_kind kind);
+
+typedef struct delivery delivery_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(delivery_t, delivery_free)
+#endif
