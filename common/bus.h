@@ -21,7 +21,7 @@
  *
  * A sequence is (sensor, epoch, n).  At least once on the wire, exactly once
  * in the store by event id.  One thread owns a bus object, the one that made
- * it; to wake it from another, signal its eventfd.
+ * it or that was started with it; to wake it from another, signal its eventfd.
  */
 #ifndef MAILTRACE_BUS_H
 #define MAILTRACE_BUS_H

@@ -23,8 +23,9 @@
 #define FREE_PAGES_KEPT 16384		  /* 64 MiB of free pages stay for the next burst */
 #define FREE_PAGES_RETURNED 1024	  /* more are given back, so many a commit */
 #define DEFAULT_MAX_BYTES (10LL * 1000 * 1000 * 1000)
-#define DEFAULT_DISK_SHARE 5 /* a fifth: 20 % */
-#define REASON_BYTES 1024    /* of a dead letter */
+#define DEFAULT_DISK_SHARE 5		 /* a fifth: 20 % */
+#define RESERVE_BYTES (16 * 1024 * 1024) /* kept on disk: see release_reserve() */
+#define REASON_BYTES 1024		 /* of a dead letter */
 
 static const char schema[] =
 	"CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), epoch TEXT NOT NULL,"
@@ -97,6 +98,8 @@ struct job {
 struct spool {
 	int lock_fd;
 	int wake_fd;
+	int reserve_fd;
+	gboolean reserved; /* of the writer thread, from its start on */
 	guint64 max_bytes;
 	sqlite3 *writer_db; /* of the writer thread, from its start on */
 	sqlite3_stmt *statements[STATEMENTS];
@@ -181,6 +184,11 @@ write_append(struct spool *spool, struct job *job, struct tally *tally, gboolean
 	gsize size = g_bytes_get_size(job->event);
 	gint64 now_us = g_get_real_time();
 
+	if (!spool->reserved) {
+		g_set_error(&job->error, SPOOL_ERROR, SPOOL_ERROR_FULL,
+			    "the disk is full: what is left is kept for clearing the spool");
+		return TRUE;
+	}
 	if (tally->bytes + tally->dead_bytes + size > spool->max_bytes) {
 		g_set_error(&job->error, SPOOL_ERROR, SPOOL_ERROR_FULL,
 			    "the spool is full: %" G_GUINT64_FORMAT
@@ -429,12 +437,46 @@ write_batch(struct spool *spool, GPtrArray *batch, struct tally *tally, gboolean
 	return sqlite3_exec(spool->writer_db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 }
 
+static void
+roll_back(struct spool *spool)
+{
+	if (!sqlite3_get_autocommit(spool->writer_db))
+		sqlite3_exec(spool->writer_db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/*
+ * Takes the reserve, if the disk has so much; a part of it is given back, or
+ * held if even that fails.
+ */
+static void
+take_reserve(struct spool *spool)
+{
+	if (spool->reserved)
+		return;
+	spool->reserved = posix_fallocate(spool->reserve_fd, 0, RESERVE_BYTES) == 0 ||
+			  ftruncate(spool->reserve_fd, 0) != 0;
+}
+
+/*
+ * Removing entries takes room too, for the WAL and for carrying it over: on a
+ * full disk the spool could never be cleared.  So some room is kept, and given
+ * up for that alone: no event is taken until it is back.
+ */
+static gboolean
+release_reserve(struct spool *spool)
+{
+	if (!spool->reserved || ftruncate(spool->reserve_fd, 0) != 0)
+		return FALSE;
+	spool->reserved = FALSE;
+	sqlite3_wal_checkpoint_v2(spool->writer_db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	return TRUE;
+}
+
 /* After a failure: nothing of the batch holds.  Takes ownership of error. */
 static void
 fail_batch(struct spool *spool, GPtrArray *batch, GError *error)
 {
-	if (!sqlite3_get_autocommit(spool->writer_db))
-		sqlite3_exec(spool->writer_db, "ROLLBACK", NULL, NULL, NULL);
+	roll_back(spool);
 	for (guint i = 0; i < batch->len; i++) {
 		struct job *job = batch->pdata[i];
 		if (!job->error)
@@ -451,6 +493,22 @@ closed_error(void)
 			   "restart");
 }
 
+/* Writes a batch, on a full disk a second time with what was reserved. */
+static gboolean
+write_or_make_room(struct spool *spool, GPtrArray *batch, struct tally *tally,
+		   gboolean *ret_changed)
+{
+	if (write_batch(spool, batch, tally, ret_changed))
+		return TRUE;
+	if (classify(spool->writer_db) != SPOOL_ERROR_FULL || !spool->reserved)
+		return FALSE;
+	roll_back(spool);
+	*tally = spool->tally;
+	for (guint i = 0; i < batch->len; i++)
+		g_clear_error(&((struct job *)batch->pdata[i])->error);
+	return release_reserve(spool) && write_batch(spool, batch, tally, ret_changed);
+}
+
 /* Commits a batch and remembers how the spool stands then. */
 static void
 commit_batch(struct spool *spool, GPtrArray *batch)
@@ -464,7 +522,7 @@ commit_batch(struct spool *spool, GPtrArray *batch)
 		fail_batch(spool, batch, closed_error());
 		return;
 	}
-	if (!write_batch(spool, batch, &tally, &changed)) {
+	if (!write_or_make_room(spool, batch, &tally, &changed)) {
 		enum spool_error code = classify(spool->writer_db);
 		set_db_error(&error, code, spool->writer_db, "write to");
 		fail_batch(spool, batch, error);
@@ -473,6 +531,7 @@ commit_batch(struct spool *spool, GPtrArray *batch)
 		g_mutex_unlock(&spool->mutex);
 		return;
 	}
+	take_reserve(spool);
 	appended = tally.last != spool->tally.last;
 	g_mutex_lock(&spool->mutex);
 	spool->tally = tally;
@@ -742,6 +801,21 @@ take_lock(struct spool *spool, const char *directory, GError **error)
 	return FALSE;
 }
 
+static gboolean
+open_reserve(struct spool *spool, const char *directory, GError **error)
+{
+	g_autofree char *path = g_build_filename(directory, "spool.reserve", NULL);
+
+	spool->reserve_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (spool->reserve_fd < 0) {
+		g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_OPEN, "cannot open %s: %s", path,
+			    g_strerror(errno));
+		return FALSE;
+	}
+	take_reserve(spool);
+	return TRUE;
+}
+
 /* Makes the file with its mode (SQLite's own files follow it) and syncs its name. */
 static gboolean
 make_file(const char *directory, const char *path, GError **error)
@@ -872,6 +946,8 @@ open_writer(struct spool *spool, const char *path, GError **error)
 	    (empty && !make_tables(spool->writer_db, error)) ||
 	    !run(spool->writer_db,
 		 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		 /* Debian's default writes zeros over all that is removed: twice the I/O. */
+		 "PRAGMA secure_delete = FAST;"
 		 "PRAGMA journal_size_limit = " G_STRINGIFY(WAL_LIMIT_BYTES) ";",
 		 SPOOL_ERROR_OPEN, error))
 		return FALSE;
@@ -899,7 +975,8 @@ open_all(struct spool *spool, const char *directory, GError **error)
 	g_autofree char *path = g_build_filename(directory, "spool.db", NULL);
 
 	if (!take_lock(spool, directory, error) || !make_file(directory, path, error) ||
-	    !open_writer(spool, path, error) || !open_db(path, &spool->reader_db, error) ||
+	    !open_writer(spool, path, error) || !open_reserve(spool, directory, error) ||
+	    !open_db(path, &spool->reader_db, error) ||
 	    !prepare(spool->reader_db, read_text, &spool->read, error))
 		return FALSE;
 	spool->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -917,7 +994,7 @@ spool_open(const char *directory, guint64 max_bytes, GError **error)
 {
 	struct spool *spool = g_new0(struct spool, 1);
 
-	spool->lock_fd = spool->wake_fd = -1;
+	spool->lock_fd = spool->wake_fd = spool->reserve_fd = -1;
 	spool->max_bytes = max_bytes ? max_bytes : default_max_bytes(directory);
 	g_mutex_init(&spool->mutex);
 	g_cond_init(&spool->work);
@@ -953,6 +1030,8 @@ spool_close(struct spool *spool)
 	sqlite3_close(spool->writer_db);
 	if (spool->wake_fd >= 0)
 		close(spool->wake_fd);
+	if (spool->reserve_fd >= 0)
+		close(spool->reserve_fd);
 	/* Last, when nothing of ours touches the file any more. */
 	if (spool->lock_fd >= 0)
 		close(spool->lock_fd);

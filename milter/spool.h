@@ -53,9 +53,11 @@ struct spool_status {
 };
 
 /*
- * Opens or makes directory/spool.db (0600), locks it against a second process,
- * and starts the writer thread: not before all forking is done.  max_bytes: 0
- * for 10 GB or 20 % of the disk, the smaller.  Returns NULL with a SPOOL_ERROR.
+ * Opens or makes directory/spool.db (0600), locks it against a second process
+ * (spool.lock), keeps 16 MiB of disk (spool.reserve) so that a full disk can
+ * still be cleared by acknowledgements while appends fail, and starts the writer thread: not before
+ * all forking is done.  max_bytes: 0 for 10 GB or 20 % of the disk, the smaller.  Returns NULL with
+ * a SPOOL_ERROR.
  */
 struct spool *spool_open(const char *directory, guint64 max_bytes, GError **error);
 

@@ -348,7 +348,7 @@ Test(spool, only_one_process_has_it)
 Test(spool, the_file_is_for_its_owner_alone)
 {
 	static const char *const names[] = {"spool.db", "spool.db-wal", "spool.db-shm",
-					    "spool.lock"};
+					    "spool.lock", "spool.reserve"};
 	struct spool *spool;
 
 	umask(0);
