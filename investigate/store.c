@@ -139,8 +139,8 @@ store_begin_change(struct store *store, GError **error)
 gboolean
 store_end_change(struct store *store, gboolean done, GError **error)
 {
-	if (done)
-		return sql_script(store->sql, "RELEASE change", error);
+	if (done && sql_script(store->sql, "RELEASE change", error))
+		return TRUE;
 	g_hash_table_remove_all(store->tenants);
 	if (sql_in_transaction(store->sql))
 		sql_script(store->sql, "ROLLBACK TO change; RELEASE change", NULL);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "store_fixture.h"
+#include "store_internal.h"
 #include "store_schema.h"
 
 static struct store_fixture fixture;
@@ -988,6 +989,29 @@ Test(store, an_event_that_fails_leaves_the_others_of_its_transaction)
 	g_clear_error(&error);
 	expect_ok(store_commit(fixture.store, &error), error);
 	expect_who(fixture.store, "a", "", "alice@site.example");
+}
+
+Test(store, a_full_disk_is_an_error_that_leaves_the_store_usable)
+{
+	g_autoptr(event_t) event = make_event(2);
+	g_autoptr(GRand) random = g_rand_new_with_seed(1);
+	g_autoptr(GBytes) json = NULL;
+	guint8 *noise = g_malloc(1 << 20);
+	gboolean added = FALSE;
+	GError *error = NULL;
+
+	for (gsize i = 0; i < 1 << 20; i++)
+		noise[i] = g_rand_int(random);
+	json = g_bytes_new_take(noise, 1 << 20);
+	g_free(store_mail(fixture.store, 1, "<alice@site.example>", "x", "c"));
+	expect_ok(sql_script(fixture.store->sql, "PRAGMA max_page_count=100", &error), error);
+	cr_expect_not(store_add_event(fixture.store, event, json, NULL, &added, &error));
+	cr_expect(g_error_matches(error, STORE_ERROR, STORE_ERROR_WRITE));
+	g_clear_error(&error);
+	expect_ok(sql_script(fixture.store->sql, "PRAGMA max_page_count=100000", &error), error);
+	expect_ok(store_add_event(fixture.store, event, json, NULL, &added, &error), error);
+	cr_expect(added);
+	cr_expect_eq(count_messages(), 2);
 }
 
 Test(store, a_rollback_takes_everything_back)
