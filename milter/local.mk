@@ -43,6 +43,8 @@ noinst_LIBRARIES += milter/libsupervision.a
 milter_libsupervision_a_SOURCES = \
 	milter/listener.c \
 	milter/listener.h \
+	milter/liveness.c \
+	milter/liveness.h \
 	milter/supervision.c \
 	milter/supervision.h
 sbin_PROGRAMS += milter/mailtrace-milter

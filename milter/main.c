@@ -27,6 +27,7 @@
 
 #include "callbacks.h"
 #include "engine.h"
+#include "liveness.h"
 #include "log.h"
 #include "publisher.h"
 #include "supervision.h"
@@ -43,6 +44,7 @@ struct process {
 	GThread *control;
 	atomic_bool ended;		    /* smfi_main() has returned */
 	gint64 drain_until_us;		    /* 0 before a stop; the control thread's */
+	guint64 connections;		    /* counted at the last sign of life; likewise */
 	int former_listen_fd;		    /* after a stop; likewise */
 	struct sockaddr_un private_address; /* of the socket in its place */
 };
@@ -239,6 +241,36 @@ wait_ms(const struct process *process)
 	return process->drain_until_us != 0 ? 50 : SUPERVISION_ALIVE_MS;
 }
 
+/*
+ * Tells whether libmilter takes connections: new ones were counted since the
+ * last time, or one of our own is answered.  While draining none is taken.
+ */
+static gboolean
+is_serving(struct process *process)
+{
+	guint64 connections = engine_counted(process->engine, COUNT_CONNECTIONS) +
+			      engine_counted(process->engine, COUNT_REFUSED_CONNECTIONS);
+
+	if (process->drain_until_us != 0)
+		return TRUE;
+	if (connections == process->connections)
+		return liveness_ask(SUPERVISION_LISTEN_FD, SUPERVISION_ALIVE_MS / 2);
+	process->connections = connections;
+	return TRUE;
+}
+
+static void
+show_life(struct process *process, gint64 *alive_us)
+{
+	gint64 now_us = g_get_monotonic_time();
+
+	if (now_us - *alive_us < SUPERVISION_ALIVE_MS * G_TIME_SPAN_MILLISECOND / 2)
+		return;
+	*alive_us = now_us;
+	if (is_serving(process))
+		supervision_send(SUPERVISION_FD, SUPERVISION_ALIVE, NULL, 0, -1);
+}
+
 /* Waits for what the supervisor says, shows signs of life, and ends libmilter. */
 static gpointer
 control_thread(gpointer data)
@@ -248,12 +280,8 @@ control_thread(gpointer data)
 
 	while (!atomic_load(&process->ended) && !is_drained(process)) {
 		struct supervision_message message = {.fd = -1};
-		gint64 now_us = g_get_monotonic_time();
 
-		if (now_us - alive_us >= SUPERVISION_ALIVE_MS * G_TIME_SPAN_MILLISECOND / 2) {
-			supervision_send(SUPERVISION_FD, SUPERVISION_ALIVE, NULL, 0, -1);
-			alive_us = now_us;
-		}
+		show_life(process, &alive_us);
 		switch (supervision_receive(SUPERVISION_FD, wait_ms(process), &message)) {
 		case SUPERVISION_MESSAGE:
 			on_message(process, &message);

@@ -62,6 +62,11 @@ class Place:
         assert self.daemon.alive(), self.daemon.text()
         return self.daemon
 
+    def stop(self):
+        """Stops it, and reads in its log that no sanitizer had a complaint."""
+        self.daemon.stop()
+        assert "Sanitizer" not in self.daemon.text(), self.daemon.text()
+
     def child(self, name):
         """Returns the pid of a child, None while there is none."""
         for pid, command in children(self.daemon.pid).items():
@@ -207,7 +212,7 @@ def the_socket_has_its_mode_and_group_and_is_removed_at_the_end():
     status = os.stat(place.path)
     equal(stat.S_IMODE(status.st_mode), 0o620)
     equal(status.st_gid, os.getgid())
-    daemon.stop()
+    place.stop()
     equal(os.path.exists(place.path), False)
 
 
@@ -221,7 +226,7 @@ def a_socket_left_behind_is_replaced_and_a_live_one_is_not():
     done = run(program("mailtrace-milter"), "--config", place.config, "--stderr", status=1)
     assert "another process listens" in done.stderr, done.stderr
     place.play_one()
-    place.daemon.stop()
+    place.stop()
 
 
 @test
@@ -240,7 +245,7 @@ def it_serves_over_tcp():
     place = Place(socket=f"inet:{port}@127.0.0.1")
     place.start()
     place.play_one()
-    place.daemon.stop()
+    place.stop()
 
 
 @test
@@ -257,7 +262,7 @@ def no_process_keeps_the_rights_of_root_when_a_user_is_set():
         with open(f"/proc/{pid}/status") as handle:
             ids = re.search(r"^Uid:\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)$", handle.read(), re.M).groups()
         equal(set(ids), {str(user.pw_uid)}, f"of {pid}")
-    daemon.stop()
+    place.stop()
 
 
 # ---- reload ----
@@ -301,7 +306,7 @@ def reloads_under_load_drop_no_connection_and_end_no_process():
         equal(figures["failed"], 0)
         equal((place.child("milter"), place.child("scanner")), before, "the processes")
         equal(place.count(), LOAD, "events")
-        daemon.stop()
+        place.stop()
         wait_notice(manager, "STOPPING=1")
 
 
@@ -314,7 +319,7 @@ def a_burst_of_reloads_ends_with_the_newest_configuration():
         place.write()
         place.daemon.signal(signal.SIGHUP)
     wait_until(lambda: place.play(MINIMAL)[0]["changes"] == [], "the last configuration holds")
-    place.daemon.stop()
+    place.stop()
 
 
 @test
@@ -326,7 +331,7 @@ def a_wrong_new_configuration_is_told_and_the_former_one_stays():
     wait_until(lambda: "reload-refused" in place.daemon.text(), "the refusal is logged")
     assert re.search(r"reload-refused.*mailtrace\.conf:\d+", place.daemon.text()), place.daemon.text()
     place.play_one()
-    place.daemon.stop()
+    place.stop()
 
 
 @test
@@ -341,7 +346,7 @@ def a_new_number_of_workers_brings_a_new_scanner_and_loses_no_message():
     assert place.child("scanner"), place.daemon.text()
     place.play_one()
     equal([event["unmapped"]["mailtrace"].get("unread") for event in place.events()], [None])
-    place.daemon.stop()
+    place.stop()
 
 
 # ---- restart ----
@@ -357,7 +362,7 @@ def a_milter_process_that_is_killed_is_replaced_and_no_connection_refused():
         place.play_one()
         place.new_child("milter", former)
     equal(place.count(), 3, "events")
-    place.daemon.stop()
+    place.stop()
 
 
 @test
@@ -371,7 +376,7 @@ def a_scanner_that_is_killed_is_replaced_and_messages_are_read():
         place.new_child("scanner", former)
         place.play_one()
     equal([event["unmapped"]["mailtrace"].get("unread") for event in place.events()], [None] * 4)
-    place.daemon.stop()
+    place.stop()
 
 
 @test
@@ -393,7 +398,7 @@ def a_spool_in_use_is_told_and_the_start_given_up():
     done = run(program("mailtrace-milter"), "--config", other.config, "--stderr", status=1)
     assert re.search("start-failed.*spool", done.stderr), done.stderr
     place.play_one()
-    place.daemon.stop()
+    place.stop()
 
 
 # ---- stop ----
@@ -424,7 +429,7 @@ def a_connection_that_does_not_end_is_cut_in_time():
     mta = Mta(place.path)
     mta.begin()
     begun = time.monotonic()
-    place.daemon.stop()
+    place.stop()
     assert time.monotonic() - begun < 30, "the deadline of the stop"
     mta.socket.close()
     equal(place.count(), 0, "events")
@@ -435,7 +440,7 @@ def an_idle_one_stops_at_once():
     place = Place()
     place.start()
     begun = time.monotonic()
-    place.daemon.stop()
+    place.stop()
     assert time.monotonic() - begun < 4, f"{time.monotonic() - begun} s"
 
 
@@ -458,7 +463,7 @@ def the_service_manager_hears_of_life():
         wait_notice(manager, "READY=1")
         for _ in range(2):
             wait_notice(manager, "WATCHDOG=1")
-        place.daemon.stop()
+        place.stop()
 
 
 mtlib.main()

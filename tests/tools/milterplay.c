@@ -140,6 +140,16 @@ body_with_crlf(const char *text, gsize length)
 	return g_string_free_to_bytes(body);
 }
 
+static void
+mail_free(gpointer data)
+{
+	struct mail *mail = data;
+
+	g_ptr_array_unref(mail->headers);
+	g_bytes_unref(mail->body);
+	g_free(mail);
+}
+
 static struct mail *
 mail_read(const char *path)
 {
@@ -600,7 +610,7 @@ main(int argc, char **argv)
 {
 	g_autoptr(GOptionContext) context =
 		g_option_context_new("FILE… - play messages through a milter");
-	g_autoptr(GPtrArray) mails = g_ptr_array_new();
+	g_autoptr(GPtrArray) mails = g_ptr_array_new_with_free_func(mail_free);
 	g_autoptr(GError) error = NULL;
 
 	setlocale(LC_ALL, "");
