@@ -13,6 +13,7 @@
  * version 6 has is offered, so that the filter misses nothing.
  */
 static const guint8 offer[] = {0, 0, 0, 13, 'O', 0, 0, 0, 6, 0, 0, 1, 0xff, 0x00, 0x1f, 0xff, 0xff};
+#define ANSWER_BYTES 4096 /* ours has some hundred: actions, steps, names of macros */
 static const guint8 quit[] = {0, 0, 0, 1, 'Q'};
 
 /* Sends and receives on fd, and its connect(), take no longer than this. */
@@ -28,17 +29,26 @@ limit_time(int fd, guint timeout_ms)
 	       setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0;
 }
 
+/* Reads exactly length bytes. */
+static gboolean
+read_all(int fd, guint8 *ret_bytes, gsize length)
+{
+	return TEMP_FAILURE_RETRY(recv(fd, ret_bytes, length, MSG_WAITALL)) == (ssize_t)length;
+}
+
+/* The answer is read to its end, lest our close() be a reset that overtakes the QUIT. */
 static gboolean
 negotiate(int fd)
 {
-	guint8 answer[5];
+	guint8 head[5], rest[ANSWER_BYTES];
+	gsize length;
 
-	if (send(fd, offer, sizeof(offer), MSG_NOSIGNAL) != sizeof(offer))
+	if (send(fd, offer, sizeof(offer), MSG_NOSIGNAL) != sizeof(offer) ||
+	    !read_all(fd, head, sizeof(head)) || head[4] != 'O')
 		return FALSE;
-	if (TEMP_FAILURE_RETRY(recv(fd, answer, sizeof(answer), MSG_WAITALL)) != sizeof(answer) ||
-	    answer[4] != 'O')
-		return FALSE;
-	return send(fd, quit, sizeof(quit), MSG_NOSIGNAL) == sizeof(quit);
+	length = (gsize)head[0] << 24 | (gsize)head[1] << 16 | (gsize)head[2] << 8 | head[3];
+	return length > 1 && length - 1 <= sizeof(rest) && read_all(fd, rest, length - 1) &&
+	       send(fd, quit, sizeof(quit), MSG_NOSIGNAL) == sizeof(quit);
 }
 
 gboolean

@@ -50,6 +50,20 @@ received_fd(struct msghdr *packet)
 	return fd;
 }
 
+/*
+ * An end that was closed with packets unread makes the next call at ours fail
+ * once with ECONNRESET (unix(7)); what it said before is still to be read.
+ */
+static ssize_t
+receive_packet(int fd, struct msghdr *packet)
+{
+	ssize_t length = TEMP_FAILURE_RETRY(recvmsg(fd, packet, MSG_CMSG_CLOEXEC));
+
+	if (length < 0 && errno == ECONNRESET)
+		length = TEMP_FAILURE_RETRY(recvmsg(fd, packet, MSG_CMSG_CLOEXEC));
+	return length;
+}
+
 /* Reads the packet that is there. */
 static enum supervision_result
 read_packet(int fd, struct supervision_message *ret_message)
@@ -63,7 +77,7 @@ read_packet(int fd, struct supervision_message *ret_message)
 		.msg_control = rights.space,
 		.msg_controllen = sizeof(rights.space),
 	};
-	ssize_t length = TEMP_FAILURE_RETRY(recvmsg(fd, &packet, MSG_CMSG_CLOEXEC));
+	ssize_t length = receive_packet(fd, &packet);
 	int passed_fd;
 
 	if (length <= 0)

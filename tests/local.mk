@@ -53,6 +53,20 @@ TESTS += tests/test_session
 tests_test_session_SOURCES = tests/test_session.c
 tests_test_session_CFLAGS = $(UNIT_CFLAGS)
 tests_test_session_LDADD = $(SESSION_LIBS)
+check_PROGRAMS += tests/test_engine tests/test_liveness tests/test_listener tests/test_supervision
+TESTS += tests/test_engine tests/test_liveness tests/test_listener tests/test_supervision
+tests_test_engine_SOURCES = tests/test_engine.c
+tests_test_engine_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_test_engine_LDADD = $(SESSION_LIBS)
+tests_test_liveness_SOURCES = tests/test_liveness.c
+tests_test_liveness_CFLAGS = $(UNIT_CFLAGS)
+tests_test_liveness_LDADD = milter/libsupervision.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_listener_SOURCES = tests/test_listener.c
+tests_test_listener_CFLAGS = $(UNIT_CFLAGS)
+tests_test_listener_LDADD = milter/libsupervision.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_supervision_SOURCES = tests/test_supervision.c
+tests_test_supervision_CFLAGS = $(UNIT_CFLAGS)
+tests_test_supervision_LDADD = milter/libsupervision.a $(BASE_LIBS) $(UNIT_LIBS)
 endif # the milter's units
 TESTS += tests/it/supervisor.py
 EXTRA_DIST += tests/it/supervisor.py
@@ -181,8 +195,8 @@ endif
 noinst_PROGRAMS += tests/tools/read_corpus
 tests_tools_read_corpus_SOURCES = tests/tools/read_corpus.c
 tests_tools_read_corpus_LDADD = $(READ_LIBS)
-TESTS += tests/it/corpora.py
-EXTRA_DIST += tests/it/corpora.py
+TESTS += tests/it/corpora.py tests/it/testdata.py
+EXTRA_DIST += tests/it/corpora.py tests/it/testdata.py
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings_docs
 TESTS += tests/test_settings_docs

@@ -41,7 +41,7 @@ serve_one(gpointer data)
 	if (recv(fd, filter->asked, sizeof(filter->asked), MSG_WAITALL) > 0 && filter->answer) {
 		answer[4] = (guint8)filter->answer;
 		cr_expect_eq(send(fd, answer, sizeof(answer), MSG_NOSIGNAL), sizeof(answer));
-		cr_expect_geq(recv(fd, filter->last, sizeof(filter->last), MSG_WAITALL), 0);
+		(void)!recv(fd, filter->last, sizeof(filter->last), MSG_WAITALL);
 	}
 	close(fd);
 	return NULL;

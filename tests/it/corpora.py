@@ -15,6 +15,14 @@ BUILD = os.environ.get("top_builddir", ".")
 CORPORA = os.environ.get("MAILTRACE_CORPORA", os.path.join(TOP, "..", "shared", "corpora"))
 READER = os.path.join(BUILD, "tests", "tools", "read_corpus")
 
+# Messages made to meet a cap, and the cap; a field of Google's is long by itself.
+CAPS = {
+    "flanker__long-header.eml": "subject-bytes",
+    "f_long_cont.eml": "name-bytes",
+    "n_deep_mp_200.eml": "nesting",
+    "maildir__mac__lhost-googleworkspace-01.eml": "field-bytes",
+}
+
 
 class Message:
     """What the reader said of one message."""
@@ -91,16 +99,24 @@ def missing_attachments(truth, messages):
                 yield f"{entry['file']} {attachment['path']} {attachment['ctype']}"
 
 
-def unequal_sets(truth, messages):
-    """Yields messages with recorded files, bodies aside, that are none of the attachments."""
+def is_named_file(file):
+    """Whether the parsers of the truth would count it as an attachment, had they found it.
+
+    They leave out what mail programs exchange (message/delivery-status and its
+    kin) and unnamed parts that are shown in place.
+    """
+    return not set(file[3].split(",")) & {"body", "multipart", "message"} \
+        and not file[4].startswith("message/") and file[5]
+
+
+def surplus_files(truth, messages):
+    """Yields named files that are none of the attachments."""
     for entry in truth:
         message = messages[os.path.join(CORPORA, entry["file"])]
         wanted = set().union(*map(digests, entry["attachments"]))
-        extra = [f"{f[0]} {f[4]} {f[5]}" for f in message.files
-                 if not set(f[3].split(",")) & {"body", "multipart", "message"}
-                 and not message.variants[f[0]] & wanted]
-        if extra:
-            yield f"{entry['file']}: {'; '.join(extra)}"
+        for file in filter(is_named_file, message.files):
+            if not message.variants[file[0]] & wanted:
+                yield f"{entry['file']}: {file[0]} {file[4]} {file[5]}"
 
 
 def main():
@@ -114,13 +130,14 @@ def main():
               f"reads each of {len(paths)} messages", [f"status {status}, {len(messages)} read"])
     tap.check(not any(m.invalid for m in messages.values()), "says nothing that is no UTF-8",
               [path for path, m in messages.items() if m.invalid])
-    tap.check(not any(m.caps for m in messages.values()), "meets no cap in any of them",
-              [f"{path}: {m.caps}" for path, m in messages.items() if m.caps])
+    caps = {os.path.basename(path): m.caps for path, m in messages.items() if m.caps}
+    tap.check(caps == CAPS, "meets no cap but in messages made to meet one",
+              [f"{name}: {cap}" for name, cap in caps.items() if CAPS.get(name) != cap])
     truth = truths()
     missing = list(missing_attachments(truth, messages))
     tap.check(not missing, f"finds every attachment of {len(truth)} messages", missing)
-    unequal = list(unequal_sets(truth, messages))
-    tap.check(not unequal, "takes nothing else for a file", [len(unequal)] + unequal)
+    surplus = list(surplus_files(truth, messages))
+    tap.check(not surplus, "takes nothing else for a named file", surplus)
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 
