@@ -28,6 +28,11 @@ enum control_error {
 #define CONTROL_ERROR (control_error_quark())
 GQuark control_error_quark(void);
 
+struct sockaddr_un;
+
+/* Fills in a socket's address; FALSE with CONTROL_ERROR_REFUSED if path is too long for one. */
+gboolean control_address(const char *path, struct sockaddr_un *ret_address, GError **error);
+
 /* Returns a user as the audit log names it, "uid=1000(name)".  Free with g_free(). */
 char *control_actor(guint uid);
 

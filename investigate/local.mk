@@ -16,6 +16,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/command.h \
 	investigate/control.c \
 	investigate/control.h \
+	investigate/control_server.c \
 	investigate/coverage.c \
 	investigate/coverage.h \
 	investigate/event_text.c \
