@@ -16,21 +16,20 @@ progress_init(struct progress *progress, gboolean quiet)
 void
 progress_draw(struct progress *progress, double share, const char *what)
 {
-	int full = (int)(CLAMP(share, 0.0, 1.0) * BAR_COLUMNS);
+	double known = CLAMP(share, 0.0, 1.0);
+	int full = (int)(known * BAR_COLUMNS);
 	gint64 now = g_get_monotonic_time();
+	g_autofree char *done = g_strnfill((gsize)full, '#');
+	g_autofree char *rest = g_strnfill((gsize)(BAR_COLUMNS - full), '.');
 
 	if (!progress->shown || now < progress->next_us)
 		return;
 	progress->next_us = now + INTERVAL_US;
 	progress->drawn = TRUE;
-	fputs("\r[", stderr);
-	for (int i = 0; i < BAR_COLUMNS; i++)
-		putc(i < full ? '#' : '.', stderr);
 	if (share < 0)
-		fprintf(stderr, "] %s\033[K", what);
+		fprintf(stderr, "\r[%s%s] %s\033[K", done, rest, what);
 	else
-		fprintf(stderr, "] %3d%% %s\033[K", (int)(CLAMP(share, 0.0, 1.0) * 100), what);
-	fflush(stderr);
+		fprintf(stderr, "\r[%s%s] %3d%% %s\033[K", done, rest, (int)(known * 100), what);
 }
 
 void

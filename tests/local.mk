@@ -322,7 +322,7 @@ TESTS += tests/it/docs.py
 # What the command line is made of.
 if HAVE_CRITERION
 CLI_TESTS = tests/test_archive tests/test_coverage tests/test_event_text tests/test_groups \
-	tests/test_ingest tests/test_reader
+	tests/test_ingest tests/test_progress tests/test_reader
 check_PROGRAMS += $(CLI_TESTS)
 TESTS += $(CLI_TESTS)
 tests_test_archive_SOURCES = tests/test_archive.c
@@ -340,6 +340,9 @@ tests_test_groups_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_ingest_SOURCES = tests/test_ingest.c tests/store_fixture.h $(GENERATE)
 tests_test_ingest_CFLAGS = $(UNIT_CFLAGS)
 tests_test_ingest_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_progress_SOURCES = tests/test_progress.c
+tests_test_progress_CFLAGS = $(UNIT_CFLAGS)
+tests_test_progress_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_reader_SOURCES = tests/test_reader.c
 tests_test_reader_CFLAGS = $(UNIT_CFLAGS)
 tests_test_reader_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
