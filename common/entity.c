@@ -56,7 +56,7 @@ static const struct {
 	{"reply-to", FIELD_REPLY_TO},
 	{"list-id", FIELD_LIST_ID},
 	{"delivered-to", FIELD_DELIVERED_TO},
-	{"x-original-to", FIELD_DELIVERED_TO},
+	{"x-original-to", FIELD_ORIGINAL_TO},
 	{"authentication-results", FIELD_AUTHENTICATION_RESULTS},
 };
 

@@ -32,6 +32,7 @@ struct reader {
 	gsize names_bytes;    /* of names kept so far */
 	gsize url_scan_bytes; /* of text searched for links so far */
 	gsize enclosed_bytes; /* of enclosed messages hashed so far */
+	guint delivered;      /* Delivered-To fields so far */
 	char piece[PIECE_BYTES * 2];
 };
 
@@ -287,11 +288,13 @@ read_addresses(struct reader *reader, const struct source *source, struct span s
 
 /* ---- the header of the message ---- */
 
+/* at: where it goes in the array, -1 for its end. */
 static void
-add_trace(struct reader *reader, const struct source *source, struct span span, GPtrArray *array)
+add_trace(struct reader *reader, const struct source *source, struct span span, GPtrArray *array,
+	  gint at)
 {
 	if (array->len < CAP_TRACE_FIELDS)
-		g_ptr_array_add(array, field_text(reader, source, span));
+		g_ptr_array_insert(array, at, field_text(reader, source, span));
 	else
 		record_note_cap(reader->record, CAP_TRACE_FIELDS_NAME);
 }
@@ -326,9 +329,13 @@ read_field(struct reader *reader, const struct source *source, const struct fiel
 	case FIELD_LIST_ID:
 		return set_once(reader, source, field->value, &record->list_id);
 	case FIELD_DELIVERED_TO:
-		return add_trace(reader, source, field->value, record->delivered_to);
+		/* The mailbox stands before the address that led to it, however they come. */
+		return add_trace(reader, source, field->value, record->delivered_to,
+				 (gint)MIN(reader->delivered++, record->delivered_to->len));
+	case FIELD_ORIGINAL_TO:
+		return add_trace(reader, source, field->value, record->delivered_to, -1);
 	case FIELD_AUTHENTICATION_RESULTS:
-		return add_trace(reader, source, field->value, record->authentication_results);
+		return add_trace(reader, source, field->value, record->authentication_results, -1);
 	default:
 		return; /* of every entity; read with its file */
 	}

@@ -102,7 +102,8 @@ struct record {
 	GPtrArray *to;
 	GPtrArray *cc;
 	GPtrArray *reply_to;
-	GPtrArray *delivered_to;	   /* of char *: Delivered-To, X-Original-To */
+	GPtrArray *delivered_to;	   /* of char *: Delivered-To, then X-Original-To;
+					    * each from the top */
 	GPtrArray *authentication_results; /* of char *, as written */
 	char *list_id;			   /* NULL if none */
 	GPtrArray *urls;		   /* of char *, in order of appearance, distinct */

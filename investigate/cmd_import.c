@@ -235,8 +235,8 @@ cmd_import(struct command *command, int argc, char **argv)
 	if (!command_parse(
 		    command, entries, "PATH...",
 		    "Records existing mail: message files, mbox, Maildir, folders of them,\n"
-		    "compressed too; - is the standard input.  Recipients are the first of\n"
-		    "Delivered-To or X-Original-To, else To.  Running it again adds nothing.",
+		    "compressed too; - is the standard input.  The recipient is Delivered-To,\n"
+		    "else X-Original-To, else To.  Running it again adds nothing.",
 		    &argc, &argv))
 		return EXIT_TROUBLE;
 	if (argc < 2)

@@ -52,7 +52,8 @@ add_recipients_of_fields(struct event *event)
 {
 	const struct record *record = event->record;
 
-	/* Fields of delivery stand last one first: the top one names this mailbox. */
+	/* The topmost Delivered-To is the last delivery's: this mailbox.  X-Original-To, which a
+	 * list's members share, comes after it. */
 	if (record->delivered_to->len) {
 		add_recipient(event, g_ptr_array_index(record->delivered_to, 0));
 		return;

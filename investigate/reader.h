@@ -31,8 +31,8 @@ struct reader *reader_open(const char *scanner_path, GError **error);
  * Reads a message of length bytes, with CR LF line ends, into a new event of
  * origin "import".  Its id is made of the tenant, the content key and the
  * recipients, so that the same mail of the same mailbox has the same id again.
- * Recipients of the message's fields are the first Delivered-To or
- * X-Original-To, which name the mailbox, else the addresses of To.  Returns
+ * The recipient of the message's fields is the topmost Delivered-To, which
+ * names the mailbox, else X-Original-To, else the addresses of To.  Returns
  * NULL with a SCANNER_ERROR if it could not be read; else free with
  * event_free().
  */

@@ -52,8 +52,10 @@ Test(reader, recipients_are_given_or_of_the_mailbox_or_of_to)
 		.tenant = "a", .sensor = "import", .without_recipients = TRUE};
 	g_autofree char *boxed = g_strconcat("Delivered-To: box@example.org\r\n", mail, NULL);
 	g_autofree char *original = g_strconcat("X-Original-To: alias@example.org\r\n", mail, NULL);
+	g_autofree char *postfix = g_strconcat("X-Original-To: list@example.org\r\n", boxed, NULL);
 	g_autoptr(reader_t) reader = opened();
 	g_autoptr(event_t) to = read_text(reader, mail, &of_fields);
+	g_autoptr(event_t) listed = read_text(reader, postfix, &of_fields);
 	g_autoptr(event_t) box = read_text(reader, boxed, &of_fields);
 	g_autoptr(event_t) alias = read_text(reader, original, &of_fields);
 	g_autoptr(event_t) option = read_text(reader, boxed, &of_option);
@@ -64,6 +66,7 @@ Test(reader, recipients_are_given_or_of_the_mailbox_or_of_to)
 	cr_assert_eq(box->recipients->len, 1);
 	cr_assert_str_eq(recipient(box, 0), "box@example.org");
 	cr_assert_str_eq(recipient(alias, 0), "alias@example.org");
+	cr_assert_str_eq(recipient(listed, 0), "box@example.org");
 	cr_assert_eq(option->recipients->len, 2);
 	cr_assert_str_eq(recipient(option, 0), "x@example.org");
 	cr_assert_eq(none->recipients->len, 0);

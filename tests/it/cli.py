@@ -46,7 +46,7 @@ def delivered(site, name, source, recipient):
     """The copy of a message as it lies in a mailbox: LF, with trace fields in front."""
     with open(source, "rb") as handle:
         content = handle.read().replace(b"\r\n", b"\n")
-    trace = f"Return-Path: <sender@example.net>\nDelivered-To: {recipient}\nReceived: from x by y; now\n"
+    trace = f"Return-Path: <sender@example.net>\nX-Original-To: list@example.org\nDelivered-To: {recipient}\nReceived: from x by y; now\n"
     return write(site, name, trace.encode() + content)
 
 
