@@ -648,7 +648,7 @@ assert_change(const struct session_outcome *outcome, guint i, int kind, guint oc
 {
 	const struct session_change *change = outcome->changes->pdata[i];
 
-	cr_assert_eq(change->kind, kind, "change %u", i);
+	cr_assert_eq((int)change->kind, kind, "change %u", i);
 	cr_assert_str_eq(change->name, TRACE_ID_HEADER);
 	if (kind == CHANGE_REMOVE_HEADER)
 		cr_assert_eq(change->occurrence, occurrence, "change %u", i);
