@@ -299,6 +299,17 @@ add_trace(struct reader *reader, const struct source *source, struct span span, 
 		record_note_cap(reader->record, CAP_TRACE_FIELDS_NAME);
 }
 
+/* The mailbox stands before the address that led to it, in whatever order they come. */
+static void
+add_delivered_to(struct reader *reader, const struct source *source, struct span span)
+{
+	GPtrArray *array = reader->record->delivered_to;
+	guint before = array->len;
+
+	add_trace(reader, source, span, array, (gint)reader->delivered);
+	reader->delivered += array->len - before;
+}
+
 static void
 set_once(struct reader *reader, const struct source *source, struct span span, char **text)
 {
@@ -329,9 +340,7 @@ read_field(struct reader *reader, const struct source *source, const struct fiel
 	case FIELD_LIST_ID:
 		return set_once(reader, source, field->value, &record->list_id);
 	case FIELD_DELIVERED_TO:
-		/* The mailbox stands before the address that led to it, however they come. */
-		return add_trace(reader, source, field->value, record->delivered_to,
-				 (gint)MIN(reader->delivered++, record->delivered_to->len));
+		return add_delivered_to(reader, source, field->value);
 	case FIELD_ORIGINAL_TO:
 		return add_trace(reader, source, field->value, record->delivered_to, -1);
 	case FIELD_AUTHENTICATION_RESULTS:
