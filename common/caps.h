@@ -69,6 +69,12 @@
 #define CAP_BATCH_EVENTS 256		  /* events of one batch on the bus */
 #define CAP_BATCH_BYTES (8 * 1024 * 1024) /* and their bytes */
 
+/* What became of a message; from the MTA's log. */
+#define CAP_LOG_LINE_BYTES 8192 /* rsyslog's and syslog-ng's default; Postfix stays below 2,100 */
+#define CAP_DELIVERY_TEXT_BYTES \
+	1024 /* a reply of the next hop, its name: RFC 5321 4.5.3.1.5: 512 */
+#define CAP_DELIVERY_BYTES (64 * 1024) /* eight such texts, each byte escaped as JSON, fit */
+
 /* The sandbox of a worker. */
 #define WORKER_MESSAGES 200			   /* then it is replaced */
 #define WORKER_MEMORY_BYTES (1024LL * 1024 * 1024) /* RLIMIT_AS above what it inherits */

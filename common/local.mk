@@ -58,4 +58,5 @@ common_libbus_a_CFLAGS = $(AM_CFLAGS) $(ZMQ_CFLAGS)
 BUS_LIBS = common/libbus.a $(ZMQ_LIBS)
 
 # What became of a message, from the MTA's log.
-common_libbase_a_SOURCES += common/delivery.h common/ocsf_delivery.h
+common_libbase_a_SOURCES += common/delivery.c common/delivery.h \
+	common/ocsf_delivery.c common/ocsf_delivery.h common/ocsf_members.c

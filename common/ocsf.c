@@ -40,11 +40,11 @@ is_made_of(const char *text, gsize length, const char *marks)
 }
 
 /*
- * Whether text is OCSF's email_t: ^[a-zA-Z0-9!#$%&'*+-/=?^_`{|}~.]+@
+ * OCSF's pattern: ^[a-zA-Z0-9!#$%&'*+-/=?^_`{|}~.]+@
  * [a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+$, where "+-/" is the range + , - . /
  */
-static gboolean
-is_email_type(const char *text)
+gboolean
+ocsf_is_email(const char *text)
 {
 	const char *at = strchr(text, '@'), *dot;
 
@@ -55,9 +55,9 @@ is_email_type(const char *text)
 	       is_made_of(dot + 1, strlen(dot + 1), "-.");
 }
 
-/* Whether text is OCSF's hostname_t: labels of letters, digits and inner dashes. */
-static gboolean
-is_hostname_type(const char *text)
+/* Labels of letters, digits and inner dashes. */
+gboolean
+ocsf_is_hostname(const char *text)
 {
 	g_auto(GStrv) labels = g_strsplit(text, ".", -1);
 
@@ -71,20 +71,22 @@ is_hostname_type(const char *text)
 	return labels[0] != NULL;
 }
 
-static json_t *
-metadata_value(const struct event *event)
+json_t *
+ocsf_metadata_value(const char *event_id, const char *log_name, const char *tenant,
+		    const char *profile)
 {
 	json_t *metadata = json_object(), *product = json_object();
 
 	ocsf_put_text(metadata, "version", OCSF_VERSION);
-	ocsf_put_text(metadata, "uid", event->event_id);
+	ocsf_put_text(metadata, "uid", event_id);
 	ocsf_put_text(product, "name", "mailtrace");
 	ocsf_put_text(product, "vendor_name", "mailtrace");
 	ocsf_put_text(product, "version", PACKAGE_VERSION);
 	ocsf_put(metadata, "product", product);
-	ocsf_put(metadata, "profiles", json_pack("[s]", "security_control"));
-	ocsf_put_text(metadata, "log_name", event->origin);
-	ocsf_put_text(metadata, "tenant_uid", event->tenant);
+	if (profile != NULL)
+		ocsf_put(metadata, "profiles", json_pack("[s]", profile));
+	ocsf_put_text(metadata, "log_name", log_name);
+	ocsf_put_text(metadata, "tenant_uid", tenant);
 	return metadata;
 }
 
@@ -133,10 +135,10 @@ put_endpoints(json_t *root, const struct event *event)
 	ocsf_put_text(source, "ip", client->ip);
 	if (client->ip != NULL && client->port > 0)
 		ocsf_put_number(source, "port", client->port);
-	if (client->name != NULL && is_hostname_type(client->name))
+	if (client->name != NULL && ocsf_is_hostname(client->name))
 		ocsf_put_text(source, "hostname", client->name);
 	ocsf_put_filled(root, "src_endpoint", source);
-	if (event->host != NULL && is_hostname_type(event->host))
+	if (event->host != NULL && ocsf_is_hostname(event->host))
 		ocsf_put_text(destination, "hostname", event->host);
 	ocsf_put_filled(root, "dst_endpoint", destination);
 }
@@ -149,12 +151,12 @@ put_envelope(json_t *root, const struct ocsf_attempt *attempt)
 	json_t *to = json_array();
 	guint count = MIN(event->recipients->len, attempt->limits[LIMIT_TO]);
 
-	if (event->sender != NULL && is_email_type(event->sender->address))
+	if (event->sender != NULL && ocsf_is_email(event->sender->address))
 		ocsf_put_text(root, "from", event->sender->address);
 	for (guint i = 0; i < count; i++) {
 		const struct envelope_address *rcpt = g_ptr_array_index(event->recipients, i);
 
-		if (!rcpt->refused && is_email_type(rcpt->address))
+		if (!rcpt->refused && ocsf_is_email(rcpt->address))
 			json_array_append_new(to, ocsf_text(rcpt->address));
 	}
 	ocsf_put_filled(root, "to", to);
@@ -168,7 +170,7 @@ conforming(const GPtrArray *addresses, guint most)
 	for (guint i = 0; i < MIN(addresses->len, most); i++) {
 		const struct mail_address *address = g_ptr_array_index(addresses, i);
 
-		if (is_email_type(address->address))
+		if (ocsf_is_email(address->address))
 			json_array_append_new(array, ocsf_text(address->address));
 	}
 	return array;
@@ -329,7 +331,9 @@ event_value(const struct ocsf_attempt *attempt)
 	const struct event *event = attempt->event;
 	json_t *root = json_object();
 
-	ocsf_put(root, "metadata", metadata_value(event));
+	ocsf_put(root, "metadata",
+		 ocsf_metadata_value(event->event_id, event->origin, event->tenant,
+				     "security_control"));
 	put_class(root, event);
 	if (event->client.ip != NULL)
 		ocsf_put_text(root, "protocol_name", "SMTP");

@@ -18,15 +18,22 @@
 GBytes *ocsf_encode_delivery(const struct delivery *delivery);
 
 /*
- * Reads a delivery; strict on types, tolerant of unknown members, as
- * ocsf_decode_event().  Returns NULL with an OCSF_ERROR (ocsf.h); OCSF_ERROR_CLASS
- * if it is an email_activity of another activity.  Free with delivery_free().
+ * Reads a delivery of at most CAP_DELIVERY_BYTES; strict on types, tolerant of
+ * unknown members, as ocsf_decode_event().  Log host and queue id are never
+ * empty; SENT, DEFERRED and BOUNCED have a recipient.  Returns NULL with an OCSF_ERROR (ocsf.h);
+ * OCSF_ERROR_CLASS if it is an email_activity of another activity.  Free with delivery_free().
  */
 struct delivery *ocsf_decode_delivery(const void *json, gsize length, GError **error);
 
 /*
- * Tells, from the JSON of an event of ours, which activity it is: 2 for a
- * message (ocsf_decode_event()), 4 for a delivery; 0 if it is neither.
+ * Tells which of the two decoders is for the JSON of an event of ours: 2 for a
+ * message (ocsf_decode_event(); outbound ones, activity 1, too), 4 for a
+ * delivery; 0 if it is neither.  What is longer than CAP_DELIVERY_BYTES is
+ * not looked at and taken for a message, so that no long event is parsed twice.
  */
 int ocsf_activity(const void *json, gsize length);
+
+/* ocsf_stamp_identity() for a delivery. */
+gboolean ocsf_stamp_delivery(struct delivery *delivery, const char *sensor, const char *tenant,
+			     GError **error);
 #endif

@@ -3,8 +3,9 @@
  * ocsf_json.h - what the halves of the event's codec share; nobody else's.
  *
  * ocsf.c writes an event's OCSF members and keeps its bound, ocsf_mailtrace.c
- * writes unmapped.mailtrace, ocsf_read.c reads.  Together they are jansson's
- * owner.  Pure functions; any thread.
+ * writes unmapped.mailtrace, ocsf_read.c reads, ocsf_delivery.c does both for
+ * deliveries, ocsf_members.c has the strict reading of members.  Together they
+ * are jansson's owner.  Pure functions; any thread.
  */
 #ifndef MAILTRACE_OCSF_JSON_H
 #define MAILTRACE_OCSF_JSON_H
@@ -18,6 +19,10 @@
 
 /* RFC 8259 6: beyond this, readers that hold numbers as doubles lose digits. */
 #define OCSF_NUMBER_MAX ((G_GINT64_CONSTANT(1) << 53) - 1)
+
+/* Years 1 to 9999, what RFC 3339 can write. */
+#define OCSF_TIME_US_MIN (-62135596800 * G_USEC_PER_SEC)
+#define OCSF_TIME_US_MAX (253402300800 * G_USEC_PER_SEC - 1)
 
 /* What is left out of an event that is too long, in this order. */
 enum ocsf_limit {
@@ -62,4 +67,70 @@ gboolean ocsf_has_digests(const struct digests *digests);
 
 /* Returns the object unmapped.mailtrace of an attempt; the caller's. */
 json_t *ocsf_mailtrace_value(const struct ocsf_attempt *attempt);
+
+/* Returns whether text is of OCSF's email_t, which refuses "root", "<>" and SMTPUTF8. */
+gboolean ocsf_is_email(const char *text);
+
+/* Returns whether text is of OCSF's hostname_t. */
+gboolean ocsf_is_hostname(const char *text);
+
+/* Returns an event's "metadata" with its product; profile may be NULL.  The caller's. */
+json_t *ocsf_metadata_value(const char *event_id, const char *log_name, const char *tenant,
+			    const char *profile);
+
+/* ---- reading ---- */
+
+/* A reading under way: after the first fault all that follows is let be. */
+struct ocsf_in {
+	GError **error;
+	gboolean failed;
+};
+
+/*
+ * Parses JSON of at most max_bytes; OCSF_ERROR_SYNTAX if it is none, too long,
+ * or has a name twice in one object.  The caller's.
+ */
+json_t *ocsf_parse(const void *json, gsize length, gsize max_bytes, GError **error);
+
+/* Returns unmapped.mailtrace of an event of our class and version, borrowed, or NULL. */
+json_t *ocsf_check_class(json_t *root, GError **error);
+
+/* Notes the first fault, OCSF_ERROR_FIELD. */
+void ocsf_fail(struct ocsf_in *in, const char *key, const char *what);
+
+/*
+ * take: a member of this type, or NULL (0, FALSE) if it is absent.  need: one
+ * that must be there; "" or 0 after the fault was noted.  "text" is a copy for
+ * g_free(), everything else is borrowed from object.  Numbers of another range
+ * and arrays of more than most members are faults.
+ */
+json_t *ocsf_take(struct ocsf_in *in, json_t *object, const char *key, json_type type);
+json_t *ocsf_need(struct ocsf_in *in, json_t *object, const char *key, json_type type);
+json_t *ocsf_take_array(struct ocsf_in *in, json_t *object, const char *key, gsize most);
+const char *ocsf_need_string(struct ocsf_in *in, json_t *object, const char *key);
+char *ocsf_need_text(struct ocsf_in *in, json_t *object, const char *key);
+char *ocsf_take_text(struct ocsf_in *in, json_t *object, const char *key);
+gint64 ocsf_take_number(struct ocsf_in *in, json_t *object, const char *key, gint64 least,
+			gint64 most);
+gint64 ocsf_need_number(struct ocsf_in *in, json_t *object, const char *key, gint64 least,
+			gint64 most);
+gboolean ocsf_take_flag(struct ocsf_in *in, json_t *object, const char *key);
+
+/* Adds copies of an array's texts. */
+void ocsf_take_texts(struct ocsf_in *in, json_t *object, const char *key, gsize most,
+		     GPtrArray *ret_texts);
+
+/* Reads hexadecimal of exactly length bytes. */
+void ocsf_need_hex(struct ocsf_in *in, json_t *object, const char *key, guint8 *ret_bytes,
+		   gsize length);
+
+/* Returns the place of a text among names, which end with NULL. */
+guint ocsf_need_choice(struct ocsf_in *in, json_t *object, const char *key,
+		       const char *const *names);
+
+/* Whether a claim is none, or what was proved; else FALSE with OCSF_ERROR_FIELD. */
+gboolean ocsf_claim_holds(const char *claim, const char *proved, const char *what, GError **error);
+
+/* Reads a UUID in lower case; for g_free(). */
+char *ocsf_read_id(struct ocsf_in *in, json_t *object, const char *key, gboolean required);
 #endif

@@ -256,6 +256,30 @@ generate_event(GRand *rand)
 
 /* ---- writing out ---- */
 
+struct delivery *
+generate_delivery(GRand *rand)
+{
+	struct delivery *delivery = delivery_new();
+
+	delivery->kind = (enum delivery_kind)g_rand_int_range(rand, 0, DELIVERY_KIND_COUNT);
+	delivery->event_id = event_id_of(&delivery->kind, sizeof(delivery->kind));
+	delivery->tenant = word_or_null(rand);
+	delivery->sensor = word_or_null(rand);
+	delivery->log_host = g_strdup_printf("mx%u", g_rand_int_range(rand, 0, 9));
+	delivery->queue_id = g_strdup_printf("4Xyz%09uz", g_rand_int(rand));
+	delivery->time_us = (gint64)1700000000 * G_USEC_PER_SEC + g_rand_int(rand);
+	delivery->recipient = address_text(rand);
+	delivery->original = chance(rand) ? address_text(rand) : NULL;
+	delivery->dsn = word_or_null(rand);
+	delivery->relay = word_or_null(rand);
+	delivery->detail = word_or_null(rand);
+	delivery->next_queue_id = word_or_null(rand);
+	delivery->recipients = chance(rand) ? (guint)g_rand_int_range(rand, 1, 1000) : 0;
+	if (delivery->kind == DELIVERY_QUEUED || delivery->kind == DELIVERY_DONE)
+		g_clear_pointer(&delivery->recipient, g_free);
+	return delivery;
+}
+
 static void
 dump_text(GString *dump, const char *name, const char *text)
 {
@@ -439,5 +463,27 @@ dump_event(const struct event *event)
 	dump_text(dump, "unread", event->unread);
 	dump_text(dump, "verdict", verdict_name(event->verdict));
 	dump_text(dump, "verdict_reason", event->verdict_reason);
+	return g_string_free(dump, FALSE);
+}
+
+char *
+dump_delivery(const struct delivery *delivery)
+{
+	GString *dump = g_string_new(NULL);
+
+	dump_text(dump, "event_id", delivery->event_id);
+	dump_text(dump, "tenant", delivery->tenant);
+	dump_text(dump, "sensor", delivery->sensor);
+	dump_text(dump, "log_host", delivery->log_host);
+	dump_text(dump, "queue_id", delivery->queue_id);
+	dump_number(dump, "time_us", delivery->time_us);
+	dump_text(dump, "kind", delivery_kind_name(delivery->kind));
+	dump_text(dump, "recipient", delivery->recipient);
+	dump_text(dump, "original", delivery->original);
+	dump_text(dump, "dsn", delivery->dsn);
+	dump_text(dump, "relay", delivery->relay);
+	dump_text(dump, "detail", delivery->detail);
+	dump_text(dump, "next_queue_id", delivery->next_queue_id);
+	dump_number(dump, "recipients", delivery->recipients);
 	return g_string_free(dump, FALSE);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * generate.h - records and events made at random, and written out for
+ * generate.h - records, events and deliveries made at random, and written out for
  * comparison.
  *
  * The codecs are tested by their inverse over what these make: every member
@@ -12,6 +12,7 @@
 
 #include <glib.h>
 
+#include "delivery.h"
 #include "event.h"
 
 /* Returns a record made from the random numbers of rand.  Free with record_free(). */
@@ -20,9 +21,15 @@ struct record *generate_record(GRand *rand);
 /* Returns an event with such a record.  Free with event_free(). */
 struct event *generate_event(GRand *rand);
 
+/* Returns a delivery of any kind.  Free with delivery_free(). */
+struct delivery *generate_delivery(GRand *rand);
+
 /* Writes every member of a record, one a line.  Free with g_free(). */
 char *dump_record(const struct record *record);
 
 /* Writes every member of an event, its record's included.  Free with g_free(). */
 char *dump_event(const struct event *event);
+
+/* Writes every member of a delivery.  Free with g_free(). */
+char *dump_delivery(const struct delivery *delivery);
 #endif

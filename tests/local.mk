@@ -351,3 +351,26 @@ endif
 # The milter as a whole: what each message becomes, and reloads under load.
 TESTS += tests/it/records.py tests/it/reload.py
 EXTRA_DIST += tests/it/records.py tests/it/reload.py tests/data/golden
+
+# What became of a message, from the MTA's log.
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_delivery tests/test_ocsf_delivery
+TESTS += tests/test_delivery tests/test_ocsf_delivery
+tests_test_delivery_SOURCES = tests/test_delivery.c
+tests_test_delivery_CFLAGS = $(UNIT_CFLAGS)
+tests_test_delivery_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_ocsf_delivery_SOURCES = tests/test_ocsf_delivery.c $(GENERATE)
+tests_test_ocsf_delivery_CFLAGS = $(UNIT_CFLAGS)
+tests_test_ocsf_delivery_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+endif
+tests_fuzz_fuzz_delivery_SOURCES = tests/fuzz/fuzz_delivery.c
+tests_fuzz_fuzz_delivery_LDADD = $(BASE_LIBS)
+DELIVERY_FUZZ_TARGETS = tests/fuzz/fuzz_delivery
+if WITH_FUZZER
+noinst_PROGRAMS += $(DELIVERY_FUZZ_TARGETS)
+tests_fuzz_fuzz_delivery_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += $(DELIVERY_FUZZ_TARGETS)
+TESTS += $(DELIVERY_FUZZ_TARGETS)
+tests_fuzz_fuzz_delivery_SOURCES += tests/fuzz/replay.c
+endif

@@ -76,18 +76,20 @@ def every_member_of_the_page_is_emitted():
 
 
 @test
-def page_names_every_flag_variant_and_verdict():
+def page_names_every_flag_variant_verdict_and_kind():
     with open(PAGE, encoding="utf-8") as file:
         page = file.read()
     with open(os.path.join(SOURCE, "common", "record.c"), encoding="utf-8") as file:
         record = file.read()
     with open(os.path.join(SOURCE, "common", "event.c"), encoding="utf-8") as file:
         event = file.read()
+    with open(os.path.join(SOURCE, "common", "delivery.c"), encoding="utf-8") as file:
+        delivery = file.read()
     names = set()
-    for text in (record, event):
+    for text in (record, event, delivery):
         for table in re.findall(r"names\[[A-Z_]*\] = \{(.*?)\}", text, re.S):
             names |= set(re.findall(r'"(\w+)"', table))
-    assert {"body", "trimmed", "inbound", "tempfail"} <= names, names
+    assert {"body", "trimmed", "inbound", "tempfail", "deferred"} <= names, names
     missing = {name for name in names if not re.search(rf"\b(Cm|Ql) {name}\b", page)}
     assert not missing, f"not in mailtrace-event(7): {sorted(missing)}"
 
