@@ -40,6 +40,24 @@ macro(void *mta, const char *name)
 	return smfi_getsymval(mta, (char *)name);
 }
 
+/*
+ * Returns what is kept for a connection.  Whoever connects may leave out the
+ * negotiation, for libmilter takes up a command where HELO could stand; and
+ * after SMFIC_QUIT_NC comes another CONNECT without one.  Nothing is agreed on
+ * then, or nothing that is still known here.
+ */
+static struct connection *
+connection_of(SMFICTX *ctx)
+{
+	struct connection *connection = smfi_getpriv(ctx);
+
+	if (!connection) {
+		connection = g_new0(struct connection, 1);
+		smfi_setpriv(ctx, connection);
+	}
+	return connection;
+}
+
 /* Splits "451 4.7.1" for libmilter; FALSE if there is no reply. */
 static gboolean
 set_reply(SMFICTX *ctx, const struct policy_decision *decision)
@@ -80,7 +98,7 @@ answer(SMFICTX *ctx, const struct policy_decision *decision)
 static sfsistat
 go_on(const struct connection *connection, unsigned long no_reply)
 {
-	return connection && (connection->steps & no_reply) ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+	return (connection->steps & no_reply) ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
 /* ---- negotiation ---- */
@@ -137,13 +155,12 @@ on_negotiate(SMFICTX *ctx, unsigned long offered_actions, unsigned long offered_
 	     unsigned long *ret_steps, unsigned long *ret_f2, unsigned long *ret_f3)
 {
 	g_autoptr(settings_t) settings = engine_settings(shared_engine);
-	struct connection *connection = g_new0(struct connection, 1);
+	struct connection *connection = connection_of(ctx);
 	unsigned long wanted = wanted_actions(settings);
 
 	connection->actions = wanted & offered_actions;
 	connection->steps = WANTED_STEPS & offered_steps;
 	log_missing(wanted & ~offered_actions);
-	smfi_setpriv(ctx, connection);
 	if (offered_actions & SMFIF_SETSYMLIST)
 		ask_for_macros(ctx);
 	*ret_actions = connection->actions | (offered_actions & SMFIF_SETSYMLIST);
@@ -186,7 +203,7 @@ refuse_connection(SMFICTX *ctx, const char *name)
 static sfsistat
 on_connect(SMFICTX *ctx, char *name, struct sockaddr *address)
 {
-	struct connection *connection = smfi_getpriv(ctx);
+	struct connection *connection = connection_of(ctx);
 	char ip[INET6_ADDRSTRLEN];
 	guint port = 0;
 	gboolean has_ip = address_text(address, ip, &port);
@@ -204,7 +221,7 @@ on_connect(SMFICTX *ctx, char *name, struct sockaddr *address)
 static sfsistat
 on_helo(SMFICTX *ctx, char *helo)
 {
-	struct connection *connection = smfi_getpriv(ctx);
+	struct connection *connection = connection_of(ctx);
 
 	if (connection->session)
 		session_helo(connection->session, ctx, helo);
@@ -228,7 +245,7 @@ on_close(SMFICTX *ctx)
 static sfsistat
 on_mail(SMFICTX *ctx, char **argv)
 {
-	struct connection *connection = smfi_getpriv(ctx);
+	struct connection *connection = connection_of(ctx);
 
 	if (connection->session)
 		session_mail(connection->session, ctx, argv);
@@ -238,7 +255,7 @@ on_mail(SMFICTX *ctx, char **argv)
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **argv)
 {
-	struct connection *connection = smfi_getpriv(ctx);
+	struct connection *connection = connection_of(ctx);
 
 	if (connection->session)
 		session_rcpt(connection->session, ctx, argv);
@@ -248,7 +265,7 @@ on_rcpt(SMFICTX *ctx, char **argv)
 static sfsistat
 on_data(SMFICTX *ctx)
 {
-	struct connection *connection = smfi_getpriv(ctx);
+	struct connection *connection = connection_of(ctx);
 
 	if (connection->session)
 		session_data(connection->session, ctx);
@@ -259,7 +276,7 @@ on_data(SMFICTX *ctx)
 static sfsistat
 on_header(SMFICTX *ctx, char *name, char *value)
 {
-	struct connection *connection = smfi_getpriv(ctx);
+	struct connection *connection = connection_of(ctx);
 	g_autofree char *padded = NULL;
 
 	if (!(connection->steps & SMFIP_HDR_LEADSPC))
@@ -272,7 +289,7 @@ on_header(SMFICTX *ctx, char *name, char *value)
 static sfsistat
 on_end_of_header(SMFICTX *ctx)
 {
-	struct connection *connection = smfi_getpriv(ctx);
+	struct connection *connection = connection_of(ctx);
 
 	if (connection->session) {
 		session_data(connection->session, ctx);
@@ -284,7 +301,7 @@ on_end_of_header(SMFICTX *ctx)
 static sfsistat
 on_body(SMFICTX *ctx, unsigned char *bytes, size_t length)
 {
-	struct connection *connection = smfi_getpriv(ctx);
+	struct connection *connection = connection_of(ctx);
 
 	if (connection->session)
 		session_body(connection->session, bytes, length);
@@ -309,7 +326,7 @@ apply_change(SMFICTX *ctx, const struct connection *connection, const struct ses
 static sfsistat
 on_end_of_message(SMFICTX *ctx)
 {
-	struct connection *connection = smfi_getpriv(ctx);
+	struct connection *connection = connection_of(ctx);
 	struct session_outcome outcome = {0};
 	sfsistat verdict;
 

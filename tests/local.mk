@@ -374,3 +374,6 @@ check_PROGRAMS += $(DELIVERY_FUZZ_TARGETS)
 TESTS += $(DELIVERY_FUZZ_TARGETS)
 tests_fuzz_fuzz_delivery_SOURCES += tests/fuzz/replay.c
 endif
+# The milter before a peer that breaks the protocol.
+TESTS += tests/it/milter_protocol.py
+EXTRA_DIST += tests/it/milter_protocol.py
