@@ -69,7 +69,7 @@ enum {
 #define TIME_US_MIN (-62135596800 * G_USEC_PER_SEC)
 #define TIME_US_MAX (253402300800 * G_USEC_PER_SEC - 1)
 
-G_DEFINE_QUARK(mailtrace - answer - error - quark, answer_error)
+G_DEFINE_QUARK(mailtrace_answer_error, answer_error)
 
 /* ---- writing ---- */
 

@@ -26,7 +26,7 @@
 #define EXTENSION_BYTES_MAX 16 /* what people call an extension is shorter */
 #define MALWARE_MAX 64	       /* distinct names at the top level; all are in files[] */
 
-G_DEFINE_QUARK(mailtrace - ocsf - error - quark, ocsf_error)
+G_DEFINE_QUARK(mailtrace_ocsf_error, ocsf_error)
 
 /* ---- what OCSF has ---- */
 

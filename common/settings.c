@@ -20,7 +20,7 @@
 #define MAX_BYTES (G_GUINT64_CONSTANT(1) << 50) /* no file system of a mail server is larger */
 #define MAX_NAME_COMPARED 64			/* of an unknown key, for the nearest known one */
 
-G_DEFINE_QUARK(mailtrace - settings - error - quark, settings_error)
+G_DEFINE_QUARK(mailtrace_settings_error, settings_error)
 
 /* How a value is written; value_kinds[] has the functions. */
 enum kind {

@@ -14,7 +14,7 @@
 
 #define UNIX_PREFIX "unix:"
 
-G_DEFINE_QUARK(mailtrace - listener - error - quark, listener_error)
+G_DEFINE_QUARK(mailtrace_listener_error, listener_error)
 
 static gboolean
 fail(GError **error, enum listener_error code, const char *what, const char *why)
