@@ -45,12 +45,14 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_add.c \
 	investigate/store_asking.h \
 	investigate/store_coverage.c \
+	investigate/store_delivery.c \
 	investigate/store_internal.h \
 	investigate/store_match.c \
 	investigate/store_read.c \
 	investigate/store_schema.c \
 	investigate/store_schema.h \
 	investigate/store_sensors.c \
+	investigate/store_settle.c \
 	investigate/store_sqlite.c \
 	investigate/store_sqlite.h \
 	investigate/store_terms.c \

@@ -16,6 +16,7 @@
 
 #include <glib.h>
 
+#include "delivery.h"
 #include "event.h"
 #include "query.h"
 
@@ -28,7 +29,7 @@ enum store_error {
 	STORE_ERROR_WRITE,   /* disk full or failing */
 	STORE_ERROR_DAMAGED, /* an event does not match its digest */
 	STORE_ERROR_STOPPED, /* the caller's progress function said so */
-	STORE_ERROR_EVENT,   /* the event has no valid id, tenant or sensor: a dead letter */
+	STORE_ERROR_EVENT,   /* it has no valid id, tenant or sensor: a dead letter */
 };
 #define STORE_ERROR (store_error_quark())
 GQuark store_error_quark(void);
@@ -67,6 +68,45 @@ void store_rollback(struct store *store);
 gboolean store_add_event(struct store *store, const struct event *event, GBytes *json,
 			 const struct store_sequence *sequence, gboolean *ret_added,
 			 GError **error);
+
+/*
+ * Adds what the MTA's log says of a message, its tenant and sensor filled.
+ * json, sequence, ret_added: as store_add_event() has them; a delivery whose id
+ * is known changes nothing.  STORE_ERROR_EVENT without a valid id, tenant,
+ * sensor or queue id.
+ *
+ * The event.  A delivery is of the recorded event with its tenant and queue id.
+ * Postfix's long queue ids do not repeat; where short ones did, it is of the
+ * newest that was received before the line was written, or within the minute
+ * after, since a log has whole seconds and another clock, and else of the first
+ * that was received within the day after.  Where several MTAs are recorded,
+ * events of the host that wrote the line come first: its name in the log is the
+ * MTA's name or the first label of it.  A delivery may come before its event;
+ * what counts is all that is known of both, in whichever order it came.
+ *
+ * The state of an envelope recipient is the best known.  A line speaks of the
+ * recipient that it names in original or recipient, compared by search key, so
+ * that of one line to=<bob>, orig_to=<team> both may be told.  Of several final
+ * addresses, "delivered" is told if any was, then "deferred", "held" and
+ * "bounced".  Of one final address, SENT is stronger than BOUNCED, and that
+ * than DEFERRED.  HELD is of the whole message, until a QUEUED or DEFERRED that
+ * is later.  Without a line of outcome:
+ *  - REFUSED without a recipient makes all of them "rejected", and the message
+ *    a phantom, which no coverage counts; unless any line tells an outcome, for
+ *    then the refusal was not of this message;
+ *  - REFUSED with a recipient makes that one "rejected";
+ *  - once the message is DONE, a recipient of whom no line spoke is "rejected":
+ *    a filter behind ours refused it when the MTA had no queue id to log yet.
+ *    Aliases and lost lines would make this a wrong "nobody".  So it is told
+ *    only if QUEUED was seen, which follows all refusals; if every final
+ *    address stands for a recipient of ours, lest the one that is missing goes
+ *    by another name (recipients added with always_bcc thus switch it off);
+ *    and if there are exactly as many of them as QUEUED said (nrcpt=), lest a
+ *    line was lost.
+ */
+gboolean store_add_delivery(struct store *store, const struct delivery *delivery, GBytes *json,
+			    const struct store_sequence *sequence, gboolean *ret_added,
+			    GError **error);
 
 /* Keeps an event that could not be read, with the reason. */
 gboolean store_add_dead_letter(struct store *store, const char *tenant, const char *sensor,
@@ -181,6 +221,16 @@ void store_coverage_clear(struct store_coverage *coverage);
  */
 GBytes *store_event(struct store *store, const char *tenant, const char *event_id, GError **error);
 
+/* Called for each delivery; FALSE stops.  Both are borrowed; json is as it came. */
+typedef gboolean (*store_delivery_fn)(const struct delivery *delivery, GBytes *json, void *data);
+
+/*
+ * Reads the deliveries that were joined to an event, in order of their time.
+ * None is no error.  STORE_ERROR_DAMAGED if one does not match its digest.
+ */
+gboolean store_deliveries(struct store *store, const char *tenant, const char *event_id,
+			  store_delivery_fn delivery, void *data, GError **error);
+
 /* One sensor, as `status` shows it. */
 struct store_sensor {
 	char *tenant, *sensor, *epoch;
@@ -212,8 +262,8 @@ typedef gboolean (*store_audit_fn)(const struct store_audit *audit, void *data);
 gboolean store_read_audit(struct store *store, store_audit_fn entry, void *data, GError **error);
 
 /*
- * Reads every event and compares it with its digest.  bad: called with the id
- * of each that does not match (may be NULL).  *ret_bad: how many.
+ * Reads every event and delivery and compares it with its digest.  bad: called
+ * with the id of each that does not match (may be NULL).  *ret_bad: how many.
  */
 gboolean store_verify(struct store *store, void (*bad)(const char *event_id, void *data),
 		      void *data, guint64 *ret_bad, GError **error);

@@ -348,44 +348,10 @@ add_parts(struct addition *add, GError **error)
 /* ---- chains, joining, counting ---- */
 
 static gboolean
-count_hour(struct store *store, gint64 tenant, gint64 time_us, int messages, int unread,
-	   GError **error)
-{
-	return sql_run(
-		sql_bind(store->sql,
-			 "INSERT INTO hours (tenant, hour, messages, unread)"
-			 " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (tenant, hour) DO UPDATE SET"
-			 " messages=messages+excluded.messages, unread=unread+excluded.unread",
-			 "iiii", tenant, time_us / HOUR_US, (gint64)messages, (gint64)unread),
-		error);
-}
-
-/* Takes a row of events that was counted out of the count again. */
-static gboolean
-uncount(struct addition *add, gint64 id, GError **error)
-{
-	gint64 time_us = 0, unread = 0;
-	g_autoptr(sql_stmt_t) row = sql_bind(
-		add->store->sql,
-		"SELECT received_at_us, unread FROM events WHERE id=?1 AND counted", "i", id);
-	int more = sql_next(row, error);
-
-	if (more <= 0)
-		return more == 0;
-	time_us = sql_int(row, 0);
-	unread = sql_int(row, 1);
-	sql_done(row);
-	return count_hour(add->store, add->tenant, time_us, -1, unread ? -1 : 0, error) &&
-	       sql_run(sql_bind(add->store->sql, "UPDATE events SET counted=0 WHERE id=?1", "i",
-				id),
-		       error);
-}
-
-static gboolean
 uncount_all(struct addition *add, GArray *ids, GError **error)
 {
 	for (guint i = 0; i < ids->len; i++) {
-		if (!uncount(add, g_array_index(ids, gint64, i), error))
+		if (!store_uncount(add->store, add->tenant, g_array_index(ids, gint64, i), error))
 			return FALSE;
 	}
 	return TRUE;
@@ -501,7 +467,7 @@ supersede_imports(struct addition *add, GError **error)
 			     error))
 			return FALSE;
 		if (sql_changes(add->store->sql) > 0 &&
-		    (!uncount(add, id, error) ||
+		    (!store_uncount(add->store, add->tenant, id, error) ||
 		     !sql_run(sql_bind(add->store->sql, "UPDATE events SET joined=?2 WHERE id=?1",
 				       "ii", id, add->id),
 			      error)))
@@ -559,8 +525,8 @@ insert_event(struct addition *add, GBytes *json, GError **error)
 	static const char insert[] =
 		"INSERT INTO events (tenant, event_id, chain, sensor, received_at_us, counted,"
 		" unread, origin, direction, verdict, sender, subject, queue_id, message_id,"
-		" message_key, content, client_ip, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-		" ?9, ?10, ?11, ?12, ?13, ?14, nullif(?15, 0), ?16, ?17, ?18)";
+		" message_key, content, client_ip, digest, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+		" ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, nullif(?15, 0), ?16, ?17, ?18, ?19)";
 	const struct event *event = add->event;
 	const struct record *record = event->record;
 	const struct mail_address *from =
@@ -572,11 +538,12 @@ insert_event(struct addition *add, GBytes *json, GError **error)
 	gsize length;
 	const void *bytes = g_bytes_get_data(json, &length);
 	struct digests digests;
+	g_autofree char *host = event->host ? g_ascii_strdown(event->host, -1) : NULL;
 	guint8 ip[16];
 	gboolean has_ip = query_ip(event->client.ip, ip);
 
 	digests_of(bytes, length, &digests);
-	if (!sql_run(sql_bind(add->store->sql, insert, "ibbiiiiiiissssibbb", add->tenant,
+	if (!sql_run(sql_bind(add->store->sql, insert, "ibbiiiiiiissssibbbs", add->tenant,
 			      add->event_id, (gsize)UUID_BYTES, add->chained ? add->chain : NULL,
 			      (gsize)UUID_BYTES, add->sensor, event->received_at_us,
 			      (gint64)add->counted, (gint64)(event->unread != NULL),
@@ -585,7 +552,7 @@ insert_event(struct addition *add, GBytes *json, GError **error)
 			      record->message_id, add->message_key,
 			      add->joinable ? add->content : NULL, (gsize)SHA256_BYTES,
 			      has_ip ? ip : NULL, (gsize)sizeof(ip), digests.sha256,
-			      (gsize)SHA256_BYTES),
+			      (gsize)SHA256_BYTES, host),
 		     error))
 		return FALSE;
 	add->id = sql_last_id(add->store->sql);
@@ -605,8 +572,11 @@ store_addition(struct addition *add, GBytes *json, GError **error)
 	    !add_event_texts(add, error) || !add_parts(add, error) ||
 	    !supersede_imports(add, error))
 		return FALSE;
-	if (add->counted && !count_hour(add->store, add->tenant, event->received_at_us, 1,
-					event->unread != NULL, error))
+	if (add->counted && !store_count_hour(add->store, add->tenant, event->received_at_us, 1,
+					      event->unread != NULL, error))
+		return FALSE;
+	if (!add->imported &&
+	    !store_join_deliveries(add->store, add->tenant, add->id, event->queue_id, error))
 		return FALSE;
 	return sql_run(sql_bind(add->store->sql,
 				"UPDATE sensors SET last_event_us=max(last_event_us, ?2)"

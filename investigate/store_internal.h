@@ -68,6 +68,34 @@ gboolean store_make_tenant(struct store *store, const char *name, gint64 *ret_te
 gboolean store_make_sensor(struct store *store, gint64 tenant, const char *name, gint64 *ret_sensor,
 			   GError **error);
 
+/*
+ * Reads a JSON whose row has packed, json and digest from this column on, or
+ * NULL if it is not what was stored.
+ */
+GBytes *store_read_whole(struct sql_stmt *row, int column);
+
+/* Adds to the messages, and unread ones, that are counted in the hour of a time. */
+gboolean store_count_hour(struct store *store, gint64 tenant, gint64 time_us, int messages,
+			  int unread, GError **error);
+
+/* Takes an event (row of events) out of the count, if it was counted. */
+gboolean store_uncount(struct store *store, gint64 tenant, gint64 event, GError **error);
+
+/*
+ * Joins the deliveries that came before their event to it.  event: its row,
+ * just added; queue_id: its own, or NULL.
+ */
+gboolean store_join_deliveries(struct store *store, gint64 tenant, gint64 event,
+			       const char *queue_id, GError **error);
+
+/*
+ * Settles the states of an event's recipients, and whether it counts, by all
+ * deliveries joined to it.  keys: search keys of the count addresses that the
+ * last delivery named, where it changes nothing else; NULL for all recipients.
+ */
+gboolean store_settle(struct store *store, gint64 tenant, gint64 event, const char *const *keys,
+		      gsize count, GError **error);
+
 /* Notes that number n of a sensor's epoch came; time_us: its receive time. */
 gboolean store_note_number(struct store *store, const char *sensor,
 			   const struct store_sequence *sequence, gint64 time_us, GError **error);

@@ -61,12 +61,8 @@ store_unpack(const void *bytes, gsize length, gboolean packed)
 	return convert_bytes(G_CONVERTER(decompressor), bytes, length, CAP_EVENT_BYTES);
 }
 
-/*
- * Reads the JSON of a row (packed, json, digest from this column on), or NULL
- * if it is not what was stored: its SHA-256 stands beside it.
- */
-static GBytes *
-read_whole(struct sql_stmt *row, int column)
+GBytes *
+store_read_whole(struct sql_stmt *row, int column)
 {
 	gsize length, digest_bytes;
 	const void *bytes = sql_blob(row, column + 1, &length);
@@ -99,7 +95,7 @@ store_event(struct store *store, const char *tenant, const char *event_id, GErro
 		       "sb", tenant, uuid, (gsize)UUID_BYTES);
 	if (sql_next(row, error) <= 0)
 		return NULL;
-	json = read_whole(row, 0);
+	json = store_read_whole(row, 0);
 	if (!json)
 		g_set_error(error, STORE_ERROR, STORE_ERROR_DAMAGED,
 			    "event %s does not match its digest: the store was changed or damaged",
@@ -115,7 +111,8 @@ store_verify(struct store *store, void (*bad)(const char *event_id, void *data),
 	g_autoptr(sql_stmt_t) rows =
 		sql_bind(store->sql,
 			 "SELECT e.event_id, j.packed, j.json, e.digest FROM events e"
-			 " LEFT JOIN event_json j ON j.event=e.id ORDER BY e.id",
+			 " LEFT JOIN event_json j ON j.event=e.id UNION ALL"
+			 " SELECT delivery_id, packed, json, digest FROM deliveries",
 			 "");
 	guint64 count = 0;
 	int more;
@@ -123,7 +120,7 @@ store_verify(struct store *store, void (*bad)(const char *event_id, void *data),
 	while ((more = sql_next(rows, error)) > 0) {
 		gsize id_bytes;
 		const void *id = sql_blob(rows, 0, &id_bytes);
-		g_autoptr(GBytes) json = read_whole(rows, 1);
+		g_autoptr(GBytes) json = store_read_whole(rows, 1);
 		g_autofree char *text = NULL;
 
 		if (json)

@@ -117,7 +117,33 @@ static const char version_1[] =
 	" tenant TEXT NOT NULL, verb TEXT NOT NULL, arguments TEXT NOT NULL, case_id TEXT,"
 	" reason TEXT, results INTEGER NOT NULL);";
 
-static const char *const steps_of_store[] = {version_1};
+/*
+ * Version 2: what became of messages.  A delivery is kept as it came, as an
+ * event is, and hangs from the event it was joined to, if that is here (the
+ * log may be quicker than the milter).  Its keys are search keys; recipient_key
+ * is NULL where the line speaks of the message as a whole.  events.host is
+ * NULL in events of version 1: they fit every log.
+ */
+static const char version_2[] =
+	"ALTER TABLE events ADD COLUMN host TEXT;"
+	"ALTER TABLE events ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;" /* by the MTA */
+
+	"CREATE TABLE deliveries ("
+	" id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" delivery_id BLOB NOT NULL, sensor INTEGER NOT NULL REFERENCES sensors(id),"
+	" event INTEGER REFERENCES events(id) ON DELETE CASCADE, log_host TEXT NOT NULL,"
+	" queue_id TEXT NOT NULL, time_us INTEGER NOT NULL, kind INTEGER NOT NULL,"
+	" recipient TEXT, recipient_key TEXT, original TEXT, original_key TEXT, dsn TEXT,"
+	" relay TEXT, detail TEXT, next_queue_id TEXT, recipients INTEGER NOT NULL,"
+	" packed INTEGER NOT NULL, json BLOB NOT NULL, digest BLOB NOT NULL);"
+	"CREATE UNIQUE INDEX deliveries_delivery_id ON deliveries (tenant, delivery_id);"
+	"CREATE INDEX deliveries_queue ON deliveries (tenant, queue_id);"
+	"CREATE INDEX deliveries_recipient ON deliveries (event, recipient_key)"
+	" WHERE event IS NOT NULL;"
+	"CREATE INDEX deliveries_original ON deliveries (event, original_key)"
+	" WHERE event IS NOT NULL AND original_key IS NOT NULL;";
+
+static const char *const steps_of_store[] = {version_1, version_2};
 
 const char *const *
 store_schema_steps(gsize *ret_count)

@@ -260,6 +260,11 @@ tests_test_store_search_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_store_SOURCES = tests/test_store.c tests/store_fixture.h
 tests_test_store_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_store_delivery
+TESTS += tests/test_store_delivery
+tests_test_store_delivery_SOURCES = tests/test_store_delivery.c tests/store_fixture.h
+tests_test_store_delivery_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_test_store_delivery_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 # The reader and what it stands on.

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the MTA's log says of messages: kept, joined to their events, read again. */
+#include <string.h>
+
+#include "digest.h"
+#include "store_internal.h"
+#include "text.h"
+
+/* Kinds stand in the store's files, and as numbers in its statements. */
+G_STATIC_ASSERT(DELIVERY_QUEUED == 0 && DELIVERY_REFUSED == 1 && DELIVERY_HELD == 2);
+G_STATIC_ASSERT(DELIVERY_SENT == 3 && DELIVERY_DEFERRED == 4 && DELIVERY_BOUNCED == 5);
+G_STATIC_ASSERT(DELIVERY_DONE == 6 && DELIVERY_KIND_COUNT == 7);
+
+/* A log has whole seconds, and its host's clock. */
+#define LATE_US (60 * (gint64)G_USEC_PER_SEC)
+/* And, in the worst case, another time zone. */
+#define ASTRAY_US (24 * HOUR_US)
+
+/* A delivery on its way into the tables. */
+struct arrival {
+	struct store *store;
+	const struct delivery *delivery;
+	gint64 tenant, sensor, event; /* event: 0 if it is not here */
+	guint8 id[UUID_BYTES];
+	char *host;	     /* in lower case */
+	char *recipient_key; /* NULL if the line is of the whole message */
+	char *original_key;
+};
+
+static void
+arrival_clear(struct arrival *arrival)
+{
+	g_free(arrival->host);
+	g_free(arrival->recipient_key);
+	g_free(arrival->original_key);
+}
+
+/* ---- joining ---- */
+
+/* Chooses the event of a line, 0 for none; store.h says which. */
+static gboolean
+choose_event(struct store *store, gint64 tenant, const char *queue_id, gint64 time_us,
+	     const char *host, gint64 *ret_event, GError **error)
+{
+	return sql_number(
+		sql_bind(
+			store->sql,
+			"SELECT id FROM events INDEXED BY events_queue"
+			" WHERE tenant=?1 AND queue_id=?2 AND origin=0 AND received_at_us<=?5"
+			" ORDER BY host IS NOT NULL AND (host=?3"
+			"  OR substr(host, 1, length(?3)+1)=?3 || '.') DESC,"
+			" received_at_us>?4,"
+			" CASE WHEN received_at_us>?4 THEN received_at_us ELSE -received_at_us END,"
+			" id LIMIT 1",
+			"issii", tenant, queue_id, host, time_us + LATE_US, time_us + ASTRAY_US),
+		0, ret_event, error);
+}
+
+/* A delivery of the queue id, and the event it belongs to. */
+struct belonging {
+	gint64 delivery, before, now;
+};
+
+/* Finds the deliveries that a new event takes over. */
+static gboolean
+find_moves(struct store *store, gint64 tenant, gint64 event, const char *queue_id, GArray *moves,
+	   GError **error)
+{
+	g_autoptr(sql_stmt_t) rows =
+		sql_bind(store->sql,
+			 "SELECT id, coalesce(event, 0), time_us, log_host FROM deliveries"
+			 " WHERE tenant=?1 AND queue_id=?2",
+			 "is", tenant, queue_id);
+	int more;
+
+	while ((more = sql_next(rows, error)) > 0) {
+		struct belonging move = {sql_int(rows, 0), sql_int(rows, 1), 0};
+
+		if (!choose_event(store, tenant, queue_id, sql_int(rows, 2), sql_text(rows, 3),
+				  &move.now, error))
+			return FALSE;
+		if (move.now == event)
+			g_array_append_val(moves, move);
+	}
+	return more == 0;
+}
+
+/* Settles each event that lost a delivery to another of the same queue id. */
+static gboolean
+settle_losers(struct store *store, gint64 tenant, const GArray *moves, GError **error)
+{
+	g_autoptr(GHashTable) settled = g_hash_table_new(g_int64_hash, g_int64_equal);
+
+	for (guint i = 0; i < moves->len; i++) {
+		gint64 *loser = &g_array_index(moves, struct belonging, i).before;
+
+		if (*loser && g_hash_table_add(settled, loser) &&
+		    !store_settle(store, tenant, *loser, NULL, 0, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean
+store_join_deliveries(struct store *store, gint64 tenant, gint64 event, const char *queue_id,
+		      GError **error)
+{
+	g_autoptr(GArray) moves = g_array_new(FALSE, FALSE, sizeof(struct belonging));
+
+	if (!queue_id)
+		return TRUE;
+	if (!find_moves(store, tenant, event, queue_id, moves, error))
+		return FALSE;
+	for (guint i = 0; i < moves->len; i++) {
+		const struct belonging *move = &g_array_index(moves, struct belonging, i);
+
+		if (!sql_run(sql_bind(store->sql, "UPDATE deliveries SET event=?2 WHERE id=?1",
+				      "ii", move->delivery, event),
+			     error))
+			return FALSE;
+	}
+	return moves->len == 0 || (store_settle(store, tenant, event, NULL, 0, error) &&
+				   settle_losers(store, tenant, moves, error));
+}
+
+/* ---- adding ---- */
+
+static gboolean
+is_of_message(enum delivery_kind kind)
+{
+	return kind == DELIVERY_QUEUED || kind == DELIVERY_HELD || kind == DELIVERY_DONE;
+}
+
+static gboolean
+begin_arrival(struct arrival *arrival, GError **error)
+{
+	const struct delivery *delivery = arrival->delivery;
+
+	if (!delivery->tenant || !delivery->sensor || !delivery->queue_id || !*delivery->queue_id ||
+	    !store_uuid(delivery->event_id, arrival->id)) {
+		g_set_error(error, STORE_ERROR, STORE_ERROR_EVENT,
+			    "the delivery has no valid id, tenant, sensor or queue id");
+		return FALSE;
+	}
+	arrival->host = g_ascii_strdown(delivery->log_host ? delivery->log_host : "", -1);
+	if (delivery->recipient && !is_of_message(delivery->kind)) {
+		arrival->recipient_key = address_search_key(delivery->recipient);
+		if (delivery->original)
+			arrival->original_key = address_search_key(delivery->original);
+	}
+	return store_make_tenant(arrival->store, delivery->tenant, &arrival->tenant, error) &&
+	       store_make_sensor(arrival->store, arrival->tenant, delivery->sensor,
+				 &arrival->sensor, error);
+}
+
+static gboolean
+insert_delivery(struct arrival *arrival, GBytes *json, GError **error)
+{
+	static const char insert[] =
+		"INSERT INTO deliveries (tenant, delivery_id, sensor, event, log_host, queue_id,"
+		" time_us, kind, recipient, recipient_key, original, original_key, dsn, relay,"
+		" detail, next_queue_id, recipients, packed, json, digest) VALUES (?1, ?2, ?3,"
+		" nullif(?4, 0), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+		" ?19, ?20)";
+	const struct delivery *delivery = arrival->delivery;
+	struct digests digests;
+	gboolean is_packed;
+	g_autoptr(GBytes) packed = store_pack(json, &is_packed);
+	gsize length;
+	const void *bytes = g_bytes_get_data(packed, &length);
+
+	digests_of(g_bytes_get_data(json, NULL), g_bytes_get_size(json), &digests);
+	return sql_run(
+		sql_bind(arrival->store->sql, insert, "ibiissiissssssssiibb", arrival->tenant,
+			 arrival->id, (gsize)UUID_BYTES, arrival->sensor, arrival->event,
+			 arrival->host, delivery->queue_id, delivery->time_us,
+			 (gint64)delivery->kind, delivery->recipient, arrival->recipient_key,
+			 delivery->original, arrival->original_key, delivery->dsn, delivery->relay,
+			 delivery->detail, delivery->next_queue_id, (gint64)delivery->recipients,
+			 (gint64)is_packed, bytes, length, digests.sha256, (gsize)SHA256_BYTES),
+		error);
+}
+
+static gboolean
+settle_arrival(struct arrival *arrival, GError **error)
+{
+	const char *keys[] = {arrival->recipient_key, arrival->original_key};
+	gsize count = arrival->original_key ? 2 : 1;
+
+	if (!arrival->event)
+		return TRUE;
+	return store_settle(arrival->store, arrival->tenant, arrival->event,
+			    arrival->recipient_key ? keys : NULL,
+			    arrival->recipient_key ? count : 0, error);
+}
+
+static gboolean
+store_arrival(struct arrival *arrival, GBytes *json, GError **error)
+{
+	const struct delivery *delivery = arrival->delivery;
+
+	return choose_event(arrival->store, arrival->tenant, delivery->queue_id, delivery->time_us,
+			    arrival->host, &arrival->event, error) &&
+	       insert_delivery(arrival, json, error) && settle_arrival(arrival, error) &&
+	       sql_run(sql_bind(arrival->store->sql,
+				"UPDATE sensors SET last_event_us=max(last_event_us, ?2)"
+				" WHERE id=?1",
+				"ii", arrival->sensor, delivery->time_us),
+		       error);
+}
+
+static gboolean
+add_once(struct arrival *arrival, GBytes *json, gboolean *ret_added, GError **error)
+{
+	gint64 known;
+
+	if (!begin_arrival(arrival, error) ||
+	    !sql_number(sql_bind(arrival->store->sql,
+				 "SELECT id FROM deliveries WHERE tenant=?1 AND delivery_id=?2",
+				 "ib", arrival->tenant, arrival->id, (gsize)UUID_BYTES),
+			0, &known, error))
+		return FALSE;
+	*ret_added = !known;
+	return known || store_arrival(arrival, json, error);
+}
+
+gboolean
+store_add_delivery(struct store *store, const struct delivery *delivery, GBytes *json,
+		   const struct store_sequence *sequence, gboolean *ret_added, GError **error)
+{
+	struct arrival arrival = {.store = store, .delivery = delivery};
+	gboolean added = FALSE;
+	gboolean done;
+
+	if (!store_begin_change(store, error))
+		return FALSE;
+	done = add_once(&arrival, json, &added, error) &&
+	       (!sequence ||
+		store_note_number(store, delivery->sensor, sequence, delivery->time_us, error));
+	arrival_clear(&arrival);
+	if (!store_end_change(store, done, error))
+		return FALSE;
+	*ret_added = added;
+	return TRUE;
+}
+
+/* ---- reading ---- */
+
+/* Columns of a delivery's row. */
+enum {
+	COLUMN_ID,
+	COLUMN_SENSOR,
+	COLUMN_LOG_HOST,
+	COLUMN_QUEUE_ID,
+	COLUMN_TIME,
+	COLUMN_KIND,
+	COLUMN_RECIPIENT,
+	COLUMN_ORIGINAL,
+	COLUMN_DSN,
+	COLUMN_RELAY,
+	COLUMN_DETAIL,
+	COLUMN_NEXT_QUEUE_ID,
+	COLUMN_RECIPIENTS,
+	COLUMN_PACKED,
+};
+
+static const char read_deliveries[] =
+	"SELECT d.delivery_id, s.name, d.log_host, d.queue_id, d.time_us, d.kind, d.recipient,"
+	" d.original, d.dsn, d.relay, d.detail, d.next_queue_id, d.recipients, d.packed, d.json,"
+	" d.digest FROM tenants t CROSS JOIN events e ON e.tenant=t.id AND e.event_id=?2"
+	" CROSS JOIN deliveries d INDEXED BY deliveries_recipient ON d.event=e.id"
+	" CROSS JOIN sensors s ON s.id=d.sensor WHERE t.name=?1 ORDER BY d.time_us, d.kind, d.id";
+
+/* Gives a row to the caller; *ret_more: its answer. */
+static gboolean
+give_delivery(struct sql_stmt *row, const char *tenant, store_delivery_fn fn, void *data,
+	      gboolean *ret_more, GError **error)
+{
+	gsize length;
+	const void *id = sql_blob(row, COLUMN_ID, &length);
+	g_autofree char *text = length == UUID_BYTES ? store_uuid_text(id) : g_strdup("");
+	g_autoptr(GBytes) json = store_read_whole(row, COLUMN_PACKED);
+	struct delivery delivery = {
+		.event_id = text,
+		.tenant = (char *)tenant,
+		.sensor = (char *)sql_text(row, COLUMN_SENSOR),
+		.log_host = (char *)sql_text(row, COLUMN_LOG_HOST),
+		.queue_id = (char *)sql_text(row, COLUMN_QUEUE_ID),
+		.time_us = sql_int(row, COLUMN_TIME),
+		.kind = (enum delivery_kind)CLAMP(sql_int(row, COLUMN_KIND), 0,
+						  DELIVERY_KIND_COUNT - 1),
+		.recipient = (char *)sql_text(row, COLUMN_RECIPIENT),
+		.original = (char *)sql_text(row, COLUMN_ORIGINAL),
+		.dsn = (char *)sql_text(row, COLUMN_DSN),
+		.relay = (char *)sql_text(row, COLUMN_RELAY),
+		.detail = (char *)sql_text(row, COLUMN_DETAIL),
+		.next_queue_id = (char *)sql_text(row, COLUMN_NEXT_QUEUE_ID),
+		.recipients = (guint)sql_int(row, COLUMN_RECIPIENTS),
+	};
+
+	if (!json) {
+		g_set_error(error, STORE_ERROR, STORE_ERROR_DAMAGED,
+			    "delivery %s does not match its digest: the store was changed or "
+			    "damaged",
+			    text);
+		return FALSE;
+	}
+	*ret_more = fn(&delivery, json, data);
+	return TRUE;
+}
+
+gboolean
+store_deliveries(struct store *store, const char *tenant, const char *event_id,
+		 store_delivery_fn delivery, void *data, GError **error)
+{
+	g_autoptr(sql_stmt_t) rows = NULL;
+	guint8 uuid[UUID_BYTES];
+	gboolean wanted = TRUE;
+	int more = 0;
+
+	if (!store_uuid(event_id, uuid))
+		return TRUE;
+	rows = sql_bind(store->sql, read_deliveries, "sb", tenant, uuid, (gsize)UUID_BYTES);
+	while (wanted && (more = sql_next(rows, error)) > 0) {
+		if (!give_delivery(rows, tenant, delivery, data, &wanted, error))
+			return FALSE;
+	}
+	return more >= 0;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The states of recipients, and which messages count: worked out anew from an
+ * event and all deliveries joined to it whenever one of them comes, so that the
+ * order in which they come changes nothing.  store.h has the rules.
+ */
+#include "store_internal.h"
+
+/* An event being settled. */
+struct settling {
+	struct store *store;
+	gint64 tenant, event;
+	enum verdict verdict;
+	gboolean was_refused;	  /* as it stands in the store */
+	gboolean refused;	  /* the MTA refused the whole message */
+	gint64 held_us;		  /* last time it was put on hold; 0: never */
+	gint64 queued_us;	  /* last time it was active; 0: never */
+	gint64 expected;	  /* addresses in the queue, as QUEUED said */
+	gboolean done;		  /* it left the queue */
+	gboolean unnamed_refused; /* those of whom no line spoke were refused */
+};
+
+/* A recipient of its envelope. */
+struct envelope_row {
+	gint64 n;
+	enum recipient_state state;
+	gboolean refused; /* before us */
+	char *key;
+};
+
+/* What the lines that speak of one recipient come to. */
+struct outcome {
+	gboolean sent, deferred, held, bounced, refused;
+};
+
+static void
+envelope_row_clear(void *data)
+{
+	g_free(((struct envelope_row *)data)->key);
+}
+
+/* ---- what is known of the message ---- */
+
+static gboolean
+read_event(struct settling *settling, GError **error)
+{
+	g_autoptr(sql_stmt_t) row =
+		sql_bind(settling->store->sql, "SELECT verdict, refused FROM events WHERE id=?1",
+			 "i", settling->event);
+
+	int more = sql_next(row, error);
+
+	if (more <= 0)
+		return more == 0;
+	settling->verdict = (enum verdict)sql_int(row, 0);
+	settling->was_refused = sql_int(row, 1) != 0;
+	return TRUE;
+}
+
+static gboolean
+has_outcome(struct settling *settling, gboolean *ret_has, GError **error)
+{
+	gint64 has;
+
+	if (!sql_number(sql_bind(settling->store->sql,
+				 "SELECT 1 FROM deliveries INDEXED BY deliveries_recipient"
+				 " WHERE event=?1 AND kind IN (3, 4, 5) LIMIT 1",
+				 "i", settling->event),
+			0, &has, error))
+		return FALSE;
+	*ret_has = has != 0;
+	return TRUE;
+}
+
+/* Reads the lines that are about the message as a whole. */
+static gboolean
+read_message_lines(struct settling *settling, GError **error)
+{
+	g_autoptr(sql_stmt_t) row = sql_bind(
+		settling->store->sql,
+		"SELECT max(kind=1), max(iif(kind=2, time_us, 0)),"
+		" max(iif(kind=0, time_us, 0)), max(iif(kind=0, recipients, 0)), max(kind=6)"
+		" FROM deliveries INDEXED BY deliveries_recipient"
+		" WHERE event=?1 AND recipient_key IS NULL",
+		"i", settling->event);
+	gboolean contradicted = FALSE;
+
+	if (sql_next(row, error) < 0)
+		return FALSE;
+	settling->refused = sql_int(row, 0) != 0;
+	settling->held_us = sql_int(row, 1);
+	settling->queued_us = sql_int(row, 2);
+	settling->expected = sql_int(row, 3);
+	settling->done = sql_int(row, 4) != 0;
+	if (settling->refused && !has_outcome(settling, &contradicted, error))
+		return FALSE;
+	settling->refused = settling->refused && !contradicted;
+	return TRUE;
+}
+
+/* ---- recipients of whom no line spoke ---- */
+
+/* Counts the addresses in the queue that an outcome was told of; -1 if one is of nobody of ours. */
+static gboolean
+count_named(struct settling *settling, GHashTable *envelope, gint64 *ret_named, GError **error)
+{
+	g_autoptr(sql_stmt_t) rows =
+		sql_bind(settling->store->sql,
+			 "SELECT DISTINCT recipient_key, original_key FROM deliveries"
+			 " INDEXED BY deliveries_recipient"
+			 " WHERE event=?1 AND recipient_key IS NOT NULL AND kind IN (3, 4, 5)",
+			 "i", settling->event);
+	gint64 named = 0;
+	int more;
+
+	while (named >= 0 && (more = sql_next(rows, error)) != 0) {
+		const char *original;
+
+		if (more < 0)
+			return FALSE;
+		original = sql_text(rows, 1);
+		if (g_hash_table_contains(envelope, sql_text(rows, 0)) ||
+		    (original && g_hash_table_contains(envelope, original)))
+			named++;
+		else
+			named = -1;
+	}
+	*ret_named = named;
+	return TRUE;
+}
+
+static gboolean
+judge_unnamed(struct settling *settling, const GArray *rows, GError **error)
+{
+	g_autoptr(GHashTable) envelope = g_hash_table_new(g_str_hash, g_str_equal);
+	gint64 named;
+
+	if (!settling->done || !settling->queued_us || settling->expected == 0)
+		return TRUE;
+	for (guint i = 0; i < rows->len; i++)
+		g_hash_table_add(envelope, g_array_index(rows, struct envelope_row, i).key);
+	if (!count_named(settling, envelope, &named, error))
+		return FALSE;
+	settling->unnamed_refused = named == settling->expected;
+	return TRUE;
+}
+
+/* ---- one recipient ---- */
+
+/* Takes in one final address: what its lines came to in the end. */
+static void
+add_final(const struct settling *settling, struct sql_stmt *row, struct outcome *outcome)
+{
+	gboolean sent = sql_int(row, 0) != 0, bounced = sql_int(row, 1) != 0;
+	gint64 deferred_us = sql_int(row, 2);
+
+	outcome->refused |= sql_int(row, 3) != 0;
+	if (sent)
+		outcome->sent = TRUE;
+	else if (bounced)
+		outcome->bounced = TRUE;
+	else if (deferred_us && settling->held_us >= MAX(deferred_us, settling->queued_us))
+		outcome->held = TRUE;
+	else if (deferred_us)
+		outcome->deferred = TRUE;
+}
+
+static gboolean
+read_outcome(struct settling *settling, const char *key, struct outcome *outcome, GError **error)
+{
+	g_autoptr(sql_stmt_t) rows = sql_bind(
+		settling->store->sql,
+		"SELECT max(kind=3), max(kind=5), max(iif(kind=4, time_us, 0)), max(kind=1) FROM ("
+		"SELECT recipient_key, kind, time_us FROM deliveries"
+		" INDEXED BY deliveries_recipient WHERE event=?1 AND recipient_key=?2"
+		" UNION ALL SELECT recipient_key, kind, time_us FROM deliveries"
+		" INDEXED BY deliveries_original WHERE event=?1 AND original_key=?2"
+		") GROUP BY recipient_key",
+		"is", settling->event, key);
+	int more;
+
+	while ((more = sql_next(rows, error)) > 0)
+		add_final(settling, rows, outcome);
+	return more == 0;
+}
+
+static gboolean
+was_refused(const struct settling *settling, const struct envelope_row *row,
+	    const struct outcome *outcome, gboolean named)
+{
+	return settling->refused || outcome->refused || row->refused ||
+	       (settling->verdict != VERDICT_ACCEPT && settling->verdict != VERDICT_HOLD) ||
+	       (settling->unnamed_refused && !named);
+}
+
+/* What we held ourselves is active only once it was released. */
+static gboolean
+is_held(const struct settling *settling)
+{
+	if (settling->held_us)
+		return settling->held_us >= settling->queued_us;
+	return settling->verdict == VERDICT_HOLD && !settling->queued_us;
+}
+
+static enum recipient_state
+state_by(const struct settling *settling, const struct envelope_row *row,
+	 const struct outcome *outcome)
+{
+	gboolean named = outcome->sent || outcome->deferred || outcome->held || outcome->bounced;
+
+	if (outcome->sent)
+		return STATE_DELIVERED;
+	if (outcome->deferred)
+		return STATE_DEFERRED;
+	if (outcome->held)
+		return STATE_HELD;
+	if (outcome->bounced)
+		return STATE_BOUNCED;
+	if (was_refused(settling, row, outcome, named))
+		return STATE_REJECTED;
+	return is_held(settling) ? STATE_HELD : STATE_ACCEPTED;
+}
+
+/* What we did to a mailbox copy since is known better than by the MTA. */
+static gboolean
+is_beyond_log(enum recipient_state state)
+{
+	return state == STATE_RETRACTED || state == STATE_RESTORED;
+}
+
+static gboolean
+settle_row(struct settling *settling, const struct envelope_row *row, GError **error)
+{
+	struct outcome outcome = {0};
+	enum recipient_state state;
+
+	if (is_beyond_log(row->state))
+		return TRUE;
+	if (!read_outcome(settling, row->key, &outcome, error))
+		return FALSE;
+	state = state_by(settling, row, &outcome);
+	return state == row->state ||
+	       sql_run(sql_bind(settling->store->sql,
+				"UPDATE recipients SET state=?3 WHERE event=?1 AND n=?2", "iii",
+				settling->event, row->n, (gint64)state),
+		       error);
+}
+
+/* ---- the recipients ---- */
+
+/* Reads the recipients (n, state, refused, key) of a statement. */
+static gboolean
+read_rows(struct sql_stmt *stmt, GArray *rows, GError **error)
+{
+	int more;
+
+	while ((more = sql_next(stmt, error)) > 0) {
+		struct envelope_row row = {
+			.n = sql_int(stmt, 0),
+			.state = (enum recipient_state)sql_int(stmt, 1),
+			.refused = sql_int(stmt, 2) != 0,
+			.key = g_strdup(sql_text(stmt, 3)),
+		};
+
+		g_array_append_val(rows, row);
+	}
+	return more == 0;
+}
+
+static gboolean
+read_all_rows(struct settling *settling, GArray *rows, GError **error)
+{
+	return read_rows(sql_bind(settling->store->sql,
+				  "SELECT r.n, r.state, r.refused, coalesce(t.key, t.text)"
+				  " FROM recipients r CROSS JOIN texts t ON t.id=r.address"
+				  " WHERE r.event=?1",
+				  "i", settling->event),
+			 rows, error);
+}
+
+/* Through the text and not the event, whose recipients may be thousands. */
+static gboolean
+read_rows_of(struct settling *settling, const char *key, GArray *rows, GError **error)
+{
+	return read_rows(sql_bind(settling->store->sql,
+				  "SELECT r.n, r.state, r.refused, coalesce(t.key, t.text)"
+				  " FROM texts t INDEXED BY texts_hash CROSS JOIN recipients r"
+				  " INDEXED BY recipients_address ON r.address=t.id"
+				  " WHERE t.tenant=?1 AND t.kind=4 AND t.hash=?2"
+				  " AND coalesce(t.key, t.text)=?3 AND r.event=?4",
+				  "iisi", settling->tenant, store_text_hash(key), key,
+				  settling->event),
+			 rows, error);
+}
+
+static gboolean
+settle_rows(struct settling *settling, const char *const *keys, gsize count, GError **error)
+{
+	g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(struct envelope_row));
+	gboolean done = TRUE;
+
+	g_array_set_clear_func(rows, envelope_row_clear);
+	if (!keys)
+		done = read_all_rows(settling, rows, error) && judge_unnamed(settling, rows, error);
+	for (gsize i = 0; done && keys && i < count; i++)
+		done = read_rows_of(settling, keys[i], rows, error);
+	for (guint i = 0; done && i < rows->len; i++)
+		done = settle_row(settling, &g_array_index(rows, struct envelope_row, i), error);
+	return done;
+}
+
+/* ---- counting ---- */
+
+gboolean
+store_count_hour(struct store *store, gint64 tenant, gint64 time_us, int messages, int unread,
+		 GError **error)
+{
+	return sql_run(
+		sql_bind(store->sql,
+			 "INSERT INTO hours (tenant, hour, messages, unread)"
+			 " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (tenant, hour) DO UPDATE SET"
+			 " messages=messages+excluded.messages, unread=unread+excluded.unread",
+			 "iiii", tenant, time_us / HOUR_US, (gint64)messages, (gint64)unread),
+		error);
+}
+
+/* Sets whether an event counts, unless it does already. */
+static gboolean
+set_counted(struct store *store, gint64 tenant, gint64 event, gboolean counted, GError **error)
+{
+	gint64 time_us, unread;
+	g_autoptr(sql_stmt_t) row = sql_bind(
+		store->sql, "SELECT received_at_us, unread FROM events WHERE id=?1 AND counted<>?2",
+		"ii", event, (gint64)counted);
+	int more = sql_next(row, error);
+	int sign = counted ? 1 : -1;
+
+	if (more <= 0)
+		return more == 0;
+	time_us = sql_int(row, 0);
+	unread = sql_int(row, 1);
+	sql_done(row);
+	return store_count_hour(store, tenant, time_us, sign, unread ? sign : 0, error) &&
+	       sql_run(sql_bind(store->sql, "UPDATE events SET counted=?2 WHERE id=?1", "ii", event,
+				(gint64)counted),
+		       error);
+}
+
+gboolean
+store_uncount(struct store *store, gint64 tenant, gint64 event, GError **error)
+{
+	return set_counted(store, tenant, event, FALSE, error);
+}
+
+/* The events of one chain; the first has the root as ?2. */
+#define OF_CHAIN                                                                               \
+	"(SELECT * FROM events WHERE tenant=?1 AND event_id=?2 UNION ALL SELECT * FROM events" \
+	" WHERE tenant=?1 AND chain=?2)"
+
+/* A chain counts once: by the earliest of its events that was not refused, if none counts yet. */
+static gboolean
+elect(struct settling *settling, GError **error)
+{
+	struct sql *sql = settling->store->sql;
+	g_autoptr(sql_stmt_t) row =
+		sql_bind(sql, "SELECT coalesce(chain, event_id) FROM events WHERE id=?1", "i",
+			 settling->event);
+	gint64 counted = 0, elected = 0;
+	int more = sql_next(row, error);
+	gsize length;
+	const void *root;
+
+	if (more <= 0)
+		return more == 0;
+	root = sql_blob(row, 0, &length);
+	if (!sql_number(sql_bind(sql, "SELECT count(*) FROM " OF_CHAIN " WHERE counted", "ib",
+				 settling->tenant, root, length),
+			0, &counted, error))
+		return FALSE;
+	if (counted)
+		return TRUE;
+	return sql_number(sql_bind(sql,
+				   "SELECT id FROM " OF_CHAIN " WHERE NOT refused"
+				   " AND verdict IN (0, 1) AND joined IS NULL"
+				   " ORDER BY received_at_us, id LIMIT 1",
+				   "ib", settling->tenant, root, length),
+			  0, &elected, error) &&
+	       (!elected || set_counted(settling->store, settling->tenant, elected, TRUE, error));
+}
+
+/* Notes whether the MTA refused the message; one that it did not have does not count. */
+static gboolean
+settle_count(struct settling *settling, GError **error)
+{
+	return sql_run(sql_bind(settling->store->sql, "UPDATE events SET refused=?2 WHERE id=?1",
+				"ii", settling->event, (gint64)settling->refused),
+		       error) &&
+	       (!settling->refused ||
+		store_uncount(settling->store, settling->tenant, settling->event, error)) &&
+	       elect(settling, error);
+}
+
+gboolean
+store_settle(struct store *store, gint64 tenant, gint64 event, const char *const *keys, gsize count,
+	     GError **error)
+{
+	struct settling settling = {.store = store, .tenant = tenant, .event = event};
+	gboolean changed;
+
+	if (!read_event(&settling, error) || !read_message_lines(&settling, error))
+		return FALSE;
+	changed = settling.refused != settling.was_refused;
+	if (changed && !settle_count(&settling, error))
+		return FALSE;
+	/* Both change what is known of all. */
+	if (changed || settling.done)
+		keys = NULL;
+	return settle_rows(&settling, keys, count, error);
+}
