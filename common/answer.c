@@ -37,7 +37,7 @@ enum {
 	RECORD_ANOMALIES,
 	RECORD_CAPS,
 	RECORD_SIZE,
-	RECORD_DIGESTS,
+	RECORD_SHA256,
 };
 
 /* Members of FILE_TYPE, by place. */
@@ -96,10 +96,16 @@ raw_value(GBytes *raw)
 }
 
 static GVariant *
+bytes_value(const void *bytes, gsize length)
+{
+	return g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, bytes, length, 1);
+}
+
+static GVariant *
 digests_value(const struct digests *digests)
 {
 	G_STATIC_ASSERT(sizeof(*digests) == MD5_BYTES + SHA1_BYTES + SHA256_BYTES);
-	return g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, digests, sizeof(*digests), 1);
+	return bytes_value(digests, sizeof(*digests));
 }
 
 static GVariant *
@@ -262,7 +268,7 @@ encode_extent(const struct record *record, guint64 ticket, struct extent extent)
 		[RECORD_ANOMALIES] = anomalies_value(record->anomalies),
 		[RECORD_CAPS] = caps_value(record->caps, cut),
 		[RECORD_SIZE] = g_variant_new_uint64(record->size),
-		[RECORD_DIGESTS] = digests_value(&record->digests),
+		[RECORD_SHA256] = bytes_value(record->sha256, SHA256_BYTES),
 	};
 	g_autoptr(GVariant) value =
 		g_variant_ref_sink(g_variant_new_tuple(members, G_N_ELEMENTS(members)));
@@ -366,14 +372,20 @@ read_raw(GVariant *tuple, gsize at, gsize max_bytes, GBytes **ret_raw, GError **
 }
 
 static gboolean
-read_digests(GVariant *tuple, gsize at, struct digests *ret_digests, GError **error)
+read_fixed(GVariant *tuple, gsize at, void *ret_bytes, gsize length, GError **error)
 {
 	g_autoptr(GVariant) value = g_variant_get_child_value(tuple, at);
 
-	if (g_variant_get_size(value) != sizeof(*ret_digests))
+	if (g_variant_get_size(value) != length)
 		return refuse(error, "digests are of another length");
-	memcpy(ret_digests, g_variant_get_data(value), sizeof(*ret_digests));
+	memcpy(ret_bytes, g_variant_get_data(value), length);
 	return TRUE;
+}
+
+static gboolean
+read_digests(GVariant *tuple, gsize at, struct digests *ret_digests, GError **error)
+{
+	return read_fixed(tuple, at, ret_digests, sizeof(*ret_digests), error);
 }
 
 /* Reads strings of at most max_bytes each, at most count_max of them. */
@@ -629,7 +641,7 @@ read_fields(GVariant *tuple, struct record *ret_record, GError **error)
 			error) &&
 	       read_text(tuple, RECORD_DATE, CAP_FIELD_BYTES, &ret_record->date, error) &&
 	       read_text(tuple, RECORD_LIST_ID, CAP_FIELD_BYTES, &ret_record->list_id, error) &&
-	       read_digests(tuple, RECORD_DIGESTS, &ret_record->digests, error);
+	       read_fixed(tuple, RECORD_SHA256, ret_record->sha256, SHA256_BYTES, error);
 }
 
 struct record *

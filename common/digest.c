@@ -114,6 +114,12 @@ digests_of(const void *bytes, gsize length, struct digests *ret_digests)
 	digester_finish(digester, ret_digests);
 }
 
+void
+digest_sha256(const void *bytes, gsize length, guint8 ret_sha256[SHA256_BYTES])
+{
+	check(EVP_Digest(bytes, length, ret_sha256, NULL, EVP_sha256(), NULL));
+}
+
 gsize
 digest_length(enum digest_kind kind)
 {

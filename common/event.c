@@ -167,10 +167,10 @@ event_id_new(gint64 time_us)
 char *
 event_id_of(const void *bytes, gsize length)
 {
-	struct digests digests;
+	guint8 sha256[SHA256_BYTES];
 
-	digests_of(bytes, length, &digests);
-	return uuid_text(digests.sha256, 8);
+	digest_sha256(bytes, length, sha256);
+	return uuid_text(sha256, 8);
 }
 
 gboolean

@@ -884,7 +884,7 @@ mime_read(const void *bytes, gsize length)
 	reader->record = record;
 	reader->fingerprint = fingerprint_new();
 	record->size = length;
-	digests_of(message, length, &record->digests);
+	digest_sha256(message, length, record->sha256);
 	read_message(reader, message, length, -1, 0);
 	fingerprint_free(reader->fingerprint);
 	g_free(reader);

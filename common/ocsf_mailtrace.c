@@ -340,6 +340,7 @@ put_identity(json_t *value, const struct event *event)
 json_t *
 ocsf_mailtrace_value(const struct ocsf_attempt *attempt)
 {
+	static const guint8 unknown[SHA256_BYTES];
 	const struct event *event = attempt->event;
 	const struct record *record = event->record;
 	json_t *value = json_object();
@@ -350,12 +351,8 @@ ocsf_mailtrace_value(const struct ocsf_attempt *attempt)
 		ocsf_put(value, "sender", envelope_address_value(event->sender, TRUE));
 	ocsf_put_filled(value, "rcpt", recipients_value(attempt));
 	ocsf_put_filled(value, "header", header_value(attempt));
-	if (ocsf_has_digests(&record->digests)) {
-		json_t *digests = json_object();
-
-		put_digests(digests, &record->digests);
-		ocsf_put(value, "digests", digests);
-	}
+	if (memcmp(record->sha256, unknown, sizeof(unknown)) != 0)
+		ocsf_put_hex(value, "sha256", record->sha256, SHA256_BYTES);
 	ocsf_put_filled(value, "files", files_value(attempt));
 	ocsf_put_filled(value, "anomalies", anomalies_value(record->anomalies));
 	ocsf_put_filled(value, "caps", caps_value(attempt));

@@ -303,12 +303,10 @@ read_email(struct ocsf_in *in, json_t *root, struct record *record)
 static void
 read_record(struct ocsf_in *in, json_t *root, json_t *mailtrace, struct record *record)
 {
-	json_t *digests = ocsf_take(in, mailtrace, "digests", JSON_OBJECT);
-
 	read_email(in, root, record);
 	read_header(in, mailtrace, record);
-	if (digests != NULL)
-		need_digests(in, digests, &record->digests);
+	if (json_object_get(mailtrace, "sha256") != NULL)
+		ocsf_need_hex(in, mailtrace, "sha256", record->sha256, SHA256_BYTES);
 	read_files(in, mailtrace, record);
 	read_anomalies(in, mailtrace, record);
 	ocsf_take_texts(in, mailtrace, "caps", CAP_ANOMALIES, record->caps);

@@ -111,7 +111,7 @@ struct record {
 	GPtrArray *anomalies;		   /* of struct anomaly */
 	GPtrArray *caps;		   /* of char *: caps that were met, by name */
 	guint64 size;			   /* bytes of the message, headers included */
-	struct digests digests;		   /* of the message as the reader was given it */
+	guint8 sha256[SHA256_BYTES];	   /* of the message as read; zero if unknown */
 };
 
 /*

@@ -614,7 +614,6 @@ gboolean
 spool_append(struct spool *spool, GBytes *event, guint64 *ret_n, GError **error)
 {
 	struct job job = {.kind = JOB_APPEND, .event = event};
-	struct digests digests;
 	gsize size;
 	const void *bytes = g_bytes_get_data(event, &size);
 
@@ -624,8 +623,7 @@ spool_append(struct spool *spool, GBytes *event, guint64 *ret_n, GError **error)
 			    CAP_EVENT_BYTES);
 		return FALSE;
 	}
-	digests_of(bytes, size, &digests);
-	memcpy(job.digest, digests.sha256, sizeof job.digest);
+	digest_sha256(bytes, size, job.digest);
 	if (!submit(spool, &job, error))
 		return FALSE;
 	if (ret_n)
@@ -678,13 +676,13 @@ sound_event(sqlite3_stmt *row)
 {
 	g_autoptr(GBytes) digest = column_bytes(row, 1);
 	g_autoptr(GBytes) event = column_bytes(row, 2);
-	struct digests digests;
+	guint8 sha256[SHA256_BYTES];
 	gsize size;
 	const void *bytes = g_bytes_get_data(event, &size);
 
-	digests_of(bytes, size, &digests);
+	digest_sha256(bytes, size, sha256);
 	if (g_bytes_get_size(digest) != SHA256_BYTES ||
-	    memcmp(g_bytes_get_data(digest, NULL), digests.sha256, SHA256_BYTES) != 0)
+	    memcmp(g_bytes_get_data(digest, NULL), sha256, SHA256_BYTES) != 0)
 		return NULL;
 	return g_steal_pointer(&event);
 }

@@ -21,12 +21,15 @@ Test(digest, preload_finds_all_three)
 Test(digest, values_are_those_of_the_standards)
 {
 	struct digests digests;
+	guint8 sha256[SHA256_BYTES];
 
 	digests_of("abc", 3, &digests);
 	assert_hex(digests.md5, MD5_BYTES, "900150983cd24fb0d6963f7d28e17f72");
 	assert_hex(digests.sha1, SHA1_BYTES, "a9993e364706816aba3e25717850c26c9cd0d89d");
 	assert_hex(digests.sha256, SHA256_BYTES,
 		   "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	digest_sha256("abc", 3, sha256);
+	cr_assert_arr_eq(sha256, digests.sha256, SHA256_BYTES);
 	digests_of("", 0, &digests);
 	assert_hex(digests.md5, MD5_BYTES, "d41d8cd98f00b204e9800998ecf8427e");
 }

@@ -67,7 +67,7 @@ plain_event(void)
 	record->list_id = g_strdup("<list.example.org>");
 	g_ptr_array_add(record->urls, g_strdup("https://x.example/?a=1"));
 	record->size = 183220;
-	digests_of("mail", 4, &record->digests);
+	digest_sha256("mail", 4, record->sha256);
 
 	record_add_file(record, "1", -1)->flags = FILE_MULTIPART;
 	file = record_add_file(record, "1.1", 0);

@@ -34,7 +34,7 @@ struct stress {
 	const char *bytes;
 	gsize length;
 	int fd; /* the same as a memory file */
-	struct digests expected;
+	guint8 expected[SHA256_BYTES];
 	guint read;	  /* atomic */
 	guint failed;	  /* atomic */
 	GArray *scanners; /* of GPid */
@@ -48,8 +48,7 @@ read_one(struct stress *stress, gboolean by_file)
 		scanner_client_read(stress->client, by_file ? stress->fd : -1, stress->bytes,
 				    stress->length, READ_MS, &error);
 
-	if (record != NULL &&
-	    memcmp(record->digests.sha256, stress->expected.sha256, SHA256_BYTES) == 0) {
+	if (record != NULL && memcmp(record->sha256, stress->expected, SHA256_BYTES) == 0) {
 		g_atomic_int_inc(&stress->read);
 		return;
 	}
@@ -147,7 +146,7 @@ load_message(struct stress *stress, const char *path)
 	if (path == NULL)
 		stress->length = strlen(MAIL);
 	stress->bytes = bytes != NULL ? bytes : g_strdup(MAIL);
-	digests_of(stress->bytes, stress->length, &stress->expected);
+	digest_sha256(stress->bytes, stress->length, stress->expected);
 	stress->fd = memfd_create("stress", MFD_CLOEXEC);
 	return stress->fd >= 0 &&
 	       write(stress->fd, stress->bytes, stress->length) == (ssize_t)stress->length;
