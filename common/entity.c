@@ -158,6 +158,25 @@ line_delimits(const struct splitter *splitter, struct line line, struct delimite
 	return FALSE;
 }
 
+/*
+ * Returns where "--" next begins a line from at on, or end.  Most of a large
+ * message is base64, which has no dash: the search is for that, not for line
+ * breaks, of which it has many.
+ */
+static const char *
+next_dashed_line(const char *at, const char *end)
+{
+	const char *dash = at;
+
+	while ((dash = memchr(dash, '-', (gsize)(end - dash))) != NULL) {
+		if (dash > at && dash[-1] == '\n' && end - dash > 1 && dash[1] == '-')
+			return dash;
+		while (dash < end && *dash == '-')
+			dash++;
+	}
+	return end;
+}
+
 /* Finds the next delimiter line at or after the line that begins at from. */
 static gboolean
 find_delimiter(const struct splitter *splitter, gsize from, struct delimiter *ret_delimiter)
@@ -174,11 +193,7 @@ find_delimiter(const struct splitter *splitter, gsize from, struct delimiter *re
 			return TRUE;
 		if (line.next == splitter->length)
 			return FALSE;
-		at = splitter->bytes + line.next - 1;
-		at = memmem(at, (gsize)(end - at), "\n--", 3);
-		if (!at)
-			return FALSE;
-		at++;
+		at = next_dashed_line(splitter->bytes + line.next - 1, end);
 	}
 	return FALSE;
 }

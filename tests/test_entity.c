@@ -89,6 +89,17 @@ Test(entity, a_line_that_only_begins_like_a_delimiter_is_none)
 	assert_body(text, at(entities, 2), "2");
 }
 
+Test(entity, dashes_elsewhere_hide_no_delimiter)
+{
+	const char *text = MIXED "--b\r\n\r\na - b -- c ---\r\n-\r\n-----\r\n---b\r\nx--b\r\n"
+				 "--b\r\n\r\n-\n--b--\n-";
+	g_autoptr(entities_t) entities = split(text);
+
+	cr_assert_eq(entities->list->len, 3);
+	assert_body(text, at(entities, 1), "a - b -- c ---\r\n-\r\n-----\r\n---b\r\nx--b");
+	assert_body(text, at(entities, 2), "-");
+}
+
 Test(entity, an_outer_delimiter_ends_what_is_open_within)
 {
 	const char *text =
