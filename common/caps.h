@@ -71,8 +71,7 @@
 
 /* What became of a message; from the MTA's log. */
 #define CAP_LOG_LINE_BYTES 8192 /* rsyslog's and syslog-ng's default; Postfix stays below 2,100 */
-#define CAP_DELIVERY_TEXT_BYTES \
-	1024 /* a reply of the next hop, its name: RFC 5321 4.5.3.1.5: 512 */
+#define CAP_DELIVERY_TEXT_BYTES 1024   /* a reply of the next hop: RFC 5321 4.5.3.1.5 has 512 */
 #define CAP_DELIVERY_BYTES (64 * 1024) /* eight such texts, each byte escaped as JSON, fit */
 
 /* The sandbox of a worker. */

@@ -19,6 +19,7 @@
 #include "bus.h"
 #include "control.h"
 #include "ingest.h"
+#include "json.h"
 #include "keys.h"
 #include "log.h"
 #include "settings.h"
@@ -177,15 +178,28 @@ take_hello(struct collector *collector, const struct bus_collector_news *news)
 	bus_collector_welcome(collector->bus, news->peer, news->epoch, through);
 }
 
+/* What a heartbeat says of completeness; a beat that waited long says it of when it was made. */
+static gint64
+complete_us(const char *counters, gint64 now_us)
+{
+	json_t *object = json_parse_object(counters, strlen(counters));
+	gint64 time_us = object ? json_get_int(object, "complete_us", 0) : 0;
+
+	json_decref(object);
+	return CLAMP(time_us, 0, now_us);
+}
+
 static void
 take_beat(struct collector *collector, const struct bus_collector_news *news)
 {
 	g_autoptr(GError) error = NULL;
+	gint64 now_us = g_get_real_time();
 
 	if (now_ms() < collector->retry_at_ms)
 		return;
-	if (!store_note_sensor(collector->store, news->tenant, news->sensor, news->epoch,
-			       g_get_real_time(), news->first, news->counters, &error))
+	if (!store_note_sensor(collector->store, news->tenant, news->sensor, news->epoch, now_us,
+			       complete_us(news->counters, now_us), news->first, news->counters,
+			       &error))
 		note_write_failure(collector, error);
 }
 

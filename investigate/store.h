@@ -118,13 +118,14 @@ gboolean store_sequence_through(struct store *store, const char *sensor, const c
 				guint64 *ret_through, GError **error);
 
 /*
- * Notes a sign of life.  time_us: when it was made, as far as is known; the
- * store takes everything given out up to last as all there was then.  last: the newest number the
- * sensor has given out.  counters: JSON as it came, UTF-8.
+ * Notes a sign of life.  time_us: when it came.  complete_us: the time before
+ * which everything that the sensor received has a number up to last, as the
+ * sensor says; 0 if it does not.  last: the newest number the sensor has given
+ * out.  counters: JSON as it came, UTF-8.
  */
 gboolean store_note_sensor(struct store *store, const char *tenant, const char *sensor,
-			   const char *epoch, gint64 time_us, guint64 last, const char *counters,
-			   GError **error);
+			   const char *epoch, gint64 time_us, gint64 complete_us, guint64 last,
+			   const char *counters, GError **error);
 
 /* One entry of the audit log: who asked or changed what. */
 struct store_audit {

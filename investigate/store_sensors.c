@@ -119,20 +119,20 @@ store_add_dead_letter(struct store *store, const char *tenant, const char *senso
 /* A beat that came when everything given out was stored says: complete until here. */
 static gboolean
 note_contact(struct store *store, gint64 sensor, const char *epoch, gint64 time_us,
-	     gboolean complete, const char *counters, GError **error)
+	     gint64 complete_us, const char *counters, GError **error)
 {
 	return sql_run(sql_bind(store->sql,
 				"UPDATE sensors SET epoch=?2, last_seen_us=max(last_seen_us, ?3),"
 				" complete_us=max(complete_us, ?4), counters=coalesce(?5, counters)"
 				" WHERE id=?1",
-				"isiis", sensor, epoch, time_us, complete ? time_us : (gint64)0,
-				counters),
+				"isiis", sensor, epoch, time_us, complete_us, counters),
 		       error);
 }
 
 static gboolean
 note_sensor(struct store *store, const char *tenant_name, const char *sensor_name,
-	    const char *epoch, gint64 time_us, guint64 last, const char *counters, GError **error)
+	    const char *epoch, gint64 time_us, gint64 complete_us, guint64 last,
+	    const char *counters, GError **error)
 {
 	gint64 tenant, sensor, epoch_id;
 	guint64 through;
@@ -144,16 +144,19 @@ note_sensor(struct store *store, const char *tenant_name, const char *sensor_nam
 				"ii", epoch_id, (gint64)MIN(last, (guint64)G_MAXINT64)),
 		       error) &&
 	       store_sequence_through(store, sensor_name, epoch, &through, error) &&
-	       note_contact(store, sensor, epoch, time_us, through >= last, counters, error);
+	       note_contact(store, sensor, epoch, time_us, through >= last ? complete_us : 0,
+			    counters, error);
 }
 
 gboolean
 store_note_sensor(struct store *store, const char *tenant, const char *sensor, const char *epoch,
-		  gint64 time_us, guint64 last, const char *counters, GError **error)
+		  gint64 time_us, gint64 complete_us, guint64 last, const char *counters,
+		  GError **error)
 {
 	if (!store_begin_change(store, error))
 		return FALSE;
-	return store_end_change(
-		store, note_sensor(store, tenant, sensor, epoch, time_us, last, counters, error),
-		error);
+	return store_end_change(store,
+				note_sensor(store, tenant, sensor, epoch, time_us, complete_us,
+					    last, counters, error),
+				error);
 }

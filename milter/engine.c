@@ -10,7 +10,8 @@
 struct engine {
 	struct spool *spool;		/* borrowed */
 	struct scanner_client *scanner; /* borrowed */
-	GMutex lock;			/* settings, key, has_key */
+	GMutex lock;			/* settings, key, has_key, ending */
+	GArray *ending;			/* of gint64: receive times of messages at their end */
 	struct settings *settings;
 	guint8 key[SITE_KEY_BYTES];
 	gboolean has_key;
@@ -41,6 +42,7 @@ engine_new(struct settings *settings, struct spool *spool, struct scanner_client
 	struct engine *engine = g_new0(struct engine, 1);
 
 	g_mutex_init(&engine->lock);
+	engine->ending = g_array_new(FALSE, FALSE, sizeof(gint64));
 	engine->spool = spool;
 	engine->scanner = scanner;
 	if (!engine_set_settings(engine, settings, error))
@@ -197,6 +199,45 @@ engine_counted(struct engine *engine, enum engine_counter counter)
 	return atomic_load(&engine->counters[counter]);
 }
 
+gint64
+engine_begin_message(struct engine *engine)
+{
+	gint64 now_us;
+
+	g_mutex_lock(&engine->lock);
+	/* Under the lock, so that no time that was settled is given out afterwards. */
+	now_us = g_get_real_time();
+	g_array_append_val(engine->ending, now_us);
+	g_mutex_unlock(&engine->lock);
+	return now_us;
+}
+
+void
+engine_end_message(struct engine *engine, gint64 received_at_us)
+{
+	g_mutex_lock(&engine->lock);
+	for (guint i = 0; i < engine->ending->len; i++) {
+		if (g_array_index(engine->ending, gint64, i) == received_at_us) {
+			g_array_remove_index_fast(engine->ending, i);
+			break;
+		}
+	}
+	g_mutex_unlock(&engine->lock);
+}
+
+gint64
+engine_settled_us(struct engine *engine)
+{
+	gint64 settled_us;
+
+	g_mutex_lock(&engine->lock);
+	settled_us = g_get_real_time();
+	for (guint i = 0; i < engine->ending->len; i++)
+		settled_us = MIN(settled_us, g_array_index(engine->ending, gint64, i));
+	g_mutex_unlock(&engine->lock);
+	return settled_us;
+}
+
 char *
 engine_counters_json(struct engine *engine)
 {
@@ -216,6 +257,7 @@ engine_free(struct engine *engine)
 		return;
 	explicit_bzero(engine->key, sizeof(engine->key));
 	settings_unref(engine->settings);
+	g_array_unref(engine->ending);
 	g_mutex_clear(&engine->lock);
 	g_free(engine);
 }

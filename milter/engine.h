@@ -93,6 +93,22 @@ void engine_count(struct engine *engine, enum engine_counter counter, guint64 n)
 /* Returns a counter's value. */
 guint64 engine_counted(struct engine *engine, enum engine_counter counter);
 
+/*
+ * Begins the end of a message: returns its receive time, microseconds UTC.  Until
+ * engine_end_message() is given the same time, nothing received since is settled.
+ */
+gint64 engine_begin_message(struct engine *engine);
+
+/* The message with this receive time is in the spool, or will never be. */
+void engine_end_message(struct engine *engine, gint64 received_at_us);
+
+/*
+ * Returns the time, microseconds UTC, before which every message received has
+ * ended: what is in the spool after this call is all there is of the time before.
+ * Said with each heartbeat, it is the sensor's part of "complete until".
+ */
+gint64 engine_settled_us(struct engine *engine);
+
 /* Returns the counters as a JSON object, for heartbeats.  Free with g_free(). */
 char *engine_counters_json(struct engine *engine);
 

@@ -281,17 +281,18 @@ fill_window(struct publisher *publisher)
 
 /* The engine's counters and how the spool stands, as one JSON object. */
 static char *
-counters(struct publisher *publisher, const struct spool_status *status)
+counters(struct publisher *publisher, gint64 settled_us, const struct spool_status *status)
 {
 	g_autofree char *engine = engine_counters_json(publisher->engine);
 	gsize length = strlen(engine);
 
 	return g_strdup_printf(
-		"%.*s%s\"spool_entries\":%" G_GUINT64_FORMAT ",\"spool_bytes\":%" G_GUINT64_FORMAT
-		",\"spool_max_bytes\":%" G_GUINT64_FORMAT ",\"spool_dead\":%" G_GUINT64_FORMAT
-		",\"spool_oldest_us\":%" G_GINT64_FORMAT ",\"spool_writable\":%s}",
-		(int)length - 1, engine, length > 2 ? "," : "", status->entries, status->bytes,
-		status->max_bytes, status->dead, status->oldest_us,
+		"%.*s%s\"complete_us\":%" G_GINT64_FORMAT ",\"spool_entries\":%" G_GUINT64_FORMAT
+		",\"spool_bytes\":%" G_GUINT64_FORMAT ",\"spool_max_bytes\":%" G_GUINT64_FORMAT
+		",\"spool_dead\":%" G_GUINT64_FORMAT ",\"spool_oldest_us\":%" G_GINT64_FORMAT
+		",\"spool_writable\":%s}",
+		(int)length - 1, engine, length > 2 ? "," : "", settled_us, status->entries,
+		status->bytes, status->max_bytes, status->dead, status->oldest_us,
 		status->writable ? "true" : "false");
 }
 
@@ -301,15 +302,18 @@ beat_if_due(struct publisher *publisher)
 	gint64 now = g_get_monotonic_time();
 	g_autofree char *json = NULL;
 	struct spool_status status;
+	gint64 settled_us;
 
 	if (now < publisher->beat_us)
 		return;
+	/* First: what is in the spool now is all there was until then. */
+	settled_us = engine_settled_us(publisher->engine);
 	publisher->beat_us = now + BUS_HEARTBEAT_MS * 1000;
 	spool_status(publisher->spool, &status);
 	check_alarm(publisher, &status);
 	if (!publisher->welcomed)
 		return;
-	json = counters(publisher, &status);
+	json = counters(publisher, settled_us, &status);
 	bus_sensor_beat(publisher->bus, status.last, json);
 }
 

@@ -494,7 +494,7 @@ fill_event(struct session *session, void *mta, int believed)
 {
 	struct event *event = session->event;
 
-	event->received_at_us = g_get_real_time();
+	event->received_at_us = engine_begin_message(session->engine);
 	event->event_id = event_id_new(event->received_at_us);
 	event->origin = g_strdup("milter");
 	event->tenant = g_strdup(session->settings->tenant);
@@ -613,6 +613,7 @@ session_end_of_message(struct session *session, void *mta, struct session_outcom
 	fill_event(session, mta, believed);
 	fill_record(session, &facts);
 	ret_outcome->decision = decide_and_record(session, &facts);
+	engine_end_message(session->engine, session->event->received_at_us);
 	/* An event that is nowhere must not be named in the message. */
 	if (session->can_change && lets_pass(&ret_outcome->decision) && !facts.unrecorded)
 		fill_changes(session, believed, ret_outcome->changes);

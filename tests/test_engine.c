@@ -179,6 +179,20 @@ Test(engine, threads_swap_and_read_settings_and_lose_no_count)
 	settings_unref(settings);
 }
 
+Test(engine, time_is_settled_only_up_to_the_earliest_message_at_its_end)
+{
+	gint64 before = engine_settled_us(engine);
+	gint64 first = engine_begin_message(engine);
+	gint64 second = engine_begin_message(engine);
+
+	cr_assert_leq(before, first);
+	cr_assert_eq(engine_settled_us(engine), first);
+	engine_end_message(engine, first);
+	cr_assert_eq(engine_settled_us(engine), second);
+	engine_end_message(engine, second);
+	cr_assert_geq(engine_settled_us(engine), second);
+}
+
 Test(engine, each_counter_has_a_name_of_its_own_in_the_json)
 {
 	g_autofree char *text = NULL;

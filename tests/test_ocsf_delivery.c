@@ -144,7 +144,7 @@ Test(ocsf_delivery, is_read_up_to_its_cap_and_no_further)
 		g_autofree char *full = changed("\"relay\":", member);
 		g_autoptr(delivery_t) delivery = NULL;
 
-		cr_assert_eq(strlen(full), CAP_DELIVERY_BYTES + over);
+		cr_assert_eq(strlen(full), (gsize)(CAP_DELIVERY_BYTES + over));
 		delivery = ocsf_decode_delivery(full, strlen(full), NULL);
 		cr_assert_eq(delivery == NULL, over == 1);
 	}

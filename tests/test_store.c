@@ -666,7 +666,8 @@ beat(const char *sensor, gint64 time_us, guint64 last)
 {
 	GError *error = NULL;
 
-	expect_ok(store_note_sensor(fixture.store, "a", sensor, "e", time_us, last, "{}", &error),
+	expect_ok(store_note_sensor(fixture.store, "a", sensor, "e", time_us, time_us, last, "{}",
+				    &error),
 		  error);
 }
 
@@ -702,6 +703,24 @@ Test(store, is_complete_until_the_last_contact_that_found_nothing_outstanding)
 	gap = g_ptr_array_index(coverage.gaps, 0);
 	cr_expect_str_eq(gap->reason, "missing");
 	cr_expect_eq(gap->to_us, 0);
+	store_coverage_clear(&coverage);
+}
+
+Test(store, is_complete_only_until_what_the_sensor_says_however_late_it_is_heard)
+{
+	static const char *const expected[] = {"mx1", NULL};
+	gint64 now_us = g_get_real_time();
+	struct store_coverage coverage;
+	GError *error = NULL;
+
+	store_numbered("mx1", "e", 1, 1);
+	expect_ok(store_note_sensor(fixture.store, "a", "mx1", "e", now_us, now_us - 500, 1, "{}",
+				    &error),
+		  error);
+	expect_ok(store_note_sensor(fixture.store, "a", "mx1", "e", now_us, 0, 1, "{}", &error),
+		  error);
+	cover(expected, &coverage);
+	cr_expect_eq(coverage.complete_until_us, now_us - 500);
 	store_coverage_clear(&coverage);
 }
 
