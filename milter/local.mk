@@ -70,3 +70,8 @@ milter_scanner_SOURCES = \
 	milter/worker.c \
 	milter/worker.h
 milter_scanner_LDADD = $(READ_LIBS) $(SANDBOX_LIBS)
+
+# What the MTA's log says of a message.
+noinst_LIBRARIES += milter/libfollow.a
+milter_libfollow_a_SOURCES = milter/postfix_log.c milter/postfix_log.h
+FOLLOW_LIBS = milter/libfollow.a
