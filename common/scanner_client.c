@@ -17,6 +17,9 @@
 #include "scanner_exchange.h"
 #include "scanner_protocol.h"
 
+#define LOST_PAUSE_US (100 * 1000) /* of the receiver, when there was no descriptor for a channel \
+				    */
+
 /* The way to one worker; belongs to one reader, or to the list of idle ones. */
 struct channel {
 	int fd;
@@ -424,9 +427,12 @@ struct receiver {
 	guint64 scanner;
 };
 
-/* Receives a worker's number and channel.  Returns its descriptor, or -1 when the scanner ended. */
-static int
-receive_channel(int control_fd, guint32 *ret_worker)
+/*
+ * Receives a worker's number and channel.  FALSE when the scanner ended.
+ * *ret_fd: -1 when this process had no descriptor left for it (recvmsg(2)).
+ */
+static gboolean
+receive_channel(int control_fd, guint32 *ret_worker, int *ret_fd)
 {
 	struct scanner_control control;
 	union {
@@ -442,14 +448,16 @@ receive_channel(int control_fd, guint32 *ret_worker)
 	};
 	ssize_t n = TEMP_FAILURE_RETRY(recvmsg(control_fd, &header, MSG_CMSG_CLOEXEC));
 	struct cmsghdr *rights = n > 0 ? CMSG_FIRSTHDR(&header) : NULL;
-	int fd;
+	int fd = -1;
 
-	if (rights == NULL || rights->cmsg_type != SCM_RIGHTS ||
-	    rights->cmsg_len != CMSG_LEN(sizeof(fd)))
-		return -1;
-	memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
+	if (n != sizeof(control))
+		return FALSE;
+	if (rights != NULL && rights->cmsg_type == SCM_RIGHTS &&
+	    rights->cmsg_len == CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
 	*ret_worker = control.worker;
-	return fd;
+	*ret_fd = fd;
+	return TRUE;
 }
 
 static void
@@ -472,16 +480,24 @@ add_channel(const struct receiver *receiver, int fd, guint32 worker)
 	pthread_mutex_unlock(&client->lock);
 }
 
-/* Runs until the scanner ends, or the client shuts the control socket down. */
+/*
+ * Runs until the scanner ends, or the client shuts the control socket down.  A
+ * worker whose channel was lost ends by itself, and the scanner makes another:
+ * after a while, since this process may still be without descriptors then.
+ */
 static void *
 receive_channels(void *data)
 {
 	g_autofree struct receiver *receiver = data;
 	guint32 worker = 0;
-	int fd;
+	int fd = -1;
 
-	while ((fd = receive_channel(receiver->control_fd, &worker)) >= 0)
-		add_channel(receiver, fd, worker);
+	while (receive_channel(receiver->control_fd, &worker, &fd)) {
+		if (fd >= 0)
+			add_channel(receiver, fd, worker);
+		else
+			g_usleep(LOST_PAUSE_US);
+	}
 	return NULL;
 }
 

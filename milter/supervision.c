@@ -83,7 +83,8 @@ read_packet(int fd, struct supervision_message *ret_message)
 	if (length <= 0)
 		return SUPERVISION_END;
 	passed_fd = received_fd(&packet);
-	if ((packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || buffer[0] >= SUPERVISION_KINDS) {
+	/* MSG_CTRUNC says only that there was no room for a descriptor: see the header. */
+	if ((packet.msg_flags & MSG_TRUNC) || buffer[0] >= SUPERVISION_KINDS) {
 		if (passed_fd >= 0)
 			close(passed_fd);
 		return SUPERVISION_END;

@@ -50,7 +50,7 @@ enum supervision_result {
 struct supervision_message {
 	enum supervision_kind kind;
 	GBytes *text; /* never NULL */
-	int fd;	      /* -1 for none; owned */
+	int fd;	      /* owned; -1 for none, or when this process had no room for one */
 };
 
 /*

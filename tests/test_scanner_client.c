@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -327,6 +328,32 @@ Test(scanner_client, reads_once_a_scanner_is_attached)
 	wait_queued(&reading);
 	control = play_scanner(client);
 	worker = offer_worker(control, 1);
+	serve(worker);
+	assert_read(&reading);
+	close(worker);
+	close(control);
+}
+
+/* As many open connections as there may be take the descriptor that a channel would need. */
+Test(scanner_client, outlives_a_time_without_descriptors)
+{
+	g_autoptr(client_t) client = scanner_client_new();
+	int control = play_scanner(client), worker, ends[2];
+	struct scanner_control lost = {SCANNER_CONTROL_WORKER, 1};
+	struct rlimit limit, none = {.rlim_cur = 1}; /* poll() wants one */
+	struct reading reading;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none.rlim_max = limit.rlim_max;
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	pass_fd(control, &lost, sizeof(lost), ends[0]);
+	close(ends[0]);
+	/* The worker sees its end once the client has received what it could not keep. */
+	assert_channel_closed(ends[1]);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	worker = offer_worker(control, 2);
+	reading_start(&reading, client, MAIL, LONG_MS);
 	serve(worker);
 	assert_read(&reading);
 	close(worker);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -78,6 +79,23 @@ Test(supervision, carries_a_descriptor_that_is_not_inherited)
 	supervision_message_clear(&message);
 	cr_assert_eq(fcntl(passed, F_GETFD), -1, "closed with the message");
 	close(pipe_ends[0]);
+}
+
+/* Else the milter process would take it for the end of its supervisor, and stop. */
+Test(supervision, a_descriptor_that_there_is_no_room_for_is_not_the_end)
+{
+	struct supervision_message message = {.fd = -1};
+	struct rlimit limit, none = {.rlim_cur = 1}; /* poll() wants one */
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none.rlim_max = limit.rlim_max;
+	cr_assert(supervision_send(ends[0], SUPERVISION_SCANNER, NULL, 0, STDERR_FILENO));
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	cr_assert_eq(supervision_receive(ends[1], 1000, &message), SUPERVISION_MESSAGE);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(message.kind, SUPERVISION_SCANNER);
+	cr_assert_eq(message.fd, -1);
+	supervision_message_clear(&message);
 }
 
 Test(supervision, tells_nothing_from_the_end)
