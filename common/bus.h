@@ -155,10 +155,18 @@ void bus_collector_poll(struct bus_collector *bus, const int *fds, gsize n_fds, 
 /* Frees what the news owns, and empties it. */
 void bus_collector_news_clear(struct bus_collector_news *news);
 
-/* Answers WELCOME, ACK or REFUSE to a peer; lost if it has gone, which is no error. */
+/*
+ * Answers HELLO: everything up to through is in the store.  peer: of the news.
+ * This and the two that follow are lost if the peer has gone, which is no
+ * error: it learns the same from the next WELCOME.
+ */
 void bus_collector_welcome(struct bus_collector *bus, GBytes *peer, const char *epoch,
 			   guint64 through);
+
+/* Everything up to through is on disk: to be said after the commit, never before. */
 void bus_collector_ack(struct bus_collector *bus, GBytes *peer, const char *epoch, guint64 through);
+
+/* Event n is poison and has been put aside; before the ACK that covers it.  reason: UTF-8. */
 void bus_collector_refuse(struct bus_collector *bus, GBytes *peer, const char *epoch, guint64 n,
 			  const char *reason);
 

@@ -99,21 +99,37 @@ json_t *ocsf_check_class(json_t *root, GError **error);
 void ocsf_fail(struct ocsf_in *in, const char *key, const char *what);
 
 /*
- * take: a member of this type, or NULL (0, FALSE) if it is absent.  need: one
- * that must be there; "" or 0 after the fault was noted.  "text" is a copy for
- * g_free(), everything else is borrowed from object.  Numbers of another range
- * and arrays of more than most members are faults.
+ * In what follows, take reads a member that may be absent, and need one that
+ * must be there; a member of another type is a fault for both.
  */
+
+/* Returns a member of this type, borrowed from object; NULL if it is absent. */
 json_t *ocsf_take(struct ocsf_in *in, json_t *object, const char *key, json_type type);
+
+/* The same; NULL only after a fault was noted. */
 json_t *ocsf_need(struct ocsf_in *in, json_t *object, const char *key, json_type type);
+
+/* Returns an array, borrowed, or NULL; one of more than most members is a fault. */
 json_t *ocsf_take_array(struct ocsf_in *in, json_t *object, const char *key, gsize most);
+
+/* Returns a text, borrowed; "" after a fault was noted. */
 const char *ocsf_need_string(struct ocsf_in *in, json_t *object, const char *key);
+
+/* The same as a copy, for g_free(). */
 char *ocsf_need_text(struct ocsf_in *in, json_t *object, const char *key);
+
+/* Returns a copy of a text, for g_free(), or NULL if it is absent. */
 char *ocsf_take_text(struct ocsf_in *in, json_t *object, const char *key);
+
+/* Returns an integer, 0 if it is absent; one out of least to most is a fault. */
 gint64 ocsf_take_number(struct ocsf_in *in, json_t *object, const char *key, gint64 least,
 			gint64 most);
+
+/* The same; 0 after a fault was noted. */
 gint64 ocsf_need_number(struct ocsf_in *in, json_t *object, const char *key, gint64 least,
 			gint64 most);
+
+/* Returns a boolean, FALSE if it is absent. */
 gboolean ocsf_take_flag(struct ocsf_in *in, json_t *object, const char *key);
 
 /* Adds copies of an array's texts. */

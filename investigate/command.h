@@ -37,14 +37,31 @@ struct command {
  * exit status. */
 typedef int (*command_fn)(struct command *command, int argc, char **argv);
 
+/* Which recipients received it, and what the answer covers; one entry of the audit log each. */
 int cmd_who(struct command *command, int argc, char **argv);
+
+/* One message: envelope, tree of files, deliveries. */
 int cmd_show(struct command *command, int argc, char **argv);
+
+/* What the milter would record of message files; needs no store. */
 int cmd_inspect(struct command *command, int argc, char **argv);
+
+/* Puts mailboxes into the store, through the collector if one runs. */
 int cmd_import(struct command *command, int argc, char **argv);
+
+/* Becomes the helper that prints the live stream. */
 int cmd_watch(struct command *command, int argc, char **argv);
+
+/* Sensors, lag, spools, gaps; with --check as a Nagios plugin. */
 int cmd_status(struct command *command, int argc, char **argv);
+
+/* Makes keys; never over one that is there. */
 int cmd_keygen(struct command *command, int argc, char **argv);
+
+/* Adds and removes sensors in authorized_keys, and has the collector read it again. */
 int cmd_sensor(struct command *command, int argc, char **argv);
+
+/* Becomes the collector; returns only if that fails. */
 int cmd_collect(struct command *command, int argc, char **argv);
 
 /*

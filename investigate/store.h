@@ -53,9 +53,13 @@ void store_close(struct store *store);
 
 /* ---- writing ---- */
 
-/* Begins and ends a transaction; store_commit() returns when it is on disk. */
+/* Begins a transaction; of the writer, and none may be under way. */
 gboolean store_begin(struct store *store, GError **error);
+
+/* Ends it; on disk when this returns TRUE.  FALSE leaves it to store_rollback(). */
 gboolean store_commit(struct store *store, GError **error);
+
+/* Takes back what was done since store_begin(); nothing to do is no error. */
 void store_rollback(struct store *store);
 
 /*

@@ -101,17 +101,17 @@ gboolean store_note_number(struct store *store, const char *sensor,
 			   const struct store_sequence *sequence, gint64 time_us, GError **error);
 
 /*
- * Begins and ends a question: a transaction of its own, unless one is under
- * way, so that all its statements see one state.
+ * Begins a question: a transaction of its own, unless one is under way
+ * (*ret_own says which), so that all its statements see one state.
  */
 gboolean store_begin_question(struct store *store, gboolean *ret_own, GError **error);
+
+/* Ends it; own: what store_begin_question() said. */
 void store_end_question(struct store *store, gboolean own);
 
-/*
- * Begins and ends a change that is whole or not at all, inside a transaction
- * or as one.  store_end_change() takes what the change came to and returns
- * whether it stands.
- */
+/* Begins a change that is whole or not at all, inside a transaction or as one. */
 gboolean store_begin_change(struct store *store, GError **error);
+
+/* Ends it: done is what the change came to; returns whether it stands. */
 gboolean store_end_change(struct store *store, gboolean done, GError **error);
 #endif

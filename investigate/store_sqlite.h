@@ -45,13 +45,16 @@ gboolean sql_run(struct sql_stmt *stmt, GError **error);
 /* Goes to the next row: 1 if there is one, 0 at the end, -1 with a STORE_ERROR. */
 int sql_next(struct sql_stmt *stmt, GError **error);
 
-/*
- * Values of the current row; text is UTF-8 or NULL, blobs have *ret_length
- * bytes; both live until the next call on the statement.
- */
+/* Returns a number of the current row, 0 for NULL. */
 gint64 sql_int(struct sql_stmt *stmt, int column);
+
+/* Returns a text of the current row, UTF-8, or NULL; lives until the next call on the statement. */
 const char *sql_text(struct sql_stmt *stmt, int column);
+
+/* Returns *ret_length bytes of the current row, or NULL; live as long as a text. */
 const void *sql_blob(struct sql_stmt *stmt, int column, gsize *ret_length);
+
+/* Returns TRUE if a column of the current row is NULL. */
 gboolean sql_is_null(struct sql_stmt *stmt, int column);
 
 /* Ends a statement before its last row, and lets go of what it reads.  NULL is allowed. */
@@ -63,8 +66,10 @@ void sql_done(struct sql_stmt *stmt);
  */
 gboolean sql_number(struct sql_stmt *stmt, gint64 fallback, gint64 *ret_number, GError **error);
 
-/* Returns the row id of the last insertion, and how many rows the last change touched. */
+/* Returns the row id of the last insertion. */
 gint64 sql_last_id(struct sql *sql);
+
+/* Returns how many rows the last change touched. */
 gint64 sql_changes(struct sql *sql);
 
 /* Returns TRUE between BEGIN and its end. */

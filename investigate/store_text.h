@@ -47,12 +47,20 @@ gint64 store_text_hash(const char *key);
 /* Returns TRUE if a search key is wanted. */
 typedef gboolean (*text_match_fn)(const char *key, const char *needle);
 
-/* Says whether a key contains the needle, is it, is an address of its "@domain", or fits its glob.
- */
+/* The matches there are; key and needle are search keys. */
+
+/* The key contains the needle. */
 gboolean text_contains(const char *key, const char *needle);
+
+/* The key is the needle. */
 gboolean text_equals(const char *key, const char *needle);
+
+/* The key is an address of the needle, an "@domain". */
 gboolean text_is_of_domain(const char *key, const char *needle);
+/* The key, or what follows its last slash or backslash, fits the needle, a glob. */
 gboolean text_fits_name(const char *key, const char *needle);
+
+/* The key as a whole fits the needle, a glob. */
 gboolean text_fits(const char *key, const char *needle);
 
 /*

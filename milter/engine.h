@@ -50,8 +50,10 @@ gboolean engine_set_settings(struct engine *engine, struct settings *settings, G
 /* Returns the current settings with a reference of the caller's. */
 struct settings *engine_settings(struct engine *engine);
 
-/* Returns the spool and the scanner's client, borrowed. */
+/* Returns the spool, borrowed. */
 struct spool *engine_spool(struct engine *engine);
+
+/* Returns the scanner's client, borrowed. */
 struct scanner_client *engine_scanner(struct engine *engine);
 
 /* Copies the site's key into ret_key; FALSE if the site has none. */
