@@ -23,6 +23,44 @@ show_event(struct out *out, GBytes *json, char **ret_parent, GError **error)
 	return TRUE;
 }
 
+/* What became of an event, being written. */
+struct history {
+	struct out *out;
+	guint lines;
+};
+
+static gboolean
+show_delivery(const struct delivery *delivery, GBytes *json, void *data)
+{
+	struct history *history = data;
+	gsize length;
+	const char *text = g_bytes_get_data(json, &length);
+	g_autofree char *line = delivery_line(history->out, delivery);
+
+	out_json_line(history->out, text, length);
+	out_note(history->out, "%-12s %s", history->lines++ ? "" : "Delivery", line);
+	return TRUE;
+}
+
+/* Shows one event and its deliveries; *ret_shown: FALSE if there is none of that id. */
+static gboolean
+show_hop(const struct command *command, struct store *store, struct out *out, const char *id,
+	 char **ret_parent, gboolean *ret_shown, GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+	g_autoptr(GBytes) json = store_event(store, command->tenant, id, &failure);
+	struct history history = {.out = out};
+
+	if (failure) {
+		g_propagate_error(error, g_steal_pointer(&failure));
+		return FALSE;
+	}
+	*ret_shown = json != NULL;
+	return !json ||
+	       (show_event(out, json, ret_parent, error) &&
+		store_deliveries(store, command->tenant, id, show_delivery, &history, error));
+}
+
 /* Shows the event and then those of the hops before it, as far as they are known. */
 static int
 show_chain(const struct command *command, struct store *store, struct out *out, const char *id)
@@ -32,12 +70,12 @@ show_chain(const struct command *command, struct store *store, struct out *out, 
 	guint shown = 0;
 
 	while (next && shown < CHAIN_CAP) {
-		g_autoptr(GBytes) json = store_event(store, command->tenant, next, &error);
 		g_autofree char *parent = NULL;
+		gboolean found = FALSE;
 
-		if (error || (json && !show_event(out, json, &parent, &error)))
+		if (!show_hop(command, store, out, next, &parent, &found, &error))
 			return command_fail(command, "%s", error->message);
-		if (!json)
+		if (!found)
 			break;
 		shown++;
 		g_free(next);
@@ -56,10 +94,12 @@ cmd_show(struct command *command, int argc, char **argv)
 	struct out *out;
 	int status;
 
-	if (!command_parse(command, entries, "EVENT",
-			   "Shows one message: envelope, headers, tree of files with digests, and\n"
-			   "the events of earlier hops.  With --json, each event as it is stored.",
-			   &argc, &argv))
+	if (!command_parse(
+		    command, entries, "EVENT",
+		    "Shows one message: envelope, headers, tree of files with digests, what\n"
+		    "became of it, and the events of earlier hops.  With --json, each event\n"
+		    "and each delivery (activity_id 4) as it is stored.",
+		    &argc, &argv))
 		return EXIT_TROUBLE;
 	if (argc != 2 || !event_id_is_valid(argv[1]))
 		return command_fail(command, "give one event id, as `mailtrace who` prints it");

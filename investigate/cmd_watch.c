@@ -12,7 +12,11 @@
 
 #include "caps.h"
 #include "command.h"
+#include "event_text.h"
 #include "ocsf.h"
+#include "ocsf_delivery.h"
+
+#define ACTIVITY_TRACE 4 /* ocsf_activity(): a delivery */
 
 struct watching {
 	struct command *command;
@@ -39,17 +43,44 @@ print_line(struct out *out, const struct event *event)
 }
 
 static gboolean
-take_event(struct watching *watching, const char *json, gsize length)
+print_event(struct out *out, const char *json, gsize length, GError **error)
+{
+	g_autoptr(event_t) event = ocsf_decode_event(json, length, error);
+
+	if (!event)
+		return FALSE;
+	print_line(out, event);
+	return TRUE;
+}
+
+static gboolean
+print_delivery(struct out *out, const char *json, gsize length, GError **error)
+{
+	g_autoptr(delivery_t) delivery = ocsf_decode_delivery(json, length, error);
+
+	g_autofree char *line = NULL;
+
+	if (!delivery)
+		return FALSE;
+	line = delivery_line(out, delivery);
+	out_note(out, "%s", line);
+	return TRUE;
+}
+
+/* Returns FALSE once enough was seen. */
+static gboolean
+take_line(struct watching *watching, const char *json, gsize length)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(event_t) event = ocsf_decode_event(json, length, &error);
+	gboolean read = ocsf_activity(json, length) == ACTIVITY_TRACE
+				? print_delivery(watching->out, json, length, &error)
+				: print_event(watching->out, json, length, &error);
 
-	if (!event) {
+	if (!read) {
 		command_fail(watching->command, "an event that cannot be read: %s", error->message);
 		return TRUE;
 	}
 	out_json_line(watching->out, json, length);
-	print_line(watching->out, event);
 	watching->seen++;
 	return out_flush(watching->out) && (!watching->wanted || watching->seen < watching->wanted);
 }
@@ -65,7 +96,7 @@ take_lines(struct watching *watching, FILE *lines)
 
 		if (length && line[length - 1] == '\n')
 			length--;
-		if (!take_event(watching, line, length))
+		if (!take_line(watching, line, length))
 			return;
 	}
 }
@@ -121,9 +152,11 @@ cmd_watch(struct command *command, int argc, char **argv)
 	struct watching watching = {.command = command};
 	int status;
 
-	if (!command_parse(command, entries, "",
-			   "Prints events as the collector stores them, until it is interrupted.",
-			   &argc, &argv))
+	if (!command_parse(
+		    command, entries, "",
+		    "Prints events and deliveries as the collector stores them, until it is\n"
+		    "interrupted.  With --json, deliveries have activity_id 4.",
+		    &argc, &argv))
 		return EXIT_TROUBLE;
 	if (argc > 1 || !key || wanted < 0 || command->csv)
 		return command_fail(command, "give --key FILE, made by keygen --type client; there "

@@ -212,3 +212,27 @@ event_text(struct out *out, const struct event *event)
 	headers_text(out, event->record);
 	reading_text(out, event);
 }
+
+static void
+append(GString *line, const char *before, const char *value, const char *after)
+{
+	if (value && *value)
+		g_string_append_printf(line, "%s%s%s", before, value, after);
+}
+
+char *
+delivery_line(struct out *out, const struct delivery *delivery)
+{
+	g_autofree char *time = out_time(out, delivery->time_us);
+	g_autoptr(GString) line = g_string_new(time);
+
+	g_string_append_printf(line, "  %s/%s  %s", delivery->log_host, delivery->queue_id,
+			       delivery_kind_name(delivery->kind));
+	append(line, "  ", delivery->recipient, "");
+	append(line, " (for ", delivery->original, ")");
+	append(line, " via ", delivery->relay, "");
+	append(line, ", ", delivery->dsn, "");
+	append(line, ", ", delivery->detail, "");
+	append(line, ", next queue id ", delivery->next_queue_id, "");
+	return g_string_free(g_steal_pointer(&line), FALSE);
+}

@@ -5,6 +5,9 @@
 
 #include "caps.h"
 #include "ocsf.h"
+#include "ocsf_delivery.h"
+
+#define ACTIVITY_TRACE 4 /* ocsf_activity(): a delivery */
 
 static void
 refusal_free(struct ingest_refusal *refusal)
@@ -28,39 +31,85 @@ result_init(struct ingest_result *result)
 	result->refusals = g_ptr_array_new_with_free_func((GDestroyNotify)refusal_free);
 }
 
-/* Returns TRUE if stamping the identity would change what the event says. */
-static gboolean
-lacks_identity(const struct event *event)
+/* What the bus brings: one of the two. */
+struct arrival {
+	struct event *event;
+	struct delivery *delivery;
+	GBytes *json; /* what is to be stored */
+};
+
+static void
+arrival_clear(struct arrival *arrival)
 {
-	return !event->sensor || !*event->sensor || !event->tenant || !*event->tenant;
+	event_free(arrival->event);
+	delivery_free(arrival->delivery);
+	g_clear_pointer(&arrival->json, g_bytes_unref);
 }
 
-/*
- * Decodes an event and stamps its identity.  *ret_json: what is to be stored:
- * the bytes as they came, so that what a newer sensor added is kept, or a new
- * encoding if the identity was missing in them.
- */
-static struct event *
-read_event(const struct ingest_batch *batch, GBytes *bytes, GBytes **ret_json, GError **error)
+/* Returns TRUE if stamping the identity would change what is said. */
+static gboolean
+lacks_identity(const char *sensor, const char *tenant)
+{
+	return !sensor || !*sensor || !tenant || !*tenant;
+}
+
+static gboolean
+read_event(const struct ingest_batch *batch, GBytes *bytes, struct arrival *arrival, GError **error)
 {
 	gsize length;
 	const void *json = g_bytes_get_data(bytes, &length);
-	g_autoptr(event_t) event = NULL;
+	struct event *event = ocsf_decode_event(json, length, error);
 	gboolean anonymous;
+
+	arrival->event = event;
+	if (!event)
+		return FALSE;
+	anonymous = lacks_identity(event->sensor, event->tenant);
+	if (!ocsf_stamp_identity(event, batch->sensor, batch->tenant, error))
+		return FALSE;
+	arrival->json = anonymous ? ocsf_encode_event(event, CAP_EVENT_BYTES) : g_bytes_ref(bytes);
+	return TRUE;
+}
+
+static gboolean
+read_delivery(const struct ingest_batch *batch, GBytes *bytes, struct arrival *arrival,
+	      GError **error)
+{
+	gsize length;
+	const void *json = g_bytes_get_data(bytes, &length);
+	struct delivery *delivery = ocsf_decode_delivery(json, length, error);
+	gboolean anonymous;
+
+	arrival->delivery = delivery;
+	if (!delivery)
+		return FALSE;
+	anonymous = lacks_identity(delivery->sensor, delivery->tenant);
+	if (!ocsf_stamp_delivery(delivery, batch->sensor, batch->tenant, error))
+		return FALSE;
+	arrival->json = anonymous ? ocsf_encode_delivery(delivery) : g_bytes_ref(bytes);
+	return TRUE;
+}
+
+/*
+ * Decodes an event or a delivery and stamps its identity.  What is to be
+ * stored are the bytes as they came, so that what a newer sensor added is kept,
+ * or a new encoding if the identity was missing in them.
+ */
+static gboolean
+read_arrival(const struct ingest_batch *batch, GBytes *bytes, struct arrival *arrival,
+	     GError **error)
+{
+	gsize length;
+	const void *json = g_bytes_get_data(bytes, &length);
 
 	/* The bus hands on an event over the cap as an empty one, to keep its number. */
 	if (length == 0 || length > CAP_EVENT_BYTES) {
 		g_set_error(error, OCSF_ERROR, OCSF_ERROR_SYNTAX, "over %d bytes", CAP_EVENT_BYTES);
-		return NULL;
+		return FALSE;
 	}
-	event = ocsf_decode_event(json, length, error);
-	if (!event)
-		return NULL;
-	anonymous = lacks_identity(event);
-	if (!ocsf_stamp_identity(event, batch->sensor, batch->tenant, error))
-		return NULL;
-	*ret_json = anonymous ? ocsf_encode_event(event, CAP_EVENT_BYTES) : g_bytes_ref(bytes);
-	return g_steal_pointer(&event);
+	if (ocsf_activity(json, length) == ACTIVITY_TRACE)
+		return read_delivery(batch, bytes, arrival, error);
+	return read_event(batch, bytes, arrival, error);
 }
 
 /* Puts an event aside; its number then counts as stored. */
@@ -82,23 +131,33 @@ put_aside(struct store *store, const struct ingest_batch *batch,
 }
 
 static gboolean
+store_arrival(struct store *store, const struct arrival *arrival,
+	      const struct store_sequence *sequence, gboolean *ret_added, GError **error)
+{
+	if (arrival->delivery)
+		return store_add_delivery(store, arrival->delivery, arrival->json, sequence,
+					  ret_added, error);
+	return store_add_event(store, arrival->event, arrival->json, sequence, ret_added, error);
+}
+
+static gboolean
 add_one(struct store *store, const struct ingest_batch *batch, guint index,
 	struct ingest_result *result, GError **error)
 {
 	const struct store_sequence sequence = {batch->epoch, batch->first + index};
 	GBytes *bytes = g_ptr_array_index(batch->events, index);
-	g_autoptr(GBytes) json = NULL;
+	struct arrival arrival = {0};
 	g_autoptr(GError) poison = NULL;
-	g_autoptr(event_t) event = read_event(batch, bytes, &json, &poison);
-	gboolean added;
+	gboolean added = FALSE, done;
 
-	if (!event)
-		return put_aside(store, batch, &sequence, bytes, poison->message, result, error);
-	if (!store_add_event(store, event, json, &sequence, &added, error))
-		return FALSE;
-	if (added)
-		g_ptr_array_add(result->added, g_steal_pointer(&json));
-	return TRUE;
+	if (read_arrival(batch, bytes, &arrival, &poison))
+		done = store_arrival(store, &arrival, &sequence, &added, error);
+	else
+		done = put_aside(store, batch, &sequence, bytes, poison->message, result, error);
+	if (done && added)
+		g_ptr_array_add(result->added, g_steal_pointer(&arrival.json));
+	arrival_clear(&arrival);
+	return done;
 }
 
 static gboolean

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ingest.h - events from outside into the store.
+ * ingest.h - events and deliveries from outside into the store.
  *
- * The step between the bus, or an import, and the store: each event is
- * decoded, its identity proved and stamped, and all of a batch stored in one
- * transaction.  What cannot be read is put aside as a dead letter with its
- * reason, so that those behind it go on.  Knows neither ZeroMQ nor SQL.  The
+ * The step between the bus, or an import, and the store: each event, or
+ * delivery (ocsf_activity() tells which), is decoded, its identity proved and
+ * stamped, and all of a batch stored in one transaction.  What cannot be read is put aside as a
+ * dead letter with its reason, so that those behind it go on.  Knows neither ZeroMQ nor SQL.  The
  * thread of the store.
  */
 #ifndef MAILTRACE_INGEST_H
@@ -32,14 +32,14 @@ struct ingest_refusal {
 /* What became of a batch; clear with ingest_result_clear(). */
 struct ingest_result {
 	guint64 through;     /* everything up to it is in the store */
-	GPtrArray *added;    /* of GBytes: JSON of the events that were new, as stored */
+	GPtrArray *added;    /* of GBytes: JSON of what was new, as stored */
 	GPtrArray *refusals; /* of struct ingest_refusal */
 };
 
 /*
  * Stores a batch and waits until it is on disk.  An event that claims another
- * sensor or tenant than the batch's, or that is not an event, becomes a dead
- * letter.  On FALSE (a STORE_ERROR) nothing of the batch is stored, and it is
+ * sensor or tenant than the batch's, or that is neither event nor delivery,
+ * becomes a dead letter.  On FALSE (a STORE_ERROR) nothing of the batch is stored, and it is
  * not to be acknowledged.
  */
 gboolean ingest_batch(struct store *store, const struct ingest_batch *batch,

@@ -321,6 +321,8 @@ tests_tools_sensor_SOURCES = tests/tools/sensor.c
 tests_tools_sensor_LDADD = $(BUS_LIBS) $(BASE_LIBS)
 TESTS += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
 EXTRA_DIST += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
+TESTS += tests/it/delivery.py
+EXTRA_DIST += tests/it/delivery.py tests/it/sensor.py
 
 # The pages against the tree.
 TESTS += tests/it/docs.py

@@ -126,3 +126,40 @@ Test(event_text, every_fact_has_its_line)
 		cr_assert_not_null(strstr(text, lines[i]), "no line%s in:\n%s", lines[i], text);
 	free(text);
 }
+
+static char *
+line_of(const struct delivery *delivery)
+{
+	struct out *out = out_new(stdout, OUT_TABLE, TRUE);
+	char *line = delivery_line(out, delivery);
+
+	cr_assert(out_free(out));
+	return line;
+}
+
+Test(event_text, delivery_tells_what_is_known_and_no_more)
+{
+	struct delivery delivery = {
+		.log_host = (char *)"mx1",
+		.queue_id = (char *)"4X",
+		.time_us = G_GINT64_CONSTANT(1795395600000000),
+		.kind = DELIVERY_DONE,
+	};
+	g_autofree char *bare = line_of(&delivery);
+	g_autofree char *full = NULL;
+
+	cr_expect(g_str_has_suffix(bare, "  mx1/4X  done"), "%s", bare);
+	delivery.kind = DELIVERY_SENT;
+	delivery.recipient = (char *)"bob@s.example";
+	delivery.original = (char *)"team@s.example";
+	delivery.relay = (char *)"127.0.0.1[127.0.0.1]:25";
+	delivery.dsn = (char *)"2.0.0";
+	delivery.detail = (char *)"250 2.0.0 Ok";
+	delivery.next_queue_id = (char *)"5Y";
+	full = line_of(&delivery);
+	cr_expect(g_str_has_suffix(full, "  mx1/4X  sent  bob@s.example (for team@s.example) via "
+					 "127.0.0.1[127.0.0.1]:25, 2.0.0, 250 2.0.0 Ok, next "
+					 "queue id 5Y"),
+		  "%s", full);
+	cr_expect(strstr(full, "2026-11-"), "%s", full);
+}

@@ -5,6 +5,7 @@
 #include "generate.h"
 #include "ingest.h"
 #include "ocsf.h"
+#include "ocsf_delivery.h"
 
 #define EPOCH "0190f3c2-0000-4000-8000-000000000001"
 
@@ -137,6 +138,86 @@ Test(ingest, event_that_claims_another_is_poison)
 	cr_assert_eq(result.refusals->len, 2);
 	cr_assert_eq(result.added->len, 0);
 	ingest_result_clear(&result);
+	store_fixture_clear(&fixture);
+}
+
+/* A delivery of queue id "4X" to bob, as a follower sends it. */
+static GBytes *
+encoded_delivery(const char *tenant, const char *sensor)
+{
+	g_autofree char *id = event_id_of("line", 4);
+	struct delivery delivery = {
+		.event_id = id,
+		.tenant = (char *)tenant,
+		.sensor = (char *)sensor,
+		.log_host = (char *)"mx1",
+		.queue_id = (char *)"4X",
+		.time_us = AT(2),
+		.kind = DELIVERY_SENT,
+		.recipient = (char *)"bob@s.example",
+	};
+
+	return ocsf_encode_delivery(&delivery);
+}
+
+static GBytes *
+encoded_mail(void)
+{
+	g_autoptr(event_t) event = make_event(1);
+
+	add_rcpt(event, "<bob@s.example>");
+	set_text(&event->queue_id, "4X");
+	return ocsf_encode_event(event, CAP_EVENT_BYTES);
+}
+
+Test(ingest, event_and_delivery_of_one_batch_meet_in_the_store)
+{
+	g_autoptr(GPtrArray) events = events_new();
+	struct store_fixture fixture;
+	struct ingest_result result;
+
+	store_fixture_init(&fixture);
+	g_ptr_array_add(events, encoded_delivery("a", "mx1"));
+	g_ptr_array_add(events, encoded_mail());
+	result = ingested(fixture.store, 1, events);
+	cr_assert_eq(result.through, 2);
+	cr_assert_eq(result.refusals->len, 0);
+	cr_assert_eq(result.added->len, 2, "both go to the live stream");
+	ingest_result_clear(&result);
+	expect_who(fixture.store, "a", "state:delivered", "bob@s.example");
+	result = ingested(fixture.store, 1, events);
+	cr_assert_eq(result.added->len, 0, "published twice");
+	ingest_result_clear(&result);
+	store_fixture_clear(&fixture);
+}
+
+Test(ingest, delivery_that_claims_another_is_poison_and_one_without_identity_is_stamped)
+{
+	g_autoptr(GPtrArray) events = events_new();
+	g_autoptr(delivery_t) stored = NULL;
+	struct store_fixture fixture;
+	struct ingest_result result;
+	struct store_status status;
+	const char *json;
+	gsize length;
+
+	store_fixture_init(&fixture);
+	g_ptr_array_add(events, encoded_delivery("b", "mx1"));
+	g_ptr_array_add(events, encoded_delivery("a", "mx2"));
+	g_ptr_array_add(events, encoded_delivery(NULL, NULL));
+	result = ingested(fixture.store, 1, events);
+	cr_assert_eq(result.through, 3);
+	cr_assert_eq(result.refusals->len, 2);
+	cr_assert_eq(result.added->len, 1);
+	json = g_bytes_get_data(g_ptr_array_index(result.added, 0), &length);
+	stored = ocsf_decode_delivery(json, length, NULL);
+	cr_assert_not_null(stored);
+	cr_assert_str_eq(stored->sensor, "mx1");
+	cr_assert_str_eq(stored->tenant, "a");
+	ingest_result_clear(&result);
+	status = status_of(fixture.store);
+	cr_assert_eq(status.dead_letters, 2);
+	store_status_clear(&status);
 	store_fixture_clear(&fixture);
 }
 

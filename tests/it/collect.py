@@ -4,52 +4,14 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import uuid
 
 import mtlib
-from mtlib import Daemon, Site, equal, json_lines, make_message, program, run, test, wait_until
-
-SENSOR = os.path.join(mtlib.BUILD, "tests/tools/sensor")
-
-
-def site_with_keys(**settings):
-    site = Site(**settings)
-    site.make_keys()
-    site.epoch = str(uuid.uuid4())
-    return site
-
-
-def event(site, number, sensor="mx1", tenant="default", subject=None):
-    """An event as a sensor sends it: the record of a message, with an id of its own."""
-    path = make_message(os.path.join(site.root, f"{number}.eml"), subject=subject or f"mail {number}")
-    value = json_lines(site.mailtrace("--json", "inspect", path).stdout)[0]
-    ours = value["unmapped"]["mailtrace"]
-    value["metadata"]["uid"] = f"01900000-0000-7000-8000-{number:012x}"
-    value["metadata"]["tenant_uid"] = ours["tenant"] = tenant
-    ours["sensor"] = sensor
-    value["metadata"]["log_name"] = ours["origin"] = "milter"
-    ours["rcpt"] = [{"typed": f"<u{number}@example.org>", "address": f"u{number}@example.org"}]
-    return json.dumps(value)
-
-
-def send(site, first, *events, key="mx1", status=0, epoch=None):
-    """Sends a batch as a sensor; returns the collector's answers."""
-    done = run(SENSOR, site.settings["bus"]["collector"], f"{site.root}/keys/{key}.key",
-               f"{site.root}/keys/collector.pub", epoch or site.epoch, first,
-               stdin="".join(e + "\n" for e in events), status=status)
-    return done.stdout.splitlines()
-
+from mtlib import Daemon, equal, json_lines, make_message, program, test, wait_until
+from sensor import event, send, site_with_keys, watcher
 
 def status(site):
     lines = json_lines(site.mailtrace("--json", "status").stdout)
     return lines[0], [l for l in lines if l["type"] == "sensor"]
-
-
-def watcher(site, count, key="soc"):
-    """Starts `mailtrace watch`; its lines go to a file."""
-    return Daemon([program("mailtrace"), "--config", site.config, "--json", "watch", "--key",
-                   f"{site.root}/keys/{key}.key", "--max", count], f"{site.root}/watch.log")
 
 
 @test
