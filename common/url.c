@@ -35,11 +35,27 @@ struct collector {
 	GHashTable *seen; /* the URLs of the record, borrowed; NULL before it is needed */
 };
 
+/* Whether an opening begins with c; most characters begin none, and each is asked about. */
+static gboolean
+may_open(char c)
+{
+	switch (c) {
+	case 'h':
+	case 'H':
+	case 'f':
+	case 'F':
+	case 'w':
+	case 'W':
+		return TRUE;
+	default:
+		return FALSE;
+	}
+}
+
 static gsize
 opening_length(const char *at, gsize length)
 {
-	/* Most characters begin none: this is asked at each word of a body. */
-	if (!length || !strchr("hHfFwW", *at) || !*at)
+	if (!length || !may_open(*at))
 		return 0;
 	for (gsize i = 0; i < G_N_ELEMENTS(openings); i++) {
 		gsize size = strlen(openings[i]);
@@ -188,13 +204,16 @@ references_decode(const char *at, const char *end, GString *out)
 {
 	g_string_truncate(out, 0);
 	while (at < end) {
-		gsize taken = *at == '&' ? reference_decode(at, end, out) : 0;
+		const char *mark = memchr(at, '&', (gsize)(end - at));
+		gsize taken;
 
-		if (!taken) {
-			g_string_append_c(out, *at);
-			taken = 1;
-		}
-		at += taken;
+		g_string_append_len(out, at, (mark ? mark : end) - at);
+		if (!mark)
+			return;
+		taken = reference_decode(mark, end, out);
+		if (!taken)
+			g_string_append_c(out, *mark);
+		at = mark + MAX(taken, 1);
 	}
 }
 
