@@ -22,11 +22,12 @@ struct fingerprint {
 struct fingerprint *
 fingerprint_new(void)
 {
-	struct fingerprint *fingerprint = g_new0(struct fingerprint, 1);
+	struct fingerprint *fingerprint = g_new(struct fingerprint, 1);
 
 	fingerprint->exact = digester_new();
 	fingerprint->lf = digester_new();
 	fingerprint->branch = digester_new();
+	fingerprint_begin(fingerprint, FALSE);
 	return fingerprint;
 }
 

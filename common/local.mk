@@ -35,6 +35,7 @@ common_libbase_a_SOURCES += common/scanner_client.c common/scanner_protocol.h \
 
 noinst_LIBRARIES += common/libread.a
 common_libread_a_SOURCES = \
+	common/base64.c common/base64.h \
 	common/charset.c \
 	common/content_field.c common/content_field.h \
 	common/entity.c common/entity.h \

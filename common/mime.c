@@ -10,6 +10,7 @@
 #include <gmime/gmime.h>
 #include <string.h>
 
+#include "base64.h"
 #include "caps.h"
 #include "charset.h"
 #include "content_field.h"
@@ -33,7 +34,7 @@ struct reader {
 	gsize url_scan_bytes; /* of text searched for links so far */
 	gsize enclosed_bytes; /* of enclosed messages hashed so far */
 	guint delivered;      /* Delivered-To fields so far */
-	char piece[PIECE_BYTES * 2];
+	char *piece;	      /* PIECE_BYTES * 2 */
 };
 
 /* A message in hand: the whole, or one that was decoded from a part. */
@@ -556,6 +557,26 @@ uuencode_head(const char *bytes, gsize length)
 	return length;
 }
 
+/*
+ * Decodes the beginning of base64 on which all readers agree, nearly always all
+ * of it but the padded end.  Returns its length.
+ */
+static gsize
+decode_clean(struct reader *reader, const char *bytes, gsize length, struct content *content)
+{
+	gsize at = 0, taken;
+
+	do {
+		gsize done = base64_decode_clean(bytes + at, MIN(length - at, PIECE_BYTES),
+						 (guint8 *)reader->piece, &taken);
+
+		fingerprint_add(reader->fingerprint, reader->piece, done);
+		keep(content, reader->piece, done);
+		at += taken;
+	} while (taken);
+	return at;
+}
+
 /* Decodes base64 or uuencode. */
 static void
 decode_binary(struct reader *reader, const char *bytes, gsize length, GMimeContentEncoding encoding,
@@ -569,6 +590,8 @@ decode_binary(struct reader *reader, const char *bytes, gsize length, GMimeConte
 	if (encoding == GMIME_CONTENT_ENCODING_UUENCODE) {
 		at = uuencode_head(bytes, length);
 		state.state = GMIME_UUDECODE_STATE_BEGIN;
+	} else {
+		at = decode_clean(reader, bytes, length, content);
 	}
 	for (; at < length; at += PIECE_BYTES) {
 		done = g_mime_encoding_step(&state, bytes + at, MIN(length - at, PIECE_BYTES),
@@ -877,16 +900,14 @@ read_message(struct reader *reader, const char *bytes, gsize length, int parent,
 struct record *
 mime_read(const void *bytes, gsize length)
 {
-	struct reader *reader = g_new0(struct reader, 1);
+	g_autofree char *piece = g_malloc(PIECE_BYTES * 2);
+	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
 	struct record *record = record_new();
+	struct reader reader = {.record = record, .fingerprint = fingerprint, .piece = piece};
 	const char *message = length ? bytes : "";
 
-	reader->record = record;
-	reader->fingerprint = fingerprint_new();
 	record->size = length;
 	digest_sha256(message, length, record->sha256);
-	read_message(reader, message, length, -1, 0);
-	fingerprint_free(reader->fingerprint);
-	g_free(reader);
+	read_message(&reader, message, length, -1, 0);
 	return record;
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * base64.h - base64 as nearly every mail has it, quickly decoded.
+ *
+ * Owns no judgement: it takes the part of a content on which all readers agree
+ * and stops before anything else, padding included; what follows is GMime's
+ * (mime.c), whose reading of odd base64 is that of many mail programs.
+ * Attachments are most of all bytes of mail, and GMime takes twice as
+ * long.  Any thread; no state.
+ */
+#ifndef MAILTRACE_BASE64_H
+#define MAILTRACE_BASE64_H
+
+#include <glib.h>
+
+/*
+ * Decodes the beginning of length bytes: groups of four characters of the
+ * alphabet (RFC 4648 4), with CR and LF before and between groups, never
+ * within one.  Returns the bytes written to ret_bytes, which has room for
+ * length / 4 * 3, and sets *ret_taken to how many were read; what begins there
+ * is no such group, or is cut off by the end.  0 when nothing was read.
+ */
+gsize base64_decode_clean(const char *bytes, gsize length, guint8 *ret_bytes, gsize *ret_taken);
+#endif
