@@ -4,6 +4,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <netdb.h>
 #include <string.h>
@@ -76,7 +77,11 @@ give_to_group(const char *path, const char *name, GError **error)
 	return TRUE;
 }
 
-/* Nobody can connect before listen(): so mode and group come first. */
+/*
+ * Nobody can connect before listen(): so mode and group come first.  We may be
+ * root, and the directory another's, who may put something else in the place
+ * of the socket at any moment: no link is followed.
+ */
 static gboolean
 listen_unix(int fd, const struct sockaddr_un *address, const struct settings *settings,
 	    GError **error)
@@ -89,7 +94,7 @@ listen_unix(int fd, const struct sockaddr_un *address, const struct settings *se
 	if (bound != 0)
 		return fail(error, LISTENER_ERROR_ADDRESS, path, g_strerror(errno));
 	if (give_to_group(path, settings->socket_group, error)) {
-		if (chmod(path, settings->socket_mode) == 0 &&
+		if (fchmodat(AT_FDCWD, path, settings->socket_mode, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    listen(fd, (int)settings->backlog) == 0)
 			return TRUE;
 		fail(error, LISTENER_ERROR_SYSTEM, path, g_strerror(errno));

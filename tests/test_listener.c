@@ -111,6 +111,57 @@ Test(listener, leaves_a_live_socket_alone)
 	settings_unref(settings);
 }
 
+/* Puts a link to another's file in the place of the socket whenever it is there. */
+struct intruder {
+	char *victim, *link;
+	gint stop; /* atomic */
+};
+
+static gpointer
+intrude(gpointer data)
+{
+	struct intruder *intruder = data;
+	struct stat status;
+
+	while (!g_atomic_int_get(&intruder->stop)) {
+		if (lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode))
+			continue;
+		if (symlink(intruder->victim, intruder->link) == 0)
+			rename(intruder->link, path);
+	}
+	return NULL;
+}
+
+/* A root that opens the socket in another's directory must not change other files for him. */
+Test(listener, follows_no_link_that_takes_the_place_of_the_socket)
+{
+	struct settings *settings = settings_for(NULL, OWN_GROUP "socket_mode = 0666\n");
+	struct intruder intruder = {g_build_filename(directory, "victim", NULL),
+				    g_build_filename(directory, "link", NULL), 0};
+	struct stat status;
+	GThread *thread;
+
+	cr_assert(g_file_set_contents(intruder.victim, "precious", -1, NULL));
+	cr_assert_eq(chmod(intruder.victim, 0600), 0);
+	thread = g_thread_new("intruder", intrude, &intruder);
+	for (guint i = 0; i < 2000; i++) {
+		int fd = listener_open(settings, NULL);
+
+		if (fd >= 0)
+			close(fd);
+		unlink(path);
+	}
+	g_atomic_int_set(&intruder.stop, 1);
+	g_thread_join(thread);
+	cr_assert_eq(stat(intruder.victim, &status), 0);
+	cr_assert_eq(status.st_mode & 07777, 0600);
+	g_unlink(intruder.victim);
+	g_unlink(intruder.link);
+	g_free(intruder.victim);
+	g_free(intruder.link);
+	settings_unref(settings);
+}
+
 Test(listener, leaves_another_kind_of_file_alone)
 {
 	struct settings *settings = settings_for(NULL, OWN_GROUP);
