@@ -615,6 +615,7 @@ take_signals(struct supervisor *supervisor)
 {
 	sigset_t ours;
 
+	signal(SIGPIPE, SIG_IGN); /* whoever reads standard error may go, and come again */
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGCHLD);
 	sigaddset(&ours, SIGHUP);

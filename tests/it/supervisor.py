@@ -445,6 +445,25 @@ def an_idle_one_stops_at_once():
 
 
 @test
+def a_reader_of_its_log_that_goes_ends_nothing():
+    """As `mailtrace-milter --stderr 2>&1 | logger` may see; SIGPIPE would end the supervisor."""
+    place = Place()
+    place.write()
+    reader = subprocess.Popen([program("mailtrace-milter"), "--config", place.config, "--stderr"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              env=environment(), start_new_session=True)
+    with contextlib.ExitStack() as ending:
+        ending.callback(lambda: reader.poll() is None and os.killpg(reader.pid, signal.SIGKILL))
+        while b" ready " not in (line := reader.stderr.readline()):
+            assert line, "it ended before it was ready"
+        reader.stderr.close()
+        reader.send_signal(signal.SIGHUP)  # "reloaded" has nobody to read it
+        equal([line["verdict"] for line in place.play(MINIMAL)], ["accept"])
+        reader.terminate()
+        equal(reader.wait(mtlib.DEADLINE), 0, "exit status")
+
+
+@test
 def no_process_survives_a_supervisor_that_is_killed():
     place = Place()
     place.start()
