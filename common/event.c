@@ -17,7 +17,23 @@ event_new(void)
 	return event;
 }
 
-static void
+void
+client_copy(struct client *to, const struct client *from)
+{
+	to->ip = g_strdup(from->ip);
+	to->port = from->port;
+	to->name = g_strdup(from->name);
+	to->helo = g_strdup(from->helo);
+	to->tls_version = g_strdup(from->tls_version);
+	to->tls_cipher = g_strdup(from->tls_cipher);
+	to->tls_bits = from->tls_bits;
+	to->tls_subject = g_strdup(from->tls_subject);
+	to->sasl_user = g_strdup(from->sasl_user);
+	to->sasl_method = g_strdup(from->sasl_method);
+	to->sasl_author = g_strdup(from->sasl_author);
+}
+
+void
 client_clear(struct client *client)
 {
 	g_free(client->ip);

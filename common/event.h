@@ -65,6 +65,12 @@ struct event {
 	char *verdict_reason; /* NULL for a plain accept */
 };
 
+/* Fills an empty client with copies of what another has; the caller clears it. */
+void client_copy(struct client *to, const struct client *from);
+
+/* Frees what a client owns; the structure itself stays, and must not be read again. */
+void client_clear(struct client *client);
+
 /* Returns an empty event with an empty record.  Free with event_free(). */
 struct event *event_new(void);
 

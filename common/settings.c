@@ -775,7 +775,7 @@ settings_read_text(const char *path, GError **error)
 		text = read_capped(fd);
 	if (!text)
 		g_set_error(error, SETTINGS_ERROR, SETTINGS_ERROR_READ,
-			    "%s:1: cannot be read: %s; name another file with --config", path,
+			    "%s: cannot be read: %s; check the path and its permissions", path,
 			    g_strerror(errno));
 	if (fd >= 0)
 		close(fd);

@@ -200,36 +200,6 @@ read_sasl(struct session *session, void *mta)
 	read_macro(session, mta, "{auth_author}", &client->sasl_author);
 }
 
-static void
-client_copy(struct client *to, const struct client *from)
-{
-	to->ip = g_strdup(from->ip);
-	to->port = from->port;
-	to->name = g_strdup(from->name);
-	to->helo = g_strdup(from->helo);
-	to->tls_version = g_strdup(from->tls_version);
-	to->tls_cipher = g_strdup(from->tls_cipher);
-	to->tls_bits = from->tls_bits;
-	to->tls_subject = g_strdup(from->tls_subject);
-	to->sasl_user = g_strdup(from->sasl_user);
-	to->sasl_method = g_strdup(from->sasl_method);
-	to->sasl_author = g_strdup(from->sasl_author);
-}
-
-static void
-client_clear(struct client *client)
-{
-	g_free(client->ip);
-	g_free(client->name);
-	g_free(client->helo);
-	g_free(client->tls_version);
-	g_free(client->tls_cipher);
-	g_free(client->tls_subject);
-	g_free(client->sasl_user);
-	g_free(client->sasl_method);
-	g_free(client->sasl_author);
-}
-
 /* Forgets the message under way. */
 static void
 drop_message(struct session *session)

@@ -88,50 +88,19 @@ now_us(void)
 
 /* ---- configuration ---- */
 
-/* Reads a file of at most CAP_CONFIG_BYTES. */
-static GBytes *
-read_text(const char *path, GError **error)
-{
-	g_autofree char *text = g_malloc(CAP_CONFIG_BYTES + 1);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	gsize length = 0;
-	ssize_t got = -1;
-
-	while (fd >= 0 && length <= CAP_CONFIG_BYTES &&
-	       (got = TEMP_FAILURE_RETRY(read(fd, text + length, CAP_CONFIG_BYTES + 1 - length))) >
-		       0)
-		length += (gsize)got;
-	if (got < 0)
-		g_set_error(error, SETTINGS_ERROR, SETTINGS_ERROR_READ,
-			    "%s: %s; check the path and its permissions", path, g_strerror(errno));
-	else if (length > CAP_CONFIG_BYTES)
-		g_set_error(error, SETTINGS_ERROR, SETTINGS_ERROR_READ,
-			    "%s: larger than %d bytes, which no configuration is", path,
-			    CAP_CONFIG_BYTES);
-	if (fd >= 0)
-		close(fd);
-	if (got < 0 || length > CAP_CONFIG_BYTES)
-		return NULL;
-	return g_bytes_new(text, length);
-}
-
 /* Reads and checks the configuration file; nothing is returned unless all of it holds. */
 static gboolean
 load_config(const char *path, GBytes **ret_text, struct settings **ret_settings, GError **error)
 {
-	g_autoptr(GBytes) text = read_text(path, error);
+	g_autoptr(GString) text = settings_read_text(path, error);
 	g_autoptr(settings_t) settings = NULL;
-	const char *bytes;
-	gsize length;
 
 	if (!text)
 		return FALSE;
-	bytes = g_bytes_get_data(text, &length);
-	settings = settings_parse(path, bytes ? bytes : "", length, error);
-	if (!settings ||
-	    !settings_check(settings, "milter", path, bytes ? bytes : "", length, error))
+	settings = settings_parse(path, text->str, text->len, error);
+	if (!settings || !settings_check(settings, "milter", path, text->str, text->len, error))
 		return FALSE;
-	*ret_text = g_steal_pointer(&text);
+	*ret_text = g_string_free_to_bytes(g_steal_pointer(&text));
 	*ret_settings = g_steal_pointer(&settings);
 	return TRUE;
 }

@@ -299,7 +299,7 @@ Test(settings, a_file_that_cannot_be_read_is_named)
 
 	cr_assert_null(settings_read("/nonexistent/mailtrace.conf", &error));
 	cr_assert(g_error_matches(error, SETTINGS_ERROR, SETTINGS_ERROR_READ));
-	cr_assert(g_str_has_prefix(error->message, "/nonexistent/mailtrace.conf:1: cannot be read: "
+	cr_assert(g_str_has_prefix(error->message, "/nonexistent/mailtrace.conf: cannot be read: "
 						   "No such file or directory; "));
 	g_clear_error(&error);
 	cr_assert_null(settings_read("/", &error));

@@ -203,7 +203,7 @@ class Site:
         self.root = root or temporary_directory()
         self.config = os.path.join(self.root, "mailtrace.conf")
         self.socket = socket_address or f"unix:{self.root}/milter.sock"
-        self.milter = self.collector = None
+        self.milter = self.collector = self.follower = None
         for folder in ("keys", "spool", "store", "run", "tmp"):
             os.makedirs(os.path.join(self.root, folder), exist_ok=True)
             os.chmod(os.path.join(self.root, folder), 0o750)
@@ -267,6 +267,17 @@ class Site:
         assert self.milter.alive(), self.milter.text()
         return self.milter
 
+    def start_follow(self, log):
+        """Follows an MTA's log, with a key of its own."""
+        os.makedirs(f"{self.root}/follow", exist_ok=True)
+        self.set("follow", log=log, **{"from": "beginning"}, spool_directory=f"{self.root}/follow",
+                 key=f"{self.root}/keys/mx1-follow.key")
+        if not os.path.exists(f"{self.root}/keys/mx1-follow.key"):
+            self.mailtrace("keygen", "--type", "sensor", f"{self.root}/keys", "mx1-follow")
+            self.mailtrace("sensor", "add", "mx1-follow", f"{self.root}/keys/mx1-follow.pub")
+        self.follower = Daemon([program("mailtrace"), "--config", self.config, "follow"], f"{self.root}/follow.log")
+        return self.follower
+
     def milter_answers(self):
         return run(program("milterplay"), "--socket", self.socket, "--timeout", "5", "--stop-at", "connect",
                    os.path.join(SOURCE, "tests/data/minimal.eml"), status=None).returncode == 0
@@ -291,7 +302,7 @@ class Site:
         equal(wait_until(stored, f"{count} {what}"), count, what)
 
     def stop(self):
-        for daemon in (self.milter, self.collector):
+        for daemon in (self.follower, self.milter, self.collector):
             if daemon and daemon.alive():
                 daemon.stop()
 
@@ -318,3 +329,22 @@ def make_message(path, subject="test", body="hello\r\n", attachments=(), message
     with open(path, "wb") as handle:
         handle.write(text.encode())
     return path
+
+
+PAYLOAD = b"MZ not really a program, but the file that is asked for\n" * 40
+
+
+def message_with_payload(site, name, **keywords):
+    """Writes a message with an attachment of its own; returns the paths of the message and of the file."""
+    payload = f"{site.root}/{name}.exe"
+    content = PAYLOAD + name.encode()
+    with open(payload, "wb") as handle:
+        handle.write(content)
+    return make_message(f"{site.root}/{name}.eml",
+                        attachments=[(f"{name}.exe", "application/octet-stream", content)], **keywords), payload
+
+
+def send(mx, recipients, path, sender="sender@example.net"):
+    """Sends a message file to a real MTA over SMTP."""
+    with mx.smtp() as smtp, open(path, "rb") as message:
+        smtp.sendmail(sender, recipients, message.read())

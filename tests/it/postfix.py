@@ -9,10 +9,8 @@ import signal
 import smtplib
 
 import mta
-from mtlib import (Daemon, Site, children, equal, free_port, listens, main, make_message, program, test,
-                   wait_until)
-
-PAYLOAD = b"MZ not really a program, but the file that is asked for\n" * 40
+from mtlib import (Daemon, Site, children, equal, free_port, listens, main, make_message, message_with_payload, program,
+                   send, test, wait_until)
 
 
 @contextlib.contextmanager
@@ -37,20 +35,6 @@ def site_and_postfix(postfix=None, milters="{ours}", postfix_options=None, **set
     finally:
         mx.stop()
         site.stop()
-
-
-def send(mx, recipients, path, sender="sender@example.net", options=()):
-    with mx.smtp() as smtp, open(path, "rb") as message:
-        smtp.sendmail(sender, recipients, message.read(), mail_options=list(options))
-
-
-def message_with_payload(site, name, **keywords):
-    payload = f"{site.root}/{name}.exe"
-    with open(payload, "wb") as handle:
-        handle.write(PAYLOAD + name.encode())
-    path = make_message(f"{site.root}/{name}.eml", attachments=[
-        (f"{name}.exe", "application/octet-stream", PAYLOAD + name.encode())], **keywords)
-    return path, payload
 
 
 def recipients_of(hits):

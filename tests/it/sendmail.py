@@ -8,9 +8,7 @@ import signal
 import smtplib
 
 import mta
-from mtlib import Site, children, equal, main, make_message, temporary_directory, test, wait_until
-
-PAYLOAD = b"MZ not really a program, but the file that is asked for\n" * 40
+from mtlib import Site, children, equal, main, message_with_payload, send, temporary_directory, test, wait_until
 
 
 @contextlib.contextmanager
@@ -26,19 +24,6 @@ def site_and_sendmail(**settings):
     finally:
         mx.stop()
         site.stop()
-
-
-def send(mx, recipients, path, sender="sender@example.net"):
-    with mx.smtp() as smtp, open(path, "rb") as message:
-        smtp.sendmail(sender, recipients, message.read())
-
-
-def message_with_payload(site, name, **keywords):
-    payload = f"{site.root}/{name}.exe"
-    with open(payload, "wb") as handle:
-        handle.write(PAYLOAD + name.encode())
-    return make_message(f"{site.root}/{name}.eml", attachments=[
-        (f"{name}.exe", "application/octet-stream", PAYLOAD + name.encode())], **keywords), payload
 
 
 @test

@@ -189,9 +189,9 @@ def a_wrong_configuration_is_one_line_with_file_and_line_and_exit_status_2():
 def a_configuration_that_is_not_there_or_too_large_is_refused():
     place = Place()
     os.unlink(place.config)
-    refused(place, r"mailtrace\.conf: No such file")
+    refused(place, r"mailtrace\.conf: cannot be read: No such file")
     place.write("#" + "x" * 64 * 1024 + "\n")
-    refused(place, r"mailtrace\.conf: larger than")
+    refused(place, r"mailtrace\.conf:1: larger than")
 
 
 @test
