@@ -11,6 +11,7 @@
 #include <libmilter/mfapi.h>
 #include <libmilter/mfdef.h>
 
+#include "caps.h"
 #include "log.h"
 #include "session.h"
 
@@ -377,5 +378,11 @@ callbacks_register(struct engine *engine)
 	};
 
 	shared_engine = engine;
+	/*
+	 * libmilter hangs up on a longer packet, and 64 KiB are its own limit: one
+	 * header field of that size would make every try of its message fail, or
+	 * lead it past us where the MTA goes on without its filter.
+	 */
+	smfi_setmaxdatasize(CAP_PACKET_BYTES);
 	return smfi_register(filter) == MI_SUCCESS;
 }

@@ -19,6 +19,7 @@ MINIMAL = os.path.join(mtlib.SOURCE, "tests/data/minimal.eml")
 MAX_CONNECTIONS = 8
 NO_NOTHING = 0  # no flag of a reply that is left out: each command has its answer
 CONNECT = b"client.example\x004" + struct.pack(">H", 25) + b"203.0.113.5\0"
+CAP_PACKET_BYTES = 1024 * 1024  # caps.h
 SEED = 20261123
 CONVERSATIONS = 300  # of the random ones; each has up to 40 packets
 
@@ -75,8 +76,9 @@ class Milter:
             while peer.recv(65536):
                 pass
 
-    def play(self):
-        done = run(program("milterplay"), "--socket", f"unix:{self.path}", "-r", "<b@example.org>", MINIMAL)
+    def play(self, message=MINIMAL):
+        done = run(program("milterplay"), "--socket", f"unix:{self.path}", "-r", "<b@example.org>", message,
+                   status=None)
         return [line["verdict"] for line in mtlib.json_lines(done.stdout)]
 
     def events(self):
@@ -125,6 +127,38 @@ def any_order_of_commands_ends_nothing():
         milter.say(*start, *(chance.choice(PACKETS) for _ in range(chance.randrange(40))))
         if number % 50 == 49:
             milter.check(f"seed {SEED}, conversation {number}")
+    milter.stop()
+
+
+@test
+def a_header_field_that_postfix_lets_pass_is_read():
+    """header_size_limit is 102,400; libmilter by itself hangs up at 64 KiB."""
+    milter = Milter()
+    message = os.path.join(milter.root, "long.eml")
+    to = ",\r\n ".join(f"user{number:06}@example.org" for number in range(102400 // 23))
+    with open(message, "wb") as handle:
+        handle.write(f"From: a@example.com\r\nTo: {to}\r\nSubject: long\r\n\r\nbody\r\n".encode())
+    equal(milter.play(message), ["accept"], milter.daemon.text())
+    event, = milter.events()
+    equal(event["email"]["subject"], "long")
+    assert "unread" not in event["unmapped"]["mailtrace"], event["unmapped"]["mailtrace"]
+    milter.stop()
+
+
+@test
+def a_packet_ends_at_its_cap():
+    milter = Milter()
+    for length, wanted in ((CAP_PACKET_BYTES - 1, b"c"), (CAP_PACKET_BYTES, b"c"), (CAP_PACKET_BYTES + 1, b"")):
+        with milter.connect() as peer, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            field = b"X\0" + b"x" * (length - 3) + b"\0"
+            peer.sendall(packet(b"O", struct.pack(">III", 6, 0x1FF, NO_NOTHING)))
+            peer.recv(65536)
+            for each in ((b"C", CONNECT), (b"M", b"<a@example.com>\0"), (b"R", b"<b@example.org>\0"), (b"L", field)):
+                got = b""
+                peer.sendall(packet(*each))
+                got = peer.recv(5)[4:]
+        equal(got, wanted, f"a field of {length} bytes")
+    milter.check("after a packet over the cap")
     milter.stop()
 
 
