@@ -74,12 +74,16 @@ query_free(struct query *query)
 
 /* ---- files ---- */
 
-/* Reads a file whole.  Bounded, since what is larger than a message was never in one. */
+/*
+ * Reads a file whole, "-" being the standard input.  Bounded, since what is
+ * larger than a message was never in one.
+ */
 static GByteArray *
 read_file(const char *path, gsize max_bytes, GError **error)
 {
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+					: open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t got = -1;
 
 	if (fd >= 0) {
@@ -532,6 +536,16 @@ query_add(struct query *query, const char *word, gboolean is_file, GError **erro
 
 /* ---- lists of hashes ---- */
 
+/*
+ * A list's first line may be a heading: words, not something meant as a hash
+ * that lost a digit, which must not be left out of the question in silence.
+ */
+static gboolean
+is_heading(const char *cell)
+{
+	return cell[strspn(cell, "0123456789abcdefABCDEF")] != '\0';
+}
+
 /* Reads one line; comments, blank lines and a heading in the first line are no hashes. */
 static gboolean
 add_hash_line(struct query_term *term, char *line, guint number, const char *path, GError **error)
@@ -551,7 +565,7 @@ add_hash_line(struct query_term *term, char *line, guint number, const char *pat
 		g_array_append_val(term->digests, wanted);
 		return TRUE;
 	}
-	if (number == 1)
+	if (number == 1 && is_heading(cell))
 		return TRUE;
 	shown = text_from_bytes(cell, strlen(cell), 80, NULL);
 	g_set_error(error, QUERY_ERROR, QUERY_ERROR_TERM, "%s:%u: '%s' is no MD5, SHA-1 or SHA-256",
@@ -569,6 +583,14 @@ query_add_hashes(struct query *query, const char *path, GError **error)
 
 	if (!bytes)
 		return FALSE;
+	/* What stands behind a NUL would not be asked for; lists in UTF-16 have one in each word.
+	 */
+	if (memchr(bytes->data, '\0', bytes->len)) {
+		g_set_error(error, QUERY_ERROR, QUERY_ERROR_TERM,
+			    "%s is no text: convert it to UTF-8, as iconv -f UTF-16 -t UTF-8 does",
+			    path);
+		return FALSE;
+	}
 	g_byte_array_append(bytes, (const guint8 *)"", 1);
 	term->text = g_strdup(path);
 	line = (char *)bytes->data;

@@ -351,6 +351,25 @@ Test(query, refuses_a_list_without_hashes)
 	cr_expect(g_error_matches(error, QUERY_ERROR, QUERY_ERROR_TERM));
 }
 
+Test(query, leaves_no_hash_of_a_list_out_in_silence)
+{
+	static const char *const lists[] = {
+		/* a first line that lost a digit is no heading */
+		"d41d8cd98f00b204e9800998ecf8427\nd41d8cd98f00b204e9800998ecf8427e\n",
+		"\xff\xfe"
+		"d\n",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
+		g_autoptr(query_t) query = query_new("a");
+		g_autoptr(GError) error = NULL;
+
+		cr_expect_not(add_list(query, lists[i], &error), "list %zu", i);
+		cr_expect(g_error_matches(error, QUERY_ERROR, QUERY_ERROR_TERM));
+		cr_expect_eq(query->terms->len, 0);
+	}
+}
+
 /* ---- globs and times ---- */
 
 Test(query, matches_globs_whole_and_by_character)

@@ -10,6 +10,7 @@ import lzma
 import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import stat
@@ -377,6 +378,23 @@ def a_full_disk_is_no_answer():
         done = subprocess.run([program("mailtrace"), "--config", site.config, "--json", "who", "subject:test"],
                               stdout=full, stderr=subprocess.PIPE, env=mtlib.environment(), check=False)
     equal(done.returncode, 2, done.stderr)
+
+
+
+
+@test
+def a_list_that_is_not_read_whole_asks_nothing():
+    site = Site()
+    imported(site, message(site, "a.eml", attachments=[("a.pdf", "application/pdf", PDF)]))
+    digest = hashlib.sha256(PDF).hexdigest()
+    utf16 = write(site, "utf16.txt", (digest + "\n").encode("utf-16"))
+    cut = write(site, "cut.txt", f"{digest[:-1]}\n{'0' * 64}\n".encode())
+    behind = write(site, "nul.txt", b"0" * 64 + b"\n\0" + digest.encode() + b"\n")
+    for path in (utf16, cut, behind):
+        done = site.mailtrace("who", "--hashes", path, status=2)
+        equal((done.stdout, done.stderr.count("\n")), ("", 1), path)
+    equal(recipients(site, "--hashes", "-", stdin=f"{'0' * 64}\n{digest}\n"), ["someone@example.org"])
+    equal(site.mailtrace("who", "--file", "-", "--count", stdin="not this one", status=1).stdout[:2], "0\n")
 
 
 @test

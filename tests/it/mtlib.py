@@ -286,9 +286,9 @@ class Site:
         """Plays messages through the milter; returns milterplay's lines."""
         return json_lines(run(program("milterplay"), "--socket", self.socket, *argv, status=status).stdout)
 
-    def who(self, *argv, status=None):
+    def who(self, *argv, status=None, **keywords):
         """Asks; returns (hits, coverage)."""
-        lines = json_lines(self.mailtrace("--json", "who", *argv, status=status).stdout)
+        lines = json_lines(self.mailtrace("--json", "who", *argv, status=status, **keywords).stdout)
         return [l for l in lines if l["type"] == "hit"], lines[-1]
 
     def wait_stored(self, count, what="events in the store"):
