@@ -302,6 +302,11 @@ fill_query(struct query *query, const struct who_options *options, char **words,
 		return FALSE;
 	if (options->until && !query_parse_time(options->until, now_us, &query->until_us, error))
 		return FALSE;
+	if (query->since_us && query->until_us && query->since_us >= query->until_us) {
+		g_set_error(error, QUERY_ERROR, QUERY_ERROR_TIME,
+			    "--since is not before --until: no message can lie between them");
+		return FALSE;
+	}
 	query->cursor = g_strdup(options->cursor);
 	query->with_refused = options->refused;
 	return add_terms(query, options, words, error);
@@ -319,6 +324,8 @@ who_with(struct command *command, const struct who_options *options, char **word
 	if (options->group && by == GROUP_NONE)
 		return command_fail(command, "--group-by recipient, sender, sensor, subject, file "
 					     "or day");
+	if (options->group && options->count)
+		return command_fail(command, "choose one of --count and --group-by");
 	if (options->limit < 0)
 		return command_fail(command, "--limit is a number of rows, 0 for all");
 	if (!fill_query(query, options, words, &error))
@@ -362,9 +369,9 @@ cmd_who(struct command *command, int argc, char **argv)
 	struct who_options options = {0};
 	const GOptionEntry entries[] = {
 		{"file", 'f', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.files,
-		 "a file, whatever its name looks like", "PATH"},
+		 "a file, whatever its name looks like; - is the standard input", "PATH"},
 		{"hashes", 0, 0, G_OPTION_ARG_FILENAME, &options.hashes,
-		 "a list of hashes, any of which may match", "PATH"},
+		 "a list of hashes, any of which may match; - is the standard input", "PATH"},
 		{"since", 0, 0, G_OPTION_ARG_FILENAME, &options.since,
 		 "RFC 3339, YYYY-MM-DD, or 7d, 12h, 30m, 2w ago", "TIME"},
 		{"until", 0, 0, G_OPTION_ARG_FILENAME, &options.until, "likewise, exclusive",

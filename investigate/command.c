@@ -16,7 +16,7 @@ complain(const char *verb, const char *message)
 {
 	g_autofree char *safe = text_for_terminal(message);
 
-	fprintf(stderr, "mailtrace %s: %s\n", verb, safe);
+	fprintf(stderr, "mailtrace%s%s: %s\n", *verb ? " " : "", verb, safe);
 }
 
 int
@@ -145,7 +145,7 @@ command_audit(const struct command *command, gint64 results)
 		written = FALSE;
 	}
 	if (!written)
-		command_fail(command, "no answer without an entry in the audit log: %s",
+		command_fail(command, "nothing is done without an entry in the audit log: %s",
 			     error->message);
 	return written;
 }

@@ -4,11 +4,14 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
+#include "keys.h"
 
 #define DEFAULT_CONFIG MAILTRACE_SYSCONFDIR "/mailtrace/mailtrace.conf"
 
@@ -77,6 +80,29 @@ take_globals(struct command *command, int *argc, char ***argv, GError **error)
 	return g_option_context_parse(context, argc, argv, error);
 }
 
+/*
+ * A closed standard descriptor would be given to the next file that is opened,
+ * the store perhaps, and the answer written into it.  The stand-ins are opened
+ * the wrong way round, so that using them fails and is told.
+ */
+static gboolean
+fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return FALSE;
+	return TRUE;
+}
+
+/* Help, which GLib prints and then ends us, is an answer too: a full disk must show. */
+static void
+close_stdout(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		_exit(EXIT_TROUBLE);
+}
+
 static gboolean
 is_text(const char *text)
 {
@@ -101,6 +127,11 @@ read_settings(struct command *command)
 		command->store_url = g_strdup(command->settings->store);
 	if (!command->tenant)
 		command->tenant = g_strdup(command->settings->tenant);
+	if (!key_name_is_valid(command->tenant))
+		return command_fail(command,
+				    "\"%s\" is no name of a tenant: 1 to 64 of A-Z a-z 0-9 "
+				    ". _ -, first a letter or digit",
+				    command->tenant);
 	return 0;
 }
 
@@ -185,6 +216,9 @@ main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	int status;
 
+	if (!fill_standard_descriptors())
+		return EXIT_TROUBLE;
+	atexit(close_stdout);
 	if (!take_globals(&command, &argc, &rest, &error))
 		status = command_fail(&command, "%s; see mailtrace --help", error->message);
 	else

@@ -380,6 +380,24 @@ def a_full_disk_is_no_answer():
     equal(done.returncode, 2, done.stderr)
 
 
+def with_descriptors(site, shell, *argv):
+    """Runs mailtrace under a shell's redirections."""
+    return subprocess.run(["sh", "-c", f'exec "$0" "$@" {shell}', program("mailtrace"), "--config", site.config,
+                           *argv], capture_output=True, env=mtlib.environment(), check=False, timeout=60)
+
+
+@test
+def an_answer_that_nobody_gets_is_a_failure_in_every_verb():
+    site = Site()
+    path = message(site, "a.eml")
+    imported(site, path)
+    event = site.who("subject:test")[0][0]["event_id"]
+    for argv in (["who", "subject:test"], ["show", event], ["inspect", path], ["import", path], ["status"],
+                 ["--help"], ["who", "--help"], ["--version"]):
+        for shell in (">/dev/full", ">&-"):
+            equal(with_descriptors(site, shell, *argv).returncode, 2, f"{argv} {shell}")
+        # and a closed one is never given to a file of ours, which the answer would then be written into
+        equal(with_descriptors(site, "<&- 2>&-", *argv).returncode, 1 if argv[0] == "import" else 0, argv)
 
 
 @test
@@ -395,6 +413,19 @@ def a_list_that_is_not_read_whole_asks_nothing():
         equal((done.stdout, done.stderr.count("\n")), ("", 1), path)
     equal(recipients(site, "--hashes", "-", stdin=f"{'0' * 64}\n{digest}\n"), ["someone@example.org"])
     equal(site.mailtrace("who", "--file", "-", "--count", stdin="not this one", status=1).stdout[:2], "0\n")
+
+
+@test
+def a_question_that_nothing_can_answer_is_no_nobody():
+    site = Site()
+    imported(site, message(site, "a.eml"))
+    for argv in (["--tenant", "", "who", "subject:test"], ["--tenant", "a b", "who", "subject:test"],
+                 ["--tenant", "../a", "import", path_of(site, "a.eml")],
+                 ["who", "subject:test", "--since", "1d", "--until", "2d"],
+                 ["who", "subject:test", "--since", "2026-11-23", "--until", "2026-11-23"],
+                 ["who", "subject:test", "--count", "--group-by", "day"]):
+        done = site.mailtrace(*argv, status=2)
+        equal((done.stdout, done.stderr.count("\n")), ("", 1), f"{argv}: {done.stderr}")
 
 
 @test
