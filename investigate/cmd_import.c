@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <signal.h>
 #include <string.h>
 
 #include "caps.h"
@@ -32,6 +33,34 @@ struct import {
 	struct progress progress;
 	guint64 total_bytes, done_bytes;
 };
+
+/* ---- being interrupted ---- */
+
+static volatile sig_atomic_t interrupted;
+
+static void
+on_signal(int number)
+{
+	interrupted = 1;
+}
+
+/*
+ * The first signal ends the walk, and what was read is stored and told; the
+ * second ends the program.  One that was ignored, as by nohup(1), stays so.
+ */
+static void
+catch_signals(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	const struct sigaction end = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+	struct sigaction former;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+		if (sigaction(numbers[i], NULL, &former) == 0 && former.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &end, NULL);
+}
+
+/* ---- messages ---- */
 
 /* Stores the batch and empties it. */
 static gboolean
@@ -96,6 +125,9 @@ import_message(const struct mailbox_message *message, void *data)
 		reader_read(import->reader, message->bytes, message->length, &envelope, &error);
 	GBytes *json;
 
+	/* Ctrl-C reaches the sandbox too: then it is no fault of the message. */
+	if (!event && interrupted)
+		return FALSE;
 	if (!event) {
 		note_bad(import, message->path, message->number, error);
 		return TRUE;
@@ -106,13 +138,15 @@ import_message(const struct mailbox_message *message, void *data)
 	import->batch_bytes += g_bytes_get_size(json);
 	draw(import, message->position);
 	if (import->batch->len < CAP_BATCH_EVENTS && import->batch_bytes < BATCH_BYTES)
-		return TRUE;
-	return flush(import);
+		return !interrupted;
+	return flush(import) && !interrupted;
 }
 
 static gboolean
 import_trouble(const char *path, const GError *error, void *data)
 {
+	if (interrupted)
+		return FALSE;
 	note_bad(data, path, 0, error);
 	return TRUE;
 }
@@ -153,8 +187,13 @@ report(struct import *import)
 	};
 	int status = EXIT_FOUND;
 
+	if (interrupted && !import->failed)
+		command_fail(import->command,
+			     "interrupted; what was imported is kept, run it again for the rest");
 	if (import->failed)
 		status = import->added ? EXIT_PARTLY : EXIT_TROUBLE;
+	else if (interrupted)
+		status = import->messages ? EXIT_PARTLY : EXIT_TROUBLE;
 	else if (import->bad)
 		status = import->messages ? EXIT_PARTLY : EXIT_TROUBLE;
 	else if (!import->added)
@@ -171,10 +210,11 @@ import_all(struct import *import, char **paths)
 	const struct mailbox_visitor visitor = {import_message, import_trouble, import};
 	g_autofree char *decompress = command_helper("decompress");
 
+	catch_signals();
 	progress_init(&import->progress, import->command->quiet);
 	for (char **path = paths; import->progress.shown && *path; path++)
 		import->total_bytes += mailbox_bytes(*path);
-	for (; *paths && !import->failed; paths++) {
+	for (; *paths && !import->failed && !interrupted; paths++) {
 		mailbox_walk(*paths, decompress, &visitor);
 		if (import->progress.shown)
 			import->done_bytes += mailbox_bytes(*paths);
@@ -209,12 +249,19 @@ import_open(struct import *import, char **paths)
 	return status;
 }
 
+/* An empty word is a variable of a script that was not set: no mail went there. */
 static gboolean
-all_text(char **words)
+all_addresses(char **words)
 {
-	for (; words && *words; words++)
-		if (!g_utf8_validate(*words, -1, NULL) || strlen(*words) > CAP_ADDRESS_BYTES)
+	for (; words && *words; words++) {
+		const char *at = *words;
+
+		if (!*at || strlen(at) > CAP_ADDRESS_BYTES || !g_utf8_validate(at, -1, NULL))
 			return FALSE;
+		for (; *at; at = g_utf8_next_char(at))
+			if (g_unichar_iscntrl(g_utf8_get_char(at)))
+				return FALSE;
+	}
 	return TRUE;
 }
 
@@ -241,8 +288,10 @@ cmd_import(struct command *command, int argc, char **argv)
 		return EXIT_TROUBLE;
 	if (argc < 2)
 		return command_fail(command, "give files or folders");
-	if (!all_text(recipients))
-		return command_fail(command, "an address is UTF-8 of at most %d bytes",
+	if (!all_addresses(recipients))
+		return command_fail(command,
+				    "--rcpt: an address is 1 to %d bytes of UTF-8, without control "
+				    "characters",
 				    CAP_ADDRESS_BYTES);
 	if (sensor && !key_name_is_valid(sensor))
 		return command_fail(command, "\"%s\" is no name of a sensor", sensor);

@@ -55,11 +55,28 @@ static const struct {
 	{"BZh", 3}, /* bzip2 */
 };
 
+/* Looks at the first bytes of a file or a pipe, and leaves them to be read. */
+static ssize_t
+peek(int fd, char *bytes, gsize length)
+{
+	ssize_t got = pread(fd, bytes, length, 0);
+	int ends[2];
+
+	if (got >= 0 || errno != ESPIPE || pipe2(ends, O_CLOEXEC) < 0)
+		return got;
+	got = tee(fd, ends[1], length, 0);
+	if (got > 0)
+		got = read(ends[0], bytes, length);
+	close(ends[0]);
+	close(ends[1]);
+	return got;
+}
+
 static gboolean
 is_compressed(int fd)
 {
 	char first[8] = {0};
-	ssize_t got = pread(fd, first, sizeof(first), 0);
+	ssize_t got = peek(fd, first, sizeof(first));
 
 	for (gsize i = 0; i < G_N_ELEMENTS(compressions); i++)
 		if (got >= (ssize_t)compressions[i].length &&
@@ -321,15 +338,66 @@ visit_found(void *data, const char *path, gboolean in_maildir)
 		visit_file(walk, path, in_maildir);
 }
 
+static gboolean
+write_all(int fd, const guint8 *bytes, gsize length)
+{
+	while (length) {
+		ssize_t put = write(fd, bytes, length);
+
+		if (put < 0 && errno != EINTR)
+			return FALSE;
+		bytes += MAX(put, 0);
+		length -= (gsize)MAX(put, 0);
+	}
+	return TRUE;
+}
+
+/*
+ * The decompressor maps its input, so a pipe goes into a nameless file first;
+ * the disk is its bound.  Returns the file, or -1.
+ */
+static int
+copy_of_pipe(int from, GError **error)
+{
+	int fd = open(g_get_tmp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	guint8 chunk[CHUNK_BYTES];
+	ssize_t got = fd < 0 ? -1 : 1;
+
+	while (got > 0) {
+		got = read(from, chunk, sizeof(chunk));
+		if (got < 0 && errno == EINTR)
+			got = 1; /* again */
+		else if (got > 0 && !write_all(fd, chunk, (gsize)got))
+			got = -1;
+	}
+	if (got == 0 && lseek(fd, 0, SEEK_SET) == 0)
+		return fd;
+	set_errno(error, "cannot be kept in the folder for temporary files");
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 static void
 visit_input(struct walk *walk)
 {
 	struct source source = {.walk = walk, .path = "-", .fd = STDIN_FILENO};
+	g_autoptr(GError) error = NULL;
 	struct stat info;
 
-	if (fstat(STDIN_FILENO, &info) == 0 && S_ISREG(info.st_mode))
+	if (fstat(STDIN_FILENO, &info) == 0 && !S_ISREG(info.st_mode) &&
+	    is_compressed(STDIN_FILENO)) {
+		source.fd = copy_of_pipe(STDIN_FILENO, &error);
+		if (source.fd < 0) {
+			tell_trouble(walk, source.path, error);
+			return;
+		}
+	}
+	if (fstat(source.fd, &info) == 0 && S_ISREG(info.st_mode))
 		source.size = (guint64)info.st_size;
 	visit_source(&source, FALSE);
+	if (source.fd > STDERR_FILENO)
+		close(source.fd);
 }
 
 gboolean

@@ -380,6 +380,50 @@ def a_full_disk_is_no_answer():
     equal(done.returncode, 2, done.stderr)
 
 
+@test
+def an_import_that_is_interrupted_keeps_and_tells_what_it_did():
+    site = Site()
+    mails = [b"From a@example.net Mon Nov 23 01:00:00 2026\nSubject: mail %d\nTo: u1@example.org\n\nx\n\n" % i
+             for i in range(700)]
+    child = subprocess.Popen([program("mailtrace"), "--config", site.config, "--json", "import", "-"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             env=mtlib.environment())
+    child.stdin.write(b"".join(mails[:300]))
+    child.stdin.flush()
+    mtlib.wait_until(lambda: site.mailtrace("status", "--json", status=None).stdout.find('"events":256') > 0,
+                     "the first batch is stored")
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(b"".join(mails[300:]), timeout=60)
+    done = json_lines(out.decode())[0]
+    equal((child.returncode, err.count(b"\n")), (3, 1), err)
+    assert b"interrupted" in err, err
+    assert 256 <= done["messages"] < 700 and done["messages"] == done["added"] and done["failed"] == 0, done
+    equal(len(site.who("subject:mail")[0]), done["added"])
+    again = json_lines(site.mailtrace("--json", "import", write(site, "all.mbox", b"".join(mails))).stdout)[0]
+    equal((again["messages"], again["added"], again["known"]), (700, 700 - done["added"], done["added"]))
+
+
+@test
+def compressed_mail_is_read_from_a_pipe_too():
+    site = Site()
+    plain = open(message(site, "a.eml"), "rb").read()
+    for number, pack in enumerate((gzip.compress, lzma.compress, bz2.compress)):
+        mail = plain.replace(b"Subject: test", b"Subject: pipe %d" % number)
+        done = site.mailtrace("--json", "import", "-", stdin=pack(mail), text=False)
+        equal(json.loads(done.stdout)["added"], 1)
+    equal(sorted(h["subject"] for h in site.who("subject:pipe")[0]), ["pipe 0", "pipe 1", "pipe 2"])
+
+
+@test
+def a_recipient_is_an_address():
+    site = Site()
+    path = message(site, "a.eml")
+    for address in ("", "a\nb@example.org", "a\x1b[31m@example.org", "a" * 1025):
+        done = site.mailtrace("import", "--rcpt", address, path, status=2)
+        equal((done.stdout, done.stderr.count("\n")), ("", 1), done.stderr)
+    equal(imported(site, "--rcpt", "root", path), (1, 1))
+
+
 def with_descriptors(site, shell, *argv):
     """Runs mailtrace under a shell's redirections."""
     return subprocess.run(["sh", "-c", f'exec "$0" "$@" {shell}', program("mailtrace"), "--config", site.config,
