@@ -56,6 +56,22 @@ tell_collector(struct command *command)
 	return EXIT_PARTLY;
 }
 
+/*
+ * Who may connect is entered before it is changed.  A site that is being set
+ * up has no store and so no log yet; made here, by root perhaps, it would be
+ * one that the collector cannot write.
+ */
+static gboolean
+audit_change(struct command *command)
+{
+	g_autoptr(GError) error = NULL;
+	struct store *store = store_open(command->store_url, STORE_READ, &error);
+
+	store_close(store);
+	return g_error_matches(error, STORE_ERROR, STORE_ERROR_ABSENT) ||
+	       command_audit(command, -1);
+}
+
 static int
 sensor_add(struct command *command, const char *name, const char *file, const char *role_names)
 {
@@ -68,10 +84,13 @@ sensor_add(struct command *command, const char *name, const char *file, const ch
 	if (!parse_roles(role_names, &key.roles))
 		return command_fail(command, "\"%s\" are no roles: publish, subscribe, command",
 				    role_names);
-	if (!public_key_read(file, key.public_key, &error) ||
-	    !authorized_keys_add(command->settings->authorized_keys, &key, &error))
+	if (!public_key_read(file, key.public_key, &error))
 		return command_fail(command, "%s", error->message);
-	if (!command->json && !command->quiet)
+	if (!audit_change(command))
+		return EXIT_TROUBLE;
+	if (!authorized_keys_add(command->settings->authorized_keys, &key, &error))
+		return command_fail(command, "%s", error->message);
+	if (!command->json && !command->csv && !command->quiet)
 		g_print("%s may now connect, for tenant %s\n", name, command->tenant);
 	return tell_collector(command);
 }
@@ -82,6 +101,8 @@ sensor_remove(struct command *command, const char *name)
 	g_autoptr(GError) error = NULL;
 	gboolean removed;
 
+	if (!audit_change(command))
+		return EXIT_TROUBLE;
 	if (!authorized_keys_remove(command->settings->authorized_keys, name, &removed, &error))
 		return command_fail(command, "%s", error->message);
 	if (!removed) {
@@ -89,7 +110,7 @@ sensor_remove(struct command *command, const char *name)
 			     name);
 		return EXIT_NOTHING;
 	}
-	if (!command->json && !command->quiet)
+	if (!command->json && !command->csv && !command->quiet)
 		g_print("%s may no longer connect\n", name);
 	return tell_collector(command);
 }

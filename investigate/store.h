@@ -23,13 +23,14 @@
 struct store;
 
 enum store_error {
-	STORE_ERROR_OPEN,    /* URL wrong, missing, unreadable */
+	STORE_ERROR_OPEN,    /* URL wrong, unreadable */
 	STORE_ERROR_LOCKED,  /* another process writes it */
 	STORE_ERROR_VERSION, /* made by a newer mailtrace; untouched */
 	STORE_ERROR_WRITE,   /* disk full or failing */
 	STORE_ERROR_DAMAGED, /* an event does not match its digest */
 	STORE_ERROR_STOPPED, /* the caller's progress function said so */
 	STORE_ERROR_EVENT,   /* it has no valid id, tenant or sensor: a dead letter */
+	STORE_ERROR_ABSENT,  /* of STORE_READ: nothing is there */
 };
 #define STORE_ERROR (store_error_quark())
 GQuark store_error_quark(void);

@@ -67,7 +67,7 @@ open_error(const char *path, gboolean writable, sqlite3 *handle, GError **error)
 	gboolean there = access(path, F_OK) == 0;
 
 	if (!there && !writable)
-		g_set_error(error, STORE_ERROR, STORE_ERROR_OPEN, "there is no store at %s", path);
+		g_set_error(error, STORE_ERROR, STORE_ERROR_ABSENT, "there is no store at %s", path);
 	else if (!writable)
 		g_set_error(error, STORE_ERROR, STORE_ERROR_OPEN,
 			    "cannot read the store %s: %s; reading needs write permission for its "

@@ -1117,7 +1117,7 @@ Test(store, says_what_is_wrong_with_an_url)
 	expect_refused("", STORE_READ, STORE_ERROR_OPEN);
 	expect_refused("sqlite:", STORE_READ, STORE_ERROR_OPEN);
 	expect_refused("clickhouse://x", STORE_READ, STORE_ERROR_OPEN);
-	expect_refused("sqlite:/nonexistent/store.db", STORE_READ, STORE_ERROR_OPEN);
+	expect_refused("sqlite:/nonexistent/store.db", STORE_READ, STORE_ERROR_ABSENT);
 	expect_refused("sqlite:/nonexistent/store.db", STORE_WRITE, STORE_ERROR_OPEN);
 }
 

@@ -424,6 +424,22 @@ def a_recipient_is_an_address():
     equal(imported(site, "--rcpt", "root", path), (1, 1))
 
 
+@test
+def who_may_connect_is_changed_in_the_audit_log_once_there_is_one():
+    site = Site()
+    site.make_keys()
+    keys = path_of(site, "keys")
+    equal(os.listdir(path_of(site, "store")), [], "a store that root made would shut out the collector")
+    imported(site, message(site, "a.eml"))
+    site.mailtrace("keygen", keys, "mx2")
+    site.mailtrace("--case", "C-8", "sensor", "add", "mx2", f"{keys}/mx2.pub")
+    site.mailtrace("sensor", "remove", "mx2")
+    rows = audit(site)[1:]
+    equal([(r["verb"], json.loads(r["arguments"])[:2]) for r in rows],
+          [("sensor", ["add", "mx2"]), ("sensor", ["remove", "mx2"])])
+    assert "C-8" in rows[0].values(), rows[0]
+
+
 def with_descriptors(site, shell, *argv):
     """Runs mailtrace under a shell's redirections."""
     return subprocess.run(["sh", "-c", f'exec "$0" "$@" {shell}', program("mailtrace"), "--config", site.config,
