@@ -119,11 +119,22 @@ json_row(struct out *out, const struct out_value *values)
 
 /* ---- CSV, RFC 4180 ---- */
 
+/* A spreadsheet would run such a cell as a formula; a Japanese one takes the wide signs too. */
+static gboolean
+is_formula(const char *text)
+{
+	static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(wide); i++)
+		if (g_str_has_prefix(text, wide[i]))
+			return TRUE;
+	return *text && strchr("=+-@\t\r\n", *text);
+}
+
 static void
 csv_cell(struct out *out, const char *text)
 {
-	/* A spreadsheet would run a cell that begins so as a formula. */
-	gboolean formula = *text && strchr("=+-@\t\r", *text);
+	gboolean formula = is_formula(text);
 	g_autofree char *safe = out->terminal ? text_for_terminal(text) : NULL;
 	const char *cell = safe ? safe : text;
 

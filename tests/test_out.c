@@ -225,6 +225,27 @@ Test(out, csv_cells_read_back_and_run_nothing)
 	cr_assert_eq(record, 1 + G_N_ELEMENTS(subjects));
 }
 
+Test(out, csv_runs_no_formula_of_a_japanese_spreadsheet)
+{
+	static const struct out_column one[] = {{"a", "A", OUT_TEXT, 0}, {NULL}};
+	static const char *const cells[] = {"\uff1d1", "\uff0b1", "\uff0d1", "\uff201", "\n=1"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cells); i++) {
+		char *text = NULL;
+		size_t length;
+		FILE *stream = open_memstream(&text, &length);
+		struct out *out = out_new(stream, OUT_CSV, TRUE);
+
+		out_begin(out, "x", one);
+		out_row(out, (const struct out_value[]){{cells[i], 0}});
+		out_end(out);
+		cr_assert(out_free(out));
+		fclose(stream);
+		cr_expect(g_str_has_prefix(text, "a\r\n\"'"), "%s", text);
+		free(text);
+	}
+}
+
 Test(out, rows_past_those_that_settle_the_widths_are_whole)
 {
 	static const struct out_column two[] = {
