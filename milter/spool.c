@@ -102,6 +102,7 @@ struct spool {
 	gboolean reserved; /* of the writer thread, from its start on */
 	guint64 max_bytes;
 	sqlite3 *writer_db; /* of the writer thread, from its start on */
+	gboolean relaxed;   /* likewise: its commits are not synced at once */
 	sqlite3_stmt *statements[STATEMENTS];
 	sqlite3 *reader_db; /* of the publisher's thread */
 	sqlite3_stmt *read;
@@ -413,12 +414,42 @@ return_pages(struct spool *spool)
 			     NULL, NULL, NULL);
 }
 
-/* Does all jobs in one transaction: one sync for all of them. */
+/*
+ * Whether the batch must be on disk when its commit returns.  Nobody waits for
+ * the disk with an acknowledgement: if a power failure undoes it, the entries
+ * are sent again and the collector knows them.
+ */
+static gboolean
+must_be_synced(const GPtrArray *batch)
+{
+	for (guint i = 0; i < batch->len; i++)
+		if (((const struct job *)batch->pdata[i])->kind != JOB_ACKNOWLEDGE)
+			return TRUE;
+	return FALSE;
+}
+
+/* Sets how the next commit is synced: at once, or with the next that is. */
+static gboolean
+set_relaxed(struct spool *spool, gboolean relaxed)
+{
+	if (spool->relaxed == relaxed)
+		return TRUE;
+	if (sqlite3_exec(spool->writer_db,
+			 relaxed ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL",
+			 NULL, NULL, NULL) != SQLITE_OK)
+		return FALSE;
+	spool->relaxed = relaxed;
+	return TRUE;
+}
+
+/* Does all jobs in one transaction: one sync, at most, for all of them. */
 static gboolean
 write_batch(struct spool *spool, GPtrArray *batch, struct tally *tally, gboolean *ret_changed)
 {
 	gboolean removed = FALSE, changed = FALSE;
 
+	if (!set_relaxed(spool, !must_be_synced(batch)))
+		return FALSE;
 	if (sqlite3_exec(spool->writer_db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return FALSE;
 	for (guint i = 0; i < batch->len; i++) {

@@ -3,11 +3,12 @@
  * spool.h - events on disk, from before the MTA hears "accepted" until the
  * collector has them.
  *
- * SQLite, WAL, synchronous=FULL: one fdatasync a commit.  Sessions hand their
- * events to one writer thread, which commits all that wait at once; each
- * session returns when the commit that holds its event is on disk.  An entry
- * leaves only when it is acknowledged.  The epoch is made with the file, so
- * that (sensor, epoch, n) never repeats, even when a spool was lost.
+ * SQLite, WAL, synchronous=FULL: one fdatasync a commit, none for one that only
+ * removes what was acknowledged.  Sessions hand their events to one writer
+ * thread, which commits all that wait at once; each session returns when the
+ * commit that holds its event is on disk.  An entry leaves only when it is
+ * acknowledged.  The epoch is made with the file, so that (sensor, epoch, n)
+ * never repeats, even when a spool was lost.
  * spool_append() and spool_status() from any thread; the other verbs from one
  * thread, the publisher's.
  *
@@ -86,8 +87,10 @@ GPtrArray *spool_read(struct spool *spool, guint64 n, guint max_events, gsize ma
 		      guint64 *ret_first, GError **error);
 
 /*
- * Removes all entries up to and with through: the collector has them.  Fails
- * with SPOOL_ERROR_NUMBER, removing nothing, when through was never given.
+ * Removes all entries up to and with through: the collector has them.  A power
+ * failure before the next append, but not the end of the process, can bring
+ * them back to be sent again.  Fails with SPOOL_ERROR_NUMBER, removing nothing,
+ * when through was never given.
  */
 gboolean spool_acknowledge(struct spool *spool, guint64 through, GError **error);
 

@@ -34,11 +34,11 @@ def lines_of(log):
         return handle.read().splitlines()
 
 
-def order_of_appends(**extra):
+def order_of_appends(*argv, **extra):
     """Runs the program that appends and answers; returns what the shim wrote down."""
     directory = temporary_directory()
     log, env = shimmed(directory, "spool_append", "pipe:", **extra)
-    done = run(program("tests/tools/spool_append"), directory, COUNT, env=env)
+    done = run(program("tests/tools/spool_append"), directory, COUNT, *argv, env=env)
     equal(done.stdout.split(), [str(n) for n in range(1, COUNT + 1)], "numbers answered")
     return [l.split()[0] if l.startswith("answer") else l for l in lines_of(log)]
 
@@ -90,6 +90,15 @@ def faults(lines, count):
 @test
 def every_append_returns_after_the_sync_of_its_entry():
     equal(faults(order_of_appends(), COUNT), [], "too early")
+
+
+@test
+def an_acknowledgement_waits_for_no_sync_and_takes_none_from_the_append_after_it():
+    lines = order_of_appends("0")
+    answers = [place for place, line in enumerate(lines) if line == "answer"]
+    syncs = lines[answers[0]:answers[-1]].count(f"sync {WAL}")
+    equal(faults(lines, COUNT), [], "too early")
+    equal(syncs, COUNT - 1, f"syncs between the first and the last of {COUNT} appends, each acknowledged")
 
 
 @test

@@ -2,7 +2,8 @@
 /*
  * spool_append DIRECTORY COUNT [THREADS] - appends COUNT events in each of
  * THREADS threads and writes each number to standard output as soon as it has
- * it; at the end "appends per second, commits" to standard error.
+ * it; with THREADS 0 in one thread, acknowledging each event; at the end "appends per second,
+ * commits" to standard error.
  */
 #include "config.h"
 
@@ -19,6 +20,7 @@
 struct work {
 	struct spool *spool;
 	guint count;
+	gboolean acknowledge;
 };
 
 static gpointer
@@ -37,6 +39,8 @@ append_all(gpointer data)
 		line = g_strdup_printf("%" G_GUINT64_FORMAT "\n", n);
 		if (write(STDOUT_FILENO, line, strlen(line)) < 0)
 			return GINT_TO_POINTER(TRUE);
+		if (work->acknowledge && !spool_acknowledge(work->spool, n, NULL))
+			return GINT_TO_POINTER(TRUE);
 	}
 	return NULL;
 }
@@ -47,8 +51,8 @@ main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	struct spool *spool = argc >= 3 ? spool_open(argv[1], 0, &error) : NULL;
 	guint threads = argc > 3 ? (guint)atoi(argv[3]) : 1;
-	struct work work = {spool, argc >= 3 ? (guint)atoi(argv[2]) : 0};
-	g_autofree GThread **running = g_new0(GThread *, threads);
+	struct work work = {spool, argc >= 3 ? (guint)atoi(argv[2]) : 0, threads == 0};
+	g_autofree GThread **running = g_new0(GThread *, threads + 1);
 	gint64 start = g_get_monotonic_time();
 	struct spool_status status;
 	gboolean failed = FALSE;
@@ -57,9 +61,9 @@ main(int argc, char **argv)
 		fprintf(stderr, "spool_append: %s\n", error ? error->message : "usage");
 		return 2;
 	}
-	for (guint i = 0; i < threads; i++)
+	for (guint i = 0; i < MAX(threads, 1); i++)
 		running[i] = g_thread_new("append", append_all, &work);
-	for (guint i = 0; i < threads; i++)
+	for (guint i = 0; i < MAX(threads, 1); i++)
 		failed |= g_thread_join(running[i]) != NULL;
 	spool_status(spool, &status);
 	fprintf(stderr, "%.0f appends/s, %" G_GUINT64_FORMAT " commits\n",
