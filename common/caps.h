@@ -48,7 +48,7 @@
 #define CAP_ANOMALIES_NAME "anomalies"
 
 /* The envelope; in the milter process. */
-#define CAP_PACKET_BYTES (1024 * 1024) /* from the MTA; Postfix sends a field of 102,400 whole */
+#define CAP_PACKET_BYTES (1024 * 1024) /* from the MTA; a header field comes in one */
 #define CAP_RECIPIENTS 10000	       /* Postfix: smtpd_recipient_limit is 1,000 */
 #define CAP_RECIPIENTS_NAME "recipients"
 #define CAP_ADDRESS_BYTES 1024 /* RFC 5321 4.5.3.1: 254, SMTPUTF8 and source routes more */

@@ -379,9 +379,10 @@ callbacks_register(struct engine *engine)
 
 	shared_engine = engine;
 	/*
-	 * libmilter hangs up on a longer packet, and 64 KiB are its own limit: one
-	 * header field of that size would make every try of its message fail, or
-	 * lead it past us where the MTA goes on without its filter.
+	 * libmilter hangs up on a longer packet, and 64 KiB are its own limit.
+	 * Postfix cuts header fields to fit; from an MTA that does not, one such
+	 * field would make every try of its message fail, or lead it past us where
+	 * the MTA goes on without its filter.
 	 */
 	smfi_setmaxdatasize(CAP_PACKET_BYTES);
 	return smfi_register(filter) == MI_SUCCESS;

@@ -204,15 +204,4 @@ def mail_waits_at_the_client_while_the_milter_is_down():
         equal(recipients_of(site.who(payload)[0]), ["alice@example.org"])
 
 
-@test
-def a_header_field_as_long_as_header_size_limit_stops_no_mail():
-    """Postfix hands the milter a field of up to 102,400 bytes in one packet."""
-    with site_and_postfix() as (site, mx):
-        references = "\n ".join(f"<{number:06}@lists.example.net>" for number in range(100000 // 30))
-        path, payload = message_with_payload(site, "long", extra=f"References: {references}")
-        send(mx, ["alice@example.org"], path)
-        site.wait_stored(1)
-        equal(recipients_of(site.who(payload)[0]), ["alice@example.org"])
-
-
 main()
