@@ -99,7 +99,8 @@ list_sensors(struct covering *covering, const char *const *expected, GError **er
 {
 	GPtrArray *sensors = covering->coverage->sensors;
 	struct sql_stmt *rows = sql_bind(covering->store->sql,
-					 "SELECT name FROM sensors WHERE tenant=?1 ORDER BY name",
+					 "SELECT name FROM sensors WHERE tenant=?1"
+					 " AND last_event_us>0 ORDER BY name",
 					 "i", covering->tenant);
 	int more;
 

@@ -201,12 +201,7 @@ store_arrival(struct arrival *arrival, GBytes *json, GError **error)
 
 	return choose_event(arrival->store, arrival->tenant, delivery->queue_id, delivery->time_us,
 			    arrival->host, &arrival->event, error) &&
-	       insert_delivery(arrival, json, error) && settle_arrival(arrival, error) &&
-	       sql_run(sql_bind(arrival->store->sql,
-				"UPDATE sensors SET last_event_us=max(last_event_us, ?2)"
-				" WHERE id=?1",
-				"ii", arrival->sensor, delivery->time_us),
-		       error);
+	       insert_delivery(arrival, json, error) && settle_arrival(arrival, error);
 }
 
 static gboolean

@@ -8,6 +8,10 @@
 
 #define QUEUE_ID "4Xyz12AbCdz9kL3"
 #define HOST "mx1.site.example"
+#define BOB "bob@s.example"
+#define CAROL "carol@s.example"
+#define TEAM "team@s.example"
+#define ELSE "x@else.example"
 
 static struct store_fixture fixture;
 
@@ -139,6 +143,22 @@ messages(void)
 	return count;
 }
 
+Test(store_delivery, a_follower_is_no_sensor_of_an_answer)
+{
+	static const char *const nobody[] = {NULL};
+	const struct line line = {2, DELIVERY_SENT, BOB};
+	g_autoptr(query_t) query = query_new("a");
+	struct store_coverage coverage;
+	GError *error = NULL;
+
+	store_it(fixture.store, queued_event(1, "bob"));
+	store_line(&line);
+	expect_ok(store_coverage(fixture.store, query, nobody, &coverage, &error), error);
+	cr_assert_eq(coverage.sensors->len, 1);
+	cr_expect_str_eq(g_ptr_array_index(coverage.sensors, 0), "mx1");
+	store_coverage_clear(&coverage);
+}
+
 static void
 start_anew(void)
 {
@@ -158,11 +178,6 @@ struct rule {
 	const char *states;
 	guint64 messages;
 };
-
-#define BOB "bob@s.example"
-#define CAROL "carol@s.example"
-#define TEAM "team@s.example"
-#define ELSE "x@else.example"
 
 static const struct rule rules[] = {
 	{"accepted by the MTA",
