@@ -103,11 +103,13 @@ gboolean store_add_event(struct store *store, const struct event *event, GBytes 
  *  - once the message is DONE, a recipient of whom no line spoke is "rejected":
  *    a filter behind ours refused it when the MTA had no queue id to log yet.
  *    Aliases and lost lines would make this a wrong "nobody".  So it is told
- *    only if QUEUED was seen, which follows all refusals; if every final
- *    address stands for a recipient of ours, lest the one that is missing goes
- *    by another name (recipients added with always_bcc thus switch it off);
- *    and if there are exactly as many of them as QUEUED said (nrcpt=), lest a
- *    line was lost.
+ *    only if every final address stands for a recipient of ours, lest the one
+ *    that is missing goes by another name (recipients added with always_bcc
+ *    thus switch it off); and if lines speak of exactly as many addresses
+ *    before aliases as QUEUED, which follows all refusals, said of the queue
+ *    (nrcpt=): then no line was lost.  nrcpt= counts after virtual aliases and
+ *    before those of local(8), so that a virtual alias of several switches it
+ *    off too.
  */
 gboolean store_add_delivery(struct store *store, const struct delivery *delivery, GBytes *json,
 			    const struct store_sequence *sequence, gboolean *ret_added,

@@ -100,32 +100,35 @@ read_message_lines(struct settling *settling, GError **error)
 
 /* ---- recipients of whom no line spoke ---- */
 
-/* Counts the addresses in the queue that an outcome was told of; -1 if one is of nobody of ours. */
+/*
+ * Counts the addresses, before aliases, that an outcome was told of; -1 if one
+ * is of nobody of ours.
+ */
 static gboolean
 count_named(struct settling *settling, GHashTable *envelope, gint64 *ret_named, GError **error)
 {
-	g_autoptr(sql_stmt_t) rows =
-		sql_bind(settling->store->sql,
-			 "SELECT DISTINCT recipient_key, original_key FROM deliveries"
-			 " INDEXED BY deliveries_recipient"
-			 " WHERE event=?1 AND recipient_key IS NOT NULL AND kind IN (3, 4, 5)",
-			 "i", settling->event);
-	gint64 named = 0;
+	g_autoptr(sql_stmt_t) rows = sql_bind(
+		settling->store->sql,
+		"SELECT coalesce(original_key, recipient_key), recipient_key FROM deliveries"
+		" INDEXED BY deliveries_recipient"
+		" WHERE event=?1 AND recipient_key IS NOT NULL AND kind IN (3, 4, 5)",
+		"i", settling->event);
+	g_autoptr(GHashTable) named = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	int more;
 
-	while (named >= 0 && (more = sql_next(rows, error)) != 0) {
-		const char *original;
+	while ((more = sql_next(rows, error)) > 0) {
+		const char *original = sql_text(rows, 0);
 
-		if (more < 0)
-			return FALSE;
-		original = sql_text(rows, 1);
-		if (g_hash_table_contains(envelope, sql_text(rows, 0)) ||
-		    (original && g_hash_table_contains(envelope, original)))
-			named++;
-		else
-			named = -1;
+		if (!g_hash_table_contains(envelope, original) &&
+		    !g_hash_table_contains(envelope, sql_text(rows, 1))) {
+			*ret_named = -1;
+			return TRUE;
+		}
+		g_hash_table_add(named, g_strdup(original));
 	}
-	*ret_named = named;
+	if (more < 0)
+		return FALSE;
+	*ret_named = g_hash_table_size(named);
 	return TRUE;
 }
 
@@ -135,7 +138,7 @@ judge_unnamed(struct settling *settling, const GArray *rows, GError **error)
 	g_autoptr(GHashTable) envelope = g_hash_table_new(g_str_hash, g_str_equal);
 	gint64 named;
 
-	if (!settling->done || !settling->queued_us || settling->expected == 0)
+	if (!settling->done || settling->expected == 0)
 		return TRUE;
 	for (guint i = 0; i < rows->len; i++)
 		g_hash_table_add(envelope, g_array_index(rows, struct envelope_row, i).key);
@@ -186,11 +189,11 @@ read_outcome(struct settling *settling, const char *key, struct outcome *outcome
 
 static gboolean
 was_refused(const struct settling *settling, const struct envelope_row *row,
-	    const struct outcome *outcome, gboolean named)
+	    const struct outcome *outcome)
 {
 	return settling->refused || outcome->refused || row->refused ||
 	       (settling->verdict != VERDICT_ACCEPT && settling->verdict != VERDICT_HOLD) ||
-	       (settling->unnamed_refused && !named);
+	       settling->unnamed_refused;
 }
 
 /* What we held ourselves is active only once it was released. */
@@ -206,8 +209,6 @@ static enum recipient_state
 state_by(const struct settling *settling, const struct envelope_row *row,
 	 const struct outcome *outcome)
 {
-	gboolean named = outcome->sent || outcome->deferred || outcome->held || outcome->bounced;
-
 	if (outcome->sent)
 		return STATE_DELIVERED;
 	if (outcome->deferred)
@@ -216,7 +217,7 @@ state_by(const struct settling *settling, const struct envelope_row *row,
 		return STATE_HELD;
 	if (outcome->bounced)
 		return STATE_BOUNCED;
-	if (was_refused(settling, row, outcome, named))
+	if (was_refused(settling, row, outcome))
 		return STATE_REJECTED;
 	return is_held(settling) ? STATE_HELD : STATE_ACCEPTED;
 }
