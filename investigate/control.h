@@ -19,6 +19,7 @@
 #include "store.h"
 
 #define CONTROL_LINE_BYTES (16 * 1024 * 1024)
+#define CONTROL_PATIENCE_MS 60000 /* an import may read that long between two batches */
 
 enum control_error {
 	CONTROL_ERROR_ABSENT,  /* nobody listens: no collector runs */
@@ -73,10 +74,16 @@ struct control_handlers {
 struct control_server *control_server_new(const char *path, const struct control_handlers *handlers,
 					  void *data, GError **error);
 
+/*
+ * Sets how long a caller may say nothing, CONTROL_PATIENCE_MS at first, before
+ * it loses its place to one who waits while all places are taken.
+ */
+void control_server_set_patience(struct control_server *server, guint patience_ms);
+
 /* Fills in the descriptors to wait for; returns how many, at most max. */
 gsize control_server_fds(struct control_server *server, int *ret_fds, gsize max);
 
-/* Serves what is readable, without blocking. */
+/* Serves what is readable, without blocking; to be called once a second even if nothing is. */
 void control_server_serve(struct control_server *server);
 
 /* Closes and removes the socket.  NULL is allowed. */

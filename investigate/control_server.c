@@ -4,6 +4,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@ struct caller {
 	int fd;
 	guint uid;
 	GString *input;
+	gint64 heard_us; /* last, or accepted; g_get_monotonic_time() */
 	gboolean gone;
 };
 
@@ -28,6 +30,7 @@ struct control_server {
 	char *path;
 	const struct control_handlers *handlers;
 	void *data;
+	guint patience_ms;
 	GPtrArray *callers; /* of struct caller */
 };
 
@@ -99,8 +102,15 @@ control_server_new(const char *path, const struct control_handlers *handlers, vo
 	server->path = g_strdup(path);
 	server->handlers = handlers;
 	server->data = data;
+	server->patience_ms = CONTROL_PATIENCE_MS;
 	server->callers = g_ptr_array_new_with_free_func((GDestroyNotify)caller_free);
 	return server;
+}
+
+void
+control_server_set_patience(struct control_server *server, guint patience_ms)
+{
+	server->patience_ms = patience_ms;
 }
 
 gsize
@@ -128,6 +138,32 @@ peer_uid(int fd, guint *ret_uid)
 	return TRUE;
 }
 
+/*
+ * When all places are taken and somebody waits, who has been silent longest and
+ * for too long goes: else a few programs that were stopped at a terminal would
+ * keep everybody from asking, since each question is noted through here.
+ */
+static void
+make_room(struct control_server *server)
+{
+	struct pollfd waiting = {.fd = server->fd, .events = POLLIN};
+	gint64 now_us = g_get_monotonic_time(), oldest_us = G_MAXINT64;
+	guint oldest = 0;
+
+	if (server->callers->len < CONTROL_CALLERS || poll(&waiting, 1, 0) <= 0)
+		return;
+	for (guint i = 0; i < server->callers->len; i++) {
+		const struct caller *caller = g_ptr_array_index(server->callers, i);
+
+		if (caller->heard_us >= oldest_us)
+			continue;
+		oldest_us = caller->heard_us;
+		oldest = i;
+	}
+	if (now_us - oldest_us >= server->patience_ms * G_TIME_SPAN_MILLISECOND)
+		g_ptr_array_remove_index(server->callers, oldest);
+}
+
 static void
 accept_callers(struct control_server *server)
 {
@@ -146,6 +182,7 @@ accept_callers(struct control_server *server)
 		caller->fd = fd;
 		caller->uid = uid;
 		caller->input = g_string_new(NULL);
+		caller->heard_us = g_get_monotonic_time();
 		g_ptr_array_add(server->callers, caller);
 	}
 }
@@ -269,6 +306,7 @@ serve_caller(struct control_server *server, struct caller *caller)
 			continue;
 		if (got < 0)
 			break;
+		caller->heard_us = g_get_monotonic_time();
 		ended = memchr(bytes, '\n', (gsize)got) != NULL;
 		g_string_append_len(caller->input, bytes, got);
 		if (ended || caller->input->len > CONTROL_LINE_BYTES)
@@ -284,6 +322,7 @@ control_server_serve(struct control_server *server)
 {
 	guint i = 0;
 
+	make_room(server);
 	accept_callers(server);
 	while (i < server->callers->len) {
 		struct caller *caller = g_ptr_array_index(server->callers, i);

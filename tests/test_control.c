@@ -87,7 +87,7 @@ serve(void *data)
 		for (gsize i = 0; i < count; i++)
 			waits[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 		waits[count] = (struct pollfd){.fd = site->stop[0], .events = POLLIN};
-		poll(waits, count + 1, -1);
+		poll(waits, count + 1, 20); /* as the collector, it calls even if nothing comes */
 		if (waits[count].revents)
 			return NULL;
 		control_server_serve(site->server);
@@ -95,7 +95,7 @@ serve(void *data)
 }
 
 static void
-site_start(struct site *site)
+site_start_with(struct site *site, guint patience_ms)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -104,8 +104,15 @@ site_start(struct site *site)
 	site->path = g_build_filename(site->directory, "control.sock", NULL);
 	site->server = control_server_new(site->path, &handlers, site, &error);
 	cr_assert_not_null(site->server, "%s", error ? error->message : "");
+	control_server_set_patience(site->server, patience_ms);
 	cr_assert_eq(pipe2(site->stop, O_CLOEXEC), 0);
 	site->thread = g_thread_new("collector", serve, site);
+}
+
+static void
+site_start(struct site *site)
+{
+	site_start_with(site, CONTROL_PATIENCE_MS);
 }
 
 static void
@@ -390,6 +397,47 @@ Test(control, crowd_of_idle_connections_delays_but_loses_nobody)
 		close(idle[i]);
 	cr_assert(control_reload(control, NULL));
 	control_free(control);
+	site_stop(&site);
+}
+
+Test(control, crowd_that_stays_silent_makes_room, .timeout = 30)
+{
+	struct control *control;
+	struct site site;
+	int idle[24];
+
+	site_start_with(&site, 0);
+	for (guint i = 0; i < G_N_ELEMENTS(idle); i++)
+		idle[i] = raw_connection(&site);
+	control = connected(&site);
+	cr_assert(control_reload(control, NULL));
+	control_free(control);
+	for (guint i = 0; i < G_N_ELEMENTS(idle); i++)
+		close(idle[i]);
+	site_stop(&site);
+}
+
+/* Patience that has not run out keeps the places, and who waits is served when one leaves. */
+Test(control, crowd_within_its_patience_keeps_its_places, .timeout = 30)
+{
+	struct site site;
+	struct pollfd answer = {.events = POLLIN};
+	int idle[16];
+
+	site_start(&site);
+	for (guint i = 0; i < G_N_ELEMENTS(idle); i++) {
+		idle[i] = raw_connection(&site);
+		cr_assert_eq(send(idle[i], "{}\n", 3, MSG_NOSIGNAL), 3);
+		assert_answer(idle[i], "{\"ok\":false,\"error\":\"no such operation\"}");
+	}
+	answer.fd = raw_connection(&site);
+	cr_assert_eq(send(answer.fd, "{}\n", 3, MSG_NOSIGNAL), 3);
+	cr_assert_eq(poll(&answer, 1, 200), 0, "nobody has left");
+	close(idle[0]);
+	assert_answer(answer.fd, "{\"ok\":false,\"error\":\"no such operation\"}");
+	close(answer.fd);
+	for (guint i = 1; i < G_N_ELEMENTS(idle); i++)
+		close(idle[i]);
 	site_stop(&site);
 }
 
