@@ -111,6 +111,15 @@ enum kind {
 	  RUN_DIRECTORY "/mailtrace-collect/control.sock", "socket of the command line")          \
 	X("collector", "expected_sensors", KIND_LIST, expected_sensors, 0, 0, NULL, "",           \
 	  "sensors without whose records no answer is complete")                                  \
+	X("follow", "log", KIND_PATH, follow_log, 0, 0, NULL, "/var/log/mail.log",                \
+	  "the MTA's log")                                                                        \
+	X("follow", "from", KIND_CHOICE, follow_from, 0, 0, "beginning|end", "end",               \
+	  "where the log is begun at the first start")                                            \
+	X("follow", "spool_directory", KIND_PATH, follow_spool_directory, 0, 0, NULL,             \
+	  STATE_DIRECTORY "/mailtrace-follow",                                                    \
+	  "directory of what the log said and is not yet acknowledged")                           \
+	X("follow", "key", KIND_PATH, follow_key, 0, 0, NULL, CONFIG_DIRECTORY "/follow.key",     \
+	  "file of the follower's own secret key")                                                \
 	X("store", "url", KIND_STORE, store, 0, 0, NULL,                                          \
 	  "sqlite:" STATE_DIRECTORY "/mailtrace-collect/store.db", "the store: sqlite:/PATH")
 

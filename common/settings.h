@@ -20,14 +20,18 @@
 enum on_unrecorded { ON_UNRECORDED_TEMPFAIL, ON_UNRECORDED_ACCEPT };
 enum on_unread { ON_UNREAD_ACCEPT, ON_UNREAD_HOLD, ON_UNREAD_TEMPFAIL };
 
+/* Where a log is begun at the first start. */
+enum follow_from { FOLLOW_FROM_BEGINNING, FOLLOW_FROM_END };
+
 enum settings_error { SETTINGS_ERROR_READ, SETTINGS_ERROR_INVALID };
 #define SETTINGS_ERROR (settings_error_quark())
 GQuark settings_error_quark(void);
 
 /*
  * Lists are NULL-terminated; paths absolute; none is NULL.  A member has its
- * key's name, but for those that would only repeat the group: [spool]
- * "directory" and "max_bytes", [collector] "key", [store] "url".
+ * key's name, but for those that would only repeat the group, [spool]
+ * "directory" and "max_bytes", [collector] "key", [store] "url", and those of
+ * [follow], which have it before them.
  */
 struct settings {
 	/* [site] */
@@ -76,6 +80,12 @@ struct settings {
 	char *control_socket;  /* path of the command line's socket */
 	char **expected_sensors;
 
+	/* [follow] */
+	char *follow_log; /* the MTA's */
+	enum follow_from follow_from;
+	char *follow_spool_directory;
+	char *follow_key; /* file of the follower's secret key */
+
 	/* [store] */
 	char *store; /* "sqlite:/path" */
 };
@@ -104,7 +114,7 @@ struct settings *settings_parse(const char *name, const char *text, gsize length
 /*
  * Checks what a role needs before anything is opened: that directories exist,
  * key files can be read and are of the right form, addresses can be bound to
- * in principle.  role: "milter" or "collect".  name, text, length: the file as
+ * in principle.  role: "milter", "collect" or "follow".  name, text, length: the file as
  * for settings_parse(), to name the line.  Returns FALSE with a
  * SETTINGS_ERROR_INVALID, one line as above.
  */

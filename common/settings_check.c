@@ -265,13 +265,57 @@ check_collect(const struct check *check, GError **error)
 	       check_parent(check, "store", "url", store, error);
 }
 
+/* A log that does not exist yet is waited for; one that may not be read would be for ever. */
+static gboolean
+check_log(const struct check *check, GError **error)
+{
+	const char *path = check->settings->follow_log;
+	struct stat status;
+
+	if (stat(path, &status) != 0 && errno == ENOENT)
+		return TRUE;
+	if (access(path, R_OK) != 0)
+		return complain(check, "follow", "log", error,
+				"%s: %s; put the user of this program into the log's group", path,
+				g_strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return complain(check, "follow", "log", error, "%s is no file; name the MTA's log",
+				path);
+	return TRUE;
+}
+
+static gboolean
+check_follow(const struct check *check, GError **error)
+{
+	const struct settings *settings = check->settings;
+
+	if (!*settings->collector)
+		return complain(check, "bus", "collector", error,
+				"is empty; name the collector, for whom the log is followed");
+	return check_log(check, error) &&
+	       check_directory(check, "follow", "spool_directory", settings->follow_spool_directory,
+			       error) &&
+	       check_secret_key(check, "follow", "key", settings->follow_key, error) &&
+	       check_public_key(check, "bus", "collector_public_key",
+				settings->collector_public_key, error);
+}
+
 gboolean
 settings_check(const struct settings *settings, const char *role, const char *name,
 	       const char *text, gsize length, GError **error)
 {
+	static const struct {
+		const char *role;
+		gboolean (*check)(const struct check *check, GError **error);
+	} roles[] = {
+		{"milter", check_milter},
+		{"collect", check_collect},
+		{"follow", check_follow},
+	};
 	const struct check check = {settings, name, text, length};
 
-	g_assert(g_str_equal(role, "milter") || g_str_equal(role, "collect"));
-	return g_str_equal(role, "milter") ? check_milter(&check, error)
-					   : check_collect(&check, error);
+	for (gsize i = 0; i < G_N_ELEMENTS(roles); i++)
+		if (g_str_equal(role, roles[i].role))
+			return roles[i].check(&check, error);
+	g_assert_not_reached();
 }

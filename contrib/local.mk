@@ -3,6 +3,7 @@
 # than by configure, so that the directories may be overridden at make time.
 contrib_made = \
 	contrib/mailtrace-collect.service \
+	contrib/mailtrace-follow.service \
 	contrib/mailtrace-milter.service \
 	contrib/mailtrace.conf \
 	contrib/mailtrace.sysusers.conf \
@@ -10,7 +11,8 @@ contrib_made = \
 EXTRA_DIST += $(contrib_made:=.in)
 CLEANFILES += $(contrib_made)
 
-systemdsystemunit_DATA = contrib/mailtrace-collect.service contrib/mailtrace-milter.service
+systemdsystemunit_DATA = contrib/mailtrace-collect.service contrib/mailtrace-follow.service \
+	contrib/mailtrace-milter.service
 example_DATA = contrib/mailtrace.conf
 exampledir = $(docdir)
 

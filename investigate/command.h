@@ -63,6 +63,7 @@ int cmd_sensor(struct command *command, int argc, char **argv);
 
 /* Becomes the collector; returns only if that fails. */
 int cmd_collect(struct command *command, int argc, char **argv);
+int cmd_follow(struct command *command, int argc, char **argv);
 
 /*
  * Parses a subcommand's own options.  entries: GOptionEntry table, texts as

@@ -4,6 +4,7 @@
 noinst_LIBRARIES += investigate/libcli.a
 investigate_libcli_a_SOURCES = \
 	investigate/cmd_collect.c \
+	investigate/cmd_follow.c \
 	investigate/cmd_import.c \
 	investigate/cmd_inspect.c \
 	investigate/cmd_keygen.c \

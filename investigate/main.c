@@ -29,6 +29,7 @@ static const struct verb verbs[] = {
 	{"watch", cmd_watch, "the live stream of events"},
 	{"status", cmd_status, "sensors, lag, gaps, size of the store"},
 	{"collect", cmd_collect, "run the collector"},
+	{"follow", cmd_follow, "follow the MTA's log: what became of each message"},
 	{"keygen", cmd_keygen, "make keys"},
 	{"sensor", cmd_sensor, "add, remove, list who may connect to the collector"},
 };

@@ -73,5 +73,14 @@ milter_scanner_LDADD = $(READ_LIBS) $(SANDBOX_LIBS)
 
 # What the MTA's log says of a message.
 noinst_LIBRARIES += milter/libfollow.a
-milter_libfollow_a_SOURCES = milter/postfix_log.c milter/postfix_log.h
+milter_libfollow_a_SOURCES = \
+	milter/log_tail.c \
+	milter/log_tail.h \
+	milter/postfix_log.c \
+	milter/postfix_log.h
 FOLLOW_LIBS = milter/libfollow.a
+pkglibexec_PROGRAMS += milter/follow
+milter_follow_SOURCES = milter/follow.c
+milter_follow_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+milter_follow_LDADD = $(FOLLOW_LIBS) $(PUBLISHER_LIBS) $(SPOOL_LIBS) $(BUS_LIBS) $(BASE_LIBS) \
+	$(SYSTEMD_LIBS)

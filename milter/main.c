@@ -301,6 +301,35 @@ control_thread(gpointer data)
 
 /* ---- start and end ---- */
 
+static char *
+engine_counters(void *engine)
+{
+	return engine_counters_json(engine);
+}
+
+static gint64
+engine_settled(void *engine)
+{
+	return engine_settled_us(engine);
+}
+
+static gboolean
+start_publisher(struct process *process, const struct settings *settings, GError **error)
+{
+	const struct publisher_source source = {
+		.collector = settings->collector,
+		.sensor_key = settings->sensor_key,
+		.collector_public_key = settings->collector_public_key,
+		.spool = process->spool,
+		.counters = engine_counters,
+		.settled_us = engine_settled,
+		.data = process->engine,
+	};
+
+	process->publisher = publisher_start(&source, error);
+	return process->publisher || !*settings->collector;
+}
+
 static gboolean
 open_parts(struct process *process, struct settings *settings, GError **error)
 {
@@ -311,8 +340,7 @@ open_parts(struct process *process, struct settings *settings, GError **error)
 	process->engine = engine_new(settings, process->spool, process->scanner, error);
 	if (!process->engine)
 		return FALSE;
-	process->publisher = publisher_start(process->engine, error);
-	return process->publisher || !*settings->collector;
+	return start_publisher(process, settings, error);
 }
 
 static gboolean

@@ -10,7 +10,6 @@
 #include "caps.h"
 #include "keys.h"
 #include "log.h"
-#include "settings.h"
 #include "spool.h"
 
 #define WINDOW 4	 /* batches that may wait for their ACK */
@@ -22,7 +21,7 @@ static const guint alarm_percent[] = {0, 50, 80};
 
 struct publisher {
 	struct spool *spool;
-	struct engine *engine;
+	struct publisher_source source; /* spool, functions and data; its texts are gone */
 	char *endpoint;
 	struct key_pair pair;
 	char server_key[KEY_Z85_LENGTH + 1];
@@ -279,19 +278,19 @@ fill_window(struct publisher *publisher)
 	}
 }
 
-/* The engine's counters and how the spool stands, as one JSON object. */
+/* The program's counters and how the spool stands, as one JSON object. */
 static char *
 counters(struct publisher *publisher, gint64 settled_us, const struct spool_status *status)
 {
-	g_autofree char *engine = engine_counters_json(publisher->engine);
-	gsize length = strlen(engine);
+	g_autofree char *own = publisher->source.counters(publisher->source.data);
+	gsize length = strlen(own);
 
 	return g_strdup_printf(
 		"%.*s%s\"complete_us\":%" G_GINT64_FORMAT ",\"spool_entries\":%" G_GUINT64_FORMAT
 		",\"spool_bytes\":%" G_GUINT64_FORMAT ",\"spool_max_bytes\":%" G_GUINT64_FORMAT
 		",\"spool_dead\":%" G_GUINT64_FORMAT ",\"spool_oldest_us\":%" G_GINT64_FORMAT
 		",\"spool_writable\":%s}",
-		(int)length - 1, engine, length > 2 ? "," : "", settled_us, status->entries,
+		(int)length - 1, own, length > 2 ? "," : "", settled_us, status->entries,
 		status->bytes, status->max_bytes, status->dead, status->oldest_us,
 		status->writable ? "true" : "false");
 }
@@ -307,7 +306,7 @@ beat_if_due(struct publisher *publisher)
 	if (now < publisher->beat_us)
 		return;
 	/* First: what is in the spool now is all there was until then. */
-	settled_us = engine_settled_us(publisher->engine);
+	settled_us = publisher->source.settled_us(publisher->source.data);
 	publisher->beat_us = now + BUS_HEARTBEAT_MS * 1000;
 	spool_status(publisher->spool, &status);
 	check_alarm(publisher, &status);
@@ -396,10 +395,10 @@ publisher_free(struct publisher *publisher)
 }
 
 static gboolean
-publisher_open(struct publisher *publisher, const struct settings *settings, GError **error)
+publisher_open(struct publisher *publisher, const struct publisher_source *source, GError **error)
 {
-	if (!key_pair_read(settings->sensor_key, &publisher->pair, error) ||
-	    !public_key_read(settings->collector_public_key, publisher->server_key, error))
+	if (!key_pair_read(source->sensor_key, &publisher->pair, error) ||
+	    !public_key_read(source->collector_public_key, publisher->server_key, error))
 		return FALSE;
 	publisher->bus = make_bus(publisher, error);
 	if (!publisher->bus)
@@ -409,19 +408,18 @@ publisher_open(struct publisher *publisher, const struct settings *settings, GEr
 }
 
 struct publisher *
-publisher_start(struct engine *engine, GError **error)
+publisher_start(const struct publisher_source *source, GError **error)
 {
-	g_autoptr(settings_t) settings = engine_settings(engine);
 	struct publisher *publisher;
 
-	if (!*settings->collector)
+	if (!*source->collector)
 		return NULL;
 	publisher = g_new0(struct publisher, 1);
-	publisher->engine = engine;
-	publisher->spool = engine_spool(engine);
-	publisher->endpoint = g_strdup(settings->collector);
+	publisher->source = *source;
+	publisher->spool = source->spool;
+	publisher->endpoint = g_strdup(source->collector);
 	g_queue_init(&publisher->damaged);
-	if (publisher_open(publisher, settings, error))
+	if (publisher_open(publisher, source, error))
 		return publisher;
 	publisher_free(publisher);
 	return NULL;

@@ -623,28 +623,44 @@ writer_main(gpointer data)
 	return NULL;
 }
 
-/* Hands a job to the writer and waits until it is done. */
+/* Hands jobs to the writer and waits until all are done; the first error is told. */
+static gboolean
+submit_all(struct spool *spool, struct job *jobs, guint count, GError **error)
+{
+	gboolean good = TRUE;
+
+	g_mutex_lock(&spool->mutex);
+	for (guint i = 0; i < count; i++) {
+		g_cond_init(&jobs[i].finished);
+		g_queue_push_tail(&spool->waiting, &jobs[i]);
+	}
+	g_cond_signal(&spool->work);
+	for (guint i = 0; i < count; i++)
+		while (!jobs[i].done)
+			g_cond_wait(&jobs[i].finished, &spool->mutex);
+	g_mutex_unlock(&spool->mutex);
+	for (guint i = 0; i < count; i++) {
+		g_cond_clear(&jobs[i].finished);
+		if (!jobs[i].error)
+			continue;
+		if (good)
+			g_propagate_error(error, jobs[i].error);
+		else
+			g_error_free(jobs[i].error);
+		good = FALSE;
+	}
+	return good;
+}
+
 static gboolean
 submit(struct spool *spool, struct job *job, GError **error)
 {
-	g_cond_init(&job->finished);
-	g_mutex_lock(&spool->mutex);
-	g_queue_push_tail(&spool->waiting, job);
-	g_cond_signal(&spool->work);
-	while (!job->done)
-		g_cond_wait(&job->finished, &spool->mutex);
-	g_mutex_unlock(&spool->mutex);
-	g_cond_clear(&job->finished);
-	if (!job->error)
-		return TRUE;
-	g_propagate_error(error, job->error);
-	return FALSE;
+	return submit_all(spool, job, 1, error);
 }
 
-gboolean
-spool_append(struct spool *spool, GBytes *event, guint64 *ret_n, GError **error)
+static gboolean
+prepare_append(GBytes *event, struct job *job, GError **error)
 {
-	struct job job = {.kind = JOB_APPEND, .event = event};
 	gsize size;
 	const void *bytes = g_bytes_get_data(event, &size);
 
@@ -654,12 +670,33 @@ spool_append(struct spool *spool, GBytes *event, guint64 *ret_n, GError **error)
 			    CAP_EVENT_BYTES);
 		return FALSE;
 	}
-	digest_sha256(bytes, size, job.digest);
-	if (!submit(spool, &job, error))
+	job->kind = JOB_APPEND;
+	job->event = event;
+	digest_sha256(bytes, size, job->digest);
+	return TRUE;
+}
+
+gboolean
+spool_append(struct spool *spool, GBytes *event, guint64 *ret_n, GError **error)
+{
+	struct job job = {0};
+
+	if (!prepare_append(event, &job, error) || !submit(spool, &job, error))
 		return FALSE;
 	if (ret_n)
 		*ret_n = job.n;
 	return TRUE;
+}
+
+gboolean
+spool_append_all(struct spool *spool, GPtrArray *events, GError **error)
+{
+	g_autofree struct job *jobs = g_new0(struct job, events->len);
+
+	for (guint i = 0; i < events->len; i++)
+		if (!prepare_append(events->pdata[i], &jobs[i], error))
+			return FALSE;
+	return submit_all(spool, jobs, events->len, error);
 }
 
 gboolean

@@ -68,6 +68,13 @@ struct spool *spool_open(const char *directory, guint64 max_bytes, GError **erro
  */
 gboolean spool_append(struct spool *spool, GBytes *event, guint64 *ret_n, GError **error);
 
+/*
+ * spool_append() of all events of an array of GBytes, in order, with as few
+ * syncs as they take.  FALSE with the first error; those that could be written
+ * are kept then, so that the caller who tries again repeats them.
+ */
+gboolean spool_append_all(struct spool *spool, GPtrArray *events, GError **error);
+
 /* Returns the epoch, a UUID in text; borrowed from the spool. */
 const char *spool_epoch(const struct spool *spool);
 

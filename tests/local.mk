@@ -374,12 +374,17 @@ tests_test_ocsf_delivery_CFLAGS = $(UNIT_CFLAGS)
 tests_test_ocsf_delivery_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 endif
 if HAVE_CRITERION
-check_PROGRAMS += tests/test_postfix_log
-TESTS += tests/test_postfix_log
+check_PROGRAMS += tests/test_log_tail tests/test_postfix_log
+TESTS += tests/test_log_tail tests/test_postfix_log
+tests_test_log_tail_SOURCES = tests/test_log_tail.c
+tests_test_log_tail_CFLAGS = $(UNIT_CFLAGS)
+tests_test_log_tail_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_postfix_log_SOURCES = tests/test_postfix_log.c
 tests_test_postfix_log_CFLAGS = $(UNIT_CFLAGS)
 tests_test_postfix_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
+TESTS += tests/it/follow.py
+EXTRA_DIST += tests/it/follow.py
 tests_fuzz_fuzz_postfix_log_SOURCES = tests/fuzz/fuzz_postfix_log.c
 tests_fuzz_fuzz_postfix_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_delivery_SOURCES = tests/fuzz/fuzz_delivery.c

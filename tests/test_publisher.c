@@ -203,12 +203,41 @@ open_sensor(void)
 	cr_assert(site.engine, "%s", error ? error->message : "");
 }
 
+static char *
+engine_counters(void *engine)
+{
+	return engine_counters_json(engine);
+}
+
+static gint64
+engine_settled(void *engine)
+{
+	return engine_settled_us(engine);
+}
+
+static struct publisher *
+start_for(struct engine *engine, GError **error)
+{
+	g_autoptr(settings_t) settings = engine_settings(engine);
+	const struct publisher_source source = {
+		.collector = settings->collector,
+		.sensor_key = settings->sensor_key,
+		.collector_public_key = settings->collector_public_key,
+		.spool = engine_spool(engine),
+		.counters = engine_counters,
+		.settled_us = engine_settled,
+		.data = engine,
+	};
+
+	return publisher_start(&source, error);
+}
+
 static void
 start_publisher(void)
 {
 	g_autoptr(GError) error = NULL;
 
-	site.publisher = publisher_start(site.engine, &error);
+	site.publisher = start_for(site.engine, &error);
 	cr_assert(site.publisher, "%s", error ? error->message : "no collector");
 }
 
@@ -581,7 +610,7 @@ Test(publisher, without_a_collector_there_is_none_and_no_error)
 	struct settings *settings = read_settings("");
 	struct engine *engine = engine_new(settings, site.spool, NULL, NULL);
 
-	cr_assert_null(publisher_start(engine, &error));
+	cr_assert_null(start_for(engine, &error));
 	cr_assert_null(error);
 	publisher_stop(NULL, 0);
 	engine_free(engine);
@@ -594,11 +623,11 @@ Test(publisher, keys_that_cannot_be_read_are_named)
 	g_autoptr(GError) error = NULL;
 
 	cr_assert(g_chmod(key, 0644) == 0);
-	cr_assert_null(publisher_start(site.engine, &error));
+	cr_assert_null(start_for(site.engine, &error));
 	cr_assert(strstr(error->message, "mx1.key"), "%s", error->message);
 	g_clear_error(&error);
 	cr_assert(g_chmod(key, 0600) == 0);
 	cr_assert(g_unlink(pub) == 0);
-	cr_assert_null(publisher_start(site.engine, &error));
+	cr_assert_null(start_for(site.engine, &error));
 	cr_assert(strstr(error->message, "collector.pub"), "%s", error->message);
 }

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * follow - sends what the MTA's log says of messages to the collector.
+ *
+ * Lines become deliveries, deliveries go into a spool of the follower's own,
+ * and the publisher carries them.  The place in the log is written down after
+ * the spool has synced what stands before it: a kill between the two has lines
+ * read again, and these give the same event ids, which the store knows.  So
+ * nothing is skipped, and nothing counts twice.
+ */
+#include "config.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "log_tail.h"
+#include "ocsf_delivery.h"
+#include "postfix_log.h"
+#include "publisher.h"
+#include "settings.h"
+#include "spool.h"
+
+#define EXIT_CONFIG 2
+#define POLL_MS 1000		 /* rotation makes no sound that inotify hears of a file */
+#define LINES_AT_ONCE 512	 /* and their deliveries: one sync of the spool */
+#define SAVE_US G_USEC_PER_SEC	 /* between two writes of the place, while lines come */
+#define DRAIN_MS 2000		 /* at the end, for what the collector has not acknowledged */
+#define POSITION_NAME "position" /* in the spool's directory */
+#define POSITION_BYTES 1024	 /* of its file; it has some 150 */
+
+struct follower {
+	struct settings *settings;
+	struct spool *spool;
+	struct publisher *publisher;
+	struct log_tail *tail;
+	GTimeZone *zone;
+	char *position_path;
+	int signal_fd;
+	gboolean stopping;
+	gint64 saved_us;      /* monotonic, when the place was written down */
+	gboolean moved;	      /* since then */
+	GPtrArray *unspooled; /* of GBytes: read, and not yet in the spool */
+	guint64 gaps;	      /* that were told */
+	atomic_llong lines, deliveries, lost_places,
+		settled_us; /* the publisher's thread reads them */
+};
+
+/* ---- what the collector hears ---- */
+
+static char *
+counters(void *data)
+{
+	struct follower *follower = data;
+
+	return g_strdup_printf("{\"log_lines\":%lld,\"deliveries\":%lld,\"log_gaps\":%lld}",
+			       atomic_load(&follower->lines), atomic_load(&follower->deliveries),
+			       atomic_load(&follower->lost_places));
+}
+
+static gint64
+settled_us(void *data)
+{
+	struct follower *follower = data;
+
+	return atomic_load(&follower->settled_us);
+}
+
+/* ---- the place ---- */
+
+/* FALSE if there is a file that cannot be read; without one this is the first start. */
+static gboolean
+read_position(struct follower *follower, struct log_position *ret_position, gboolean *ret_found,
+	      GError **error)
+{
+	g_autofree char *text = NULL;
+	g_autoptr(GError) why = NULL;
+	gsize length = 0;
+
+	*ret_found = FALSE;
+	if (!g_file_get_contents(follower->position_path, &text, &length, &why)) {
+		if (g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+			return TRUE;
+		g_propagate_error(error, g_steal_pointer(&why));
+		return FALSE;
+	}
+	*ret_found = length <= POSITION_BYTES && log_position_parse(text, ret_position);
+	if (*ret_found)
+		return TRUE;
+	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+		    "%s is no place in a log; remove it to begin anew", follower->position_path);
+	return FALSE;
+}
+
+static void
+save_position(struct follower *follower)
+{
+	struct log_position position;
+	g_autofree char *text = NULL;
+	g_autoptr(GError) error = NULL;
+
+	log_tail_position(follower->tail, &position);
+	if (position.inode == 0) /* there was no file yet */
+		return;
+	text = log_position_format(&position);
+	if (g_file_set_contents_full(follower->position_path, text, -1,
+				     G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+				     0600, &error))
+		follower->moved = FALSE;
+	else /* lines are read again after a restart, which does no harm */
+		log_event(LOG_LEVEL_ERROR, "position-not-saved", "error", error->message, NULL);
+	follower->saved_us = g_get_monotonic_time();
+}
+
+static void
+save_if_due(struct follower *follower, gboolean idle)
+{
+	if (follower->moved && (idle || g_get_monotonic_time() - follower->saved_us >= SAVE_US))
+		save_position(follower);
+}
+
+/* ---- lines ---- */
+
+static void
+tell_gaps(struct follower *follower)
+{
+	guint64 gaps = log_tail_gaps(follower->tail);
+
+	if (gaps == follower->gaps)
+		return;
+	follower->gaps = gaps;
+	atomic_store(&follower->lost_places, (long long)gaps);
+	log_event(LOG_LEVEL_WARNING, "log-gap", "log", follower->settings->follow_log, "reason",
+		  "the place where it stood is in none of the log's files; it begins anew", NULL);
+}
+
+static void
+take_lines(struct follower *follower, const GPtrArray *lines)
+{
+	gint64 now_us = g_get_real_time();
+
+	for (guint i = 0; i < lines->len; i++) {
+		const struct log_line *line = g_ptr_array_index(lines, i);
+		g_autoptr(delivery_t) delivery = postfix_log_parse(
+			line->bytes, line->length, line->offset, now_us, follower->zone);
+
+		if (delivery != NULL)
+			g_ptr_array_add(follower->unspooled, ocsf_encode_delivery(delivery));
+	}
+	atomic_fetch_add(&follower->lines, lines->len);
+	follower->moved = follower->moved || lines->len > 0;
+}
+
+/*
+ * Puts what was read on disk.  FALSE when it has to wait: a full disk is
+ * waited for, since the log keeps what is not read; a disk that failed ends
+ * the program.
+ */
+static gboolean
+spool_lines(struct follower *follower)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (follower->unspooled->len == 0)
+		return TRUE;
+	if (spool_append_all(follower->spool, follower->unspooled, &error)) {
+		atomic_fetch_add(&follower->deliveries, follower->unspooled->len);
+		g_ptr_array_set_size(follower->unspooled, 0);
+		return TRUE;
+	}
+	log_event(LOG_LEVEL_ERROR, "not-spooled", "error", error->message, NULL);
+	if (g_error_matches(error, SPOOL_ERROR, SPOOL_ERROR_WRITE))
+		follower->stopping = TRUE;
+	return FALSE;
+}
+
+/* Reads on.  Returns TRUE if there may be more at once. */
+static gboolean
+work(struct follower *follower)
+{
+	gint64 now_us = g_get_real_time();
+	g_autoptr(GPtrArray) lines = NULL;
+
+	if (!spool_lines(follower))
+		return FALSE;
+	lines = log_tail_read(follower->tail, LINES_AT_ONCE);
+	tell_gaps(follower);
+	take_lines(follower, lines);
+	if (!spool_lines(follower))
+		return FALSE;
+	if (lines->len == 0)
+		atomic_store(&follower->settled_us, now_us);
+	save_if_due(follower, lines->len == 0);
+	return lines->len > 0;
+}
+
+/* ---- life ---- */
+
+static void
+take_signals(struct follower *follower)
+{
+	struct signalfd_siginfo info;
+
+	while (read(follower->signal_fd, &info, sizeof(info)) == sizeof(info))
+		follower->stopping = TRUE;
+}
+
+static void
+run(struct follower *follower)
+{
+	while (!follower->stopping) {
+		gboolean more = work(follower);
+		struct pollfd fds[] = {
+			{.fd = follower->signal_fd, .events = POLLIN},
+			{.fd = log_tail_fd(follower->tail), .events = POLLIN},
+		};
+
+		/* While the spool is full, lines that come are no reason to wake. */
+		poll(fds, follower->unspooled->len > 0 ? 1 : 2, more ? 0 : POLL_MS);
+		take_signals(follower);
+		sd_notify(0, "WATCHDOG=1");
+	}
+}
+
+static gboolean
+start_publisher(struct follower *follower, GError **error)
+{
+	const struct settings *settings = follower->settings;
+	const struct publisher_source source = {
+		.collector = settings->collector,
+		.sensor_key = settings->follow_key,
+		.collector_public_key = settings->collector_public_key,
+		.spool = follower->spool,
+		.counters = counters,
+		.settled_us = settled_us,
+		.data = follower,
+	};
+
+	follower->publisher = publisher_start(&source, error);
+	return follower->publisher != NULL;
+}
+
+static gboolean
+follower_open(struct follower *follower, GError **error)
+{
+	const struct settings *settings = follower->settings;
+	struct log_position position;
+	gboolean found;
+
+	follower->unspooled = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+	follower->zone = g_time_zone_new_local();
+	follower->position_path =
+		g_build_filename(settings->follow_spool_directory, POSITION_NAME, NULL);
+	follower->spool = spool_open(settings->follow_spool_directory, 0, error);
+	if (!follower->spool || !read_position(follower, &position, &found, error))
+		return FALSE;
+	follower->moved = !found; /* where the first start begins is a place to come back to */
+	follower->tail = log_tail_new(settings->follow_log, found ? &position : NULL,
+				      settings->follow_from == FOLLOW_FROM_END);
+	return start_publisher(follower, error);
+}
+
+static void
+follower_clear(struct follower *follower)
+{
+	publisher_stop(follower->publisher, DRAIN_MS);
+	spool_close(follower->spool);
+	log_tail_free(follower->tail);
+	if (follower->unspooled)
+		g_ptr_array_unref(follower->unspooled);
+	if (follower->zone)
+		g_time_zone_unref(follower->zone);
+	settings_unref(follower->settings);
+	g_free(follower->position_path);
+	if (follower->signal_fd >= 0)
+		close(follower->signal_fd);
+}
+
+static struct settings *
+read_settings(const char *path, GError **error)
+{
+	g_autoptr(GString) text = settings_read_text(path, error);
+	g_autoptr(settings_t) settings = NULL;
+
+	if (!text)
+		return NULL;
+	settings = settings_parse(path, text->str, text->len, error);
+	if (!settings || !settings_check(settings, "follow", path, text->str, text->len, error))
+		return NULL;
+	return g_steal_pointer(&settings);
+}
+
+static int
+open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int
+serve(struct follower *follower)
+{
+	g_autoptr(GError) error = NULL;
+	gboolean failed;
+
+	if (!follower_open(follower, &error)) {
+		log_event(LOG_LEVEL_ERROR, "not-started", "error", error->message, NULL);
+		return EXIT_FAILURE;
+	}
+	log_event(LOG_LEVEL_NOTICE, "started", "log", follower->settings->follow_log, NULL);
+	sd_notify(0, "READY=1");
+	run(follower);
+	sd_notify(0, "STOPPING=1");
+	failed = follower->unspooled->len > 0;
+	if (follower->moved && !failed)
+		save_position(follower);
+	log_event(LOG_LEVEL_NOTICE, "stopped", NULL);
+	log_flush();
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct follower follower = {.signal_fd = -1};
+	g_autoptr(GError) error = NULL;
+	int status;
+
+	if (argc != 2) {
+		fputs("usage: follow CONFIG; it is started by `mailtrace follow`\n", stderr);
+		return EXIT_CONFIG;
+	}
+	follower.settings = read_settings(argv[1], &error);
+	if (!follower.settings) {
+		fprintf(stderr, "mailtrace follow: %s\n", error->message);
+		return EXIT_CONFIG;
+	}
+	log_open("mailtrace-follow", LOG_TARGET_STDERR);
+	follower.signal_fd = open_signals();
+	status = serve(&follower);
+	follower_clear(&follower);
+	return status;
+}

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The follower as a whole program: what a Postfix log says reaches the store, once."""
+import os
+import time
+
+import mtlib
+from mtlib import Daemon, Site, equal, make_message, program, test, wait_until
+
+QUEUE_IDS = iter(f"4Xyz12BbC{letter}zKq" for letter in "bcdfghjklmnpqrstvwxy")
+
+
+class FollowedSite(Site):
+    """A site with a follower beside its milter."""
+
+    def __init__(self):
+        super().__init__()
+        self.log = f"{self.root}/mail.log"
+        self.follower = None
+        os.makedirs(f"{self.root}/follow", mode=0o750)
+        self.set("follow", log=self.log, **{"from": "beginning"}, spool_directory=f"{self.root}/follow",
+                 key=f"{self.root}/keys/mx1-follow.key")
+        self.make_keys()
+        keys = f"{self.root}/keys"
+        self.mailtrace("keygen", "--type", "sensor", keys, "mx1-follow")
+        self.mailtrace("sensor", "add", "mx1-follow", f"{keys}/mx1-follow.pub")
+
+    def start_follower(self):
+        self.follower = Daemon([program("mailtrace"), "--config", self.config, "follow"],
+                               f"{self.root}/follow.log")
+        return self.follower
+
+    def start(self):
+        self.start_collector()
+        self.start_milter()
+        self.start_follower()
+
+    def stop(self):
+        if self.follower and self.follower.alive():
+            self.follower.stop()
+        super().stop()
+
+    def mail(self, subject, *recipients):
+        """A message through the milter; returns its queue id."""
+        queue_id = next(QUEUE_IDS)
+        rcpts = [argument for recipient in recipients for argument in ("--rcpt", f"<{recipient}>")]
+        path = make_message(f"{self.root}/{queue_id}.eml", subject=subject)
+        self.play("--queue-id", queue_id, *rcpts, path)
+        return queue_id
+
+    def write(self, *lines, path=None):
+        """Lines of Postfix's log, stamped now."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+        with open(path or self.log, "a") as handle:
+            handle.writelines(f"{stamp} mx1 postfix/{line}\n" for line in lines)
+
+    def states(self, subject):
+        """{recipient: state} as `who` tells it, refused ones included."""
+        hits, _ = self.who(f"subject:{subject}", "--with-refused", status=None)
+        return {hit["recipient"]: hit["state"] for hit in hits}
+
+    def wait_states(self, subject, wanted):
+        try:
+            wait_until(lambda: self.states(subject) == wanted, subject)
+        except AssertionError:
+            equal(self.states(subject), wanted, f"states of {subject}; log:\n{self.follower.text()}")
+
+
+def queued(queue_id, count):
+    return f"qmgr[7]: {queue_id}: from=<s@example.net>, size=1000, nrcpt={count} (queue active)"
+
+
+def agent(queue_id, recipient, status="sent", text="250 2.0.0 Ok", dsn="2.0.0"):
+    return (f"smtp[9]: {queue_id}: to=<{recipient}>, relay=m.example.org[192.0.2.1]:25, delay=1, "
+            f"delays=0/0/0/1, dsn={dsn}, status={status} ({text})")
+
+
+@test
+def each_recipient_has_the_state_that_the_log_tells():
+    site = FollowedSite()
+    site.start()
+    queue_id = site.mail("states", "u1@example.org", "u2@example.org", "u3@example.org")
+    site.write(queued(queue_id, 3), agent(queue_id, "u1@example.org"),
+               agent(queue_id, "u2@example.org", "deferred", "450 4.2.0 later", "4.2.0"),
+               agent(queue_id, "u3@example.org", "bounced", "550 5.1.1 nobody", "5.1.1"))
+    site.wait_states("states", {"u1@example.org": "delivered", "u2@example.org": "deferred",
+                                "u3@example.org": "bounced"})
+    site.stop()
+
+
+@test
+def what_was_refused_after_the_record_was_not_received():
+    site = FollowedSite()
+    site.start()
+    queue_id = site.mail("phantom", "u1@example.org")
+    site.write(f"cleanup[8]: {queue_id}: milter-reject: END-OF-MESSAGE from c[192.0.2.9]: 5.7.1 no; "
+               "from=<s@example.net> to=<u1@example.org> proto=ESMTP helo=<c>")
+    site.wait_states("phantom", {"u1@example.org": "rejected"})
+    equal(site.who("subject:phantom", status=1)[0], [])
+    site.stop()
+
+
+@test
+def rotation_and_truncation_lose_nothing():
+    site = FollowedSite()
+    site.start()
+    ids = [site.mail(f"rotated-{i}", "u1@example.org") for i in range(4)]
+    done = {"u1@example.org": "delivered"}
+    site.write(agent(ids[0], "u1@example.org"))
+    site.wait_states("rotated-0", done)
+    os.rename(site.log, f"{site.log}.1")
+    site.write(agent(ids[1], "u1@example.org"), path=f"{site.log}.1")
+    site.wait_states("rotated-1", done)
+    site.write(agent(ids[2], "u1@example.org"))
+    site.wait_states("rotated-2", done)
+    os.truncate(site.log, 0)
+    site.write(agent(ids[3], "u1@example.org"))
+    site.wait_states("rotated-3", done)
+    site.stop()
+
+
+@test
+def a_killed_follower_loses_nothing_and_repeats_nothing():
+    site = FollowedSite()
+    site.start()
+    rounds = 6
+    ids = [site.mail(f"killed-{i}", "u1@example.org") for i in range(rounds)]
+    for i, queue_id in enumerate(ids):
+        site.write(queued(queue_id, 1), *[f"smtpd[1]: noise {n}" for n in range(200)])
+        site.follower.kill()
+        site.write(agent(queue_id, "u1@example.org"), f"qmgr[7]: {queue_id}: removed")
+        if i == rounds // 2:
+            os.rename(site.log, f"{site.log}.1")
+        site.start_follower()
+    for i in range(rounds):
+        site.wait_states(f"killed-{i}", {"u1@example.org": "delivered"})
+    assert "log-gap" not in site.follower.text(), site.follower.text()
+    event, = {hit["event_id"] for hit in site.who("subject:killed-0")[0]}
+    shown = site.mailtrace("show", event).stdout
+    equal(shown.count("250 2.0.0 Ok"), 1, f"deliveries shown:\n{shown}")
+    site.stop()
+
+
+@test
+def what_the_log_says_while_the_collector_is_away_comes_later():
+    site = FollowedSite()
+    site.start()
+    queue_id = site.mail("away", "u1@example.org")
+    site.wait_stored(1)
+    site.collector.stop()
+    site.write(agent(queue_id, "u1@example.org"))
+    wait_until(lambda: os.path.exists(f"{site.root}/follow/position"), "the place is written down")
+    site.follower.kill()
+    site.start_collector()
+    site.start_follower()
+    site.wait_states("away", {"u1@example.org": "delivered"})
+    site.stop()
+
+
+@test
+def it_ends_cleanly_and_a_wrong_configuration_is_one_line():
+    site = FollowedSite()
+    site.start_collector()
+    site.write("qmgr[7]: x")
+    site.start_follower()
+    wait_until(lambda: os.path.exists(f"{site.root}/follow/position"), "the first place is written down")
+    site.follower.stop()
+    text = site.follower.text()
+    assert "started" in text and "stopped" in text, text
+    for values, named in (({"key": f"{site.root}/none.key"}, "key"), ({"spool_directory": "/nonexistent"}, "directory"),
+                          ({"log": site.root}, "log"), ({"from": "middle"}, "from")):
+        before = dict(site.settings["follow"])
+        site.set("follow", **values)
+        done = site.mailtrace("follow", status=2)
+        lines = done.stderr.splitlines()
+        equal(len(lines), 1, done.stderr)
+        assert f"{named}:" in lines[0] or named in lines[0], lines
+        site.settings["follow"] = before
+    site.set("bus", collector="")
+    assert "collector" in site.mailtrace("follow", status=2).stderr
+    site.stop()
+
+
+mtlib.main()
