@@ -51,7 +51,7 @@ def documented():
     """The members that the page lists: items of the list under "unmapped.mailtrace"."""
     with open(PAGE, encoding="utf-8") as file:
         page = file.read()
-    section = page.split(".Ss Members of unmapped.mailtrace", 1)[1].split("\n.Ss ", 1)[0]
+    section = re.split(r"\n\.S[sh] ", page.split(".Ss Members of unmapped.mailtrace", 1)[1], maxsplit=1)[0]
     return set(re.findall(r"^\.It Va (\S+)", section, re.M))
 
 

@@ -124,6 +124,8 @@ def a_killed_follower_loses_nothing_and_repeats_nothing():
     site.start()
     rounds = 6
     ids = [site.mail(f"killed-{i}", "u1@example.org") for i in range(rounds)]
+    site.write("smtpd[1]: the first start has a place to come back to")
+    wait_until(lambda: os.path.exists(f"{site.root}/follow/position"), "the first place is written down")
     for i, queue_id in enumerate(ids):
         site.write(queued(queue_id, 1), *[f"smtpd[1]: noise {n}" for n in range(200)])
         site.follower.kill()
