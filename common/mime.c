@@ -3,7 +3,8 @@
  * The structure of a message is split by entity.c, in one bounded pass: GMime's
  * own parser recurses once a level and compares each line with every open
  * boundary.  GMime is given what it reads best and what is bounded: transfer
- * encodings, a piece at a time, and addresses and dates of one field.
+ * encodings, a piece at a time, clean base64 apart (base64.h), and addresses and
+ * dates of one field.
  */
 #include "mime.h"
 

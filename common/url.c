@@ -55,8 +55,6 @@ may_open(char c)
 static gsize
 opening_length(const char *at, gsize length)
 {
-	if (!length || !may_open(*at))
-		return 0;
 	for (gsize i = 0; i < G_N_ELEMENTS(openings); i++) {
 		gsize size = strlen(openings[i]);
 
@@ -149,8 +147,10 @@ collect_plain(struct collector *collector, const char *text, gsize length)
 	gboolean inside_word = FALSE;
 
 	while (at < end) {
-		gsize opening = inside_word ? 0 : opening_length(at, (gsize)(end - at));
+		gsize opening = 0;
 
+		if (!inside_word && may_open(*at))
+			opening = opening_length(at, (gsize)(end - at));
 		if (opening) {
 			at += take_url(collector, at, end, opening);
 			continue;
