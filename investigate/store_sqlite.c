@@ -67,23 +67,29 @@ open_error(const char *path, gboolean writable, sqlite3 *handle, GError **error)
 	gboolean there = access(path, F_OK) == 0;
 
 	if (!there && !writable)
-		g_set_error(error, STORE_ERROR, STORE_ERROR_ABSENT, "there is no store at %s", path);
+		g_set_error(error, STORE_ERROR, STORE_ERROR_ABSENT, "there is no store at %s",
+			    path);
 	else if (!writable)
-		g_set_error(error, STORE_ERROR, STORE_ERROR_OPEN,
-			    "cannot read the store %s: %s; reading needs write permission for its "
-			    "folder while no collector runs",
-			    path, sqlite3_errmsg(handle));
+		g_set_error(
+			error, STORE_ERROR, STORE_ERROR_OPEN,
+			"cannot read the store %s: %s; while no collector runs, its owner alone "
+			"can ask",
+			path, sqlite3_errmsg(handle));
 	else
 		g_set_error(error, STORE_ERROR, STORE_ERROR_OPEN, "cannot open the store %s: %s",
 			    path, sqlite3_errmsg(handle));
 	return FALSE;
 }
 
-/* Makes the file with the right mode, since SQLite would ask the umask. */
+/*
+ * Makes the file with the right mode, since SQLite would ask the umask; it
+ * gives the files beside it the same.  The group may read while the collector
+ * runs, and can change nothing, the audit log least of all.
+ */
 static void
 make_file(const char *path)
 {
-	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0640);
 
 	if (fd >= 0)
 		close(fd);

@@ -18,7 +18,7 @@ struct sql;	 /* a connection */
 struct sql_stmt; /* a prepared statement; owned by its connection */
 
 /*
- * Opens a database file.  writable: makes it (0600) if it is missing, and uses
+ * Opens a database file.  writable: makes it (0640) if it is missing, and uses
  * WAL with synchronous=FULL, so that a commit is on disk when it returns; else
  * it must exist and is only read.  Returns NULL with STORE_ERROR_OPEN, or
  * STORE_ERROR_ABSENT when there is nothing to read.  Free with sql_close().

@@ -28,6 +28,28 @@ def a_batch_is_stored_acknowledged_and_asked_for():
 
 
 @test
+def an_analyst_asks_without_write_permission_while_the_collector_runs():
+    site = site_with_keys()
+    collector = site.start_collector()
+    send(site, 1, *[event(site, i) for i in range(1, 6)])
+    # the group's view: the store is read-only; root asks as somebody else, since nothing binds root
+    other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    store = os.path.join(site.root, "store")
+    for name in os.listdir(store):
+        os.chmod(os.path.join(store, name), 0o444)
+    os.chmod(store, 0o555)
+    os.chmod(f"{site.root}/run", 0o755)
+    os.chmod(f"{site.root}/run/control.sock", 0o666)
+    try:
+        equal(len(site.who("subject:mail", status=0, **other)[0]), 5)
+        site.mailtrace("status", **other)
+        assert collector.alive(), collector.text()
+    finally:
+        os.chmod(store, 0o750)
+    site.stop()
+
+
+@test
 def what_is_sent_again_is_stored_once():
     site = site_with_keys()
     site.start_collector()
