@@ -393,6 +393,8 @@ visit_input(struct walk *walk)
 			return;
 		}
 	}
+	/* What comes through a pipe was received by now; nothing better is known without a Date. */
+	source.changed_at_us = g_get_real_time();
 	if (fstat(source.fd, &info) == 0 && S_ISREG(info.st_mode))
 		source.size = (guint64)info.st_size;
 	visit_source(&source, FALSE);

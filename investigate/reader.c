@@ -40,10 +40,19 @@ reader_close(struct reader *reader)
 	g_free(reader);
 }
 
+static gboolean
+is_address(const void *recipient, const void *address)
+{
+	return g_ascii_strcasecmp(((const struct envelope_address *)recipient)->address, address) ==
+	       0;
+}
+
+/* A To field that names somebody twice has still one recipient there. */
 static void
 add_recipient(struct event *event, const char *address)
 {
-	if (*address && event->recipients->len < CAP_RECIPIENTS)
+	if (*address && event->recipients->len < CAP_RECIPIENTS &&
+	    !g_ptr_array_find_with_equal_func(event->recipients, address, is_address, NULL))
 		g_ptr_array_add(event->recipients, envelope_address_new(address));
 }
 

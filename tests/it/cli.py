@@ -415,6 +415,22 @@ def compressed_mail_is_read_from_a_pipe_too():
 
 
 @test
+def a_message_of_unknown_time_on_a_pipe_is_received_by_now():
+    site = Site()
+    site.mailtrace("import", "-", stdin="Subject: undated\nTo: u1@example.org\n\nx\n")
+    equal(len(site.who("subject:undated", "--since", "1d")[0]), 1)
+    assert site.who("subject:undated")[0][0]["received_at"] is not None
+
+
+@test
+def somebody_named_twice_is_one_recipient():
+    site = Site()
+    path = write(site, "a.eml", b"Subject: twice\nTo: u1@example.org, U1 <u1@EXAMPLE.org>, u2@example.org\n\nx\n")
+    imported(site, path)
+    equal(recipients(site, "subject:twice"), ["u1@example.org", "u2@example.org"])
+
+
+@test
 def a_recipient_is_an_address():
     site = Site()
     path = message(site, "a.eml")
