@@ -326,6 +326,9 @@ who_with(struct command *command, const struct who_options *options, char **word
 					     "or day");
 	if (options->group && options->count)
 		return command_fail(command, "choose one of --count and --group-by");
+	if ((options->group || options->count) && (options->limit || options->cursor))
+		return command_fail(command, "--limit and --cursor page through rows, not through "
+					     "--count or --group-by, which are of all");
 	if (options->limit < 0)
 		return command_fail(command, "--limit is a number of rows, 0 for all");
 	if (!fill_query(query, options, words, &error))

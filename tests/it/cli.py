@@ -499,7 +499,9 @@ def a_question_that_nothing_can_answer_is_no_nobody():
                  ["--tenant", "../a", "import", path_of(site, "a.eml")],
                  ["who", "subject:test", "--since", "1d", "--until", "2d"],
                  ["who", "subject:test", "--since", "2026-11-23", "--until", "2026-11-23"],
-                 ["who", "subject:test", "--count", "--group-by", "day"]):
+                 ["who", "subject:test", "--count", "--group-by", "day"],
+                 ["who", "subject:test", "--group-by", "recipient", "--limit", "3"],
+                 ["who", "subject:test", "--count", "--cursor", "0"]):
         done = site.mailtrace(*argv, status=2)
         equal((done.stdout, done.stderr.count("\n")), ("", 1), f"{argv}: {done.stderr}")
 
