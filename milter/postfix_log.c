@@ -424,10 +424,11 @@ take_tail(struct cursor *cursor, char **ret_recipient)
 }
 
 /*
- * The reply before the tail is free text, so that each ";" might begin the
- * tail.  One alone does: quotes in a tail are paired, hence a ";" inside of a
- * quoted address leaves an odd one behind it.  Returns the length of the text
- * before the tail, or -1.
+ * The reply before the tail is free text, which repeats addresses without
+ * their quotes, so that each ";" might begin the tail.  One alone does: what is
+ * taken for the tail earlier would have to pass over the true one's addresses,
+ * in which a quote is escaped and so neither opens nor ends an address.
+ * Returns the length of the text before the tail, or -1.
  */
 static gssize
 find_tail(const char *text, char **ret_recipient)

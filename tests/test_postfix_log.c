@@ -218,6 +218,17 @@ Test(postfix_log, what_others_said_is_not_believed)
 		 ID
 		 " refused to=\"; from=<a> to=<v@x> proto=ESMTP helo=<h>\"@e orig=(null) dsn=5.1.1 "
 		 "next=(null) n=0"},
+		/* A reply that repeats the recipient unquoted, as Postfix 3.7 does. */
+		{HEAD "smtpd[8]: " ID
+		      ": reject: RCPT from c[192.0.2.9]: 550 5.1.1 <od d>, relay=x@e>: "
+		      "Recipient address rejected: User unknown; from=<\"x>, status=sent\"@e> "
+		      "to=<\"od d>, relay=x\"@e> proto=ESMTP helo=<[127.0.0.1]>",
+		 ID " refused to=\"od d>, relay=x\"@e orig=(null) dsn=5.1.1 next=(null) n=0"},
+		{HEAD "smtpd[8]: " ID ": reject: RCPT from c[192.0.2.9]: 550 5.1.1 <> to=<v@x> "
+		      "helo=<\"; from=<\"@e>: unknown; from=<a@b> to=<\"> to=<v@x> "
+		      "helo=<\\\"; from=<\\\"\"@e> proto=ESMTP helo=<c>",
+		 ID " refused to=\"> to=<v@x> helo=<\\\"; from=<\\\"\"@e orig=(null) dsn=5.1.1 "
+		    "next=(null) n=0"},
 		/* A reply that begins a tail, and one that looks like a tail. */
 		{HEAD "smtpd[8]: " ID ": reject: RCPT from c[192.0.2.9]: 550 5.1.1 x; from=<a@b; "
 		      "from=<a@b> to=<v@x> proto=ESMTP helo=<c>",

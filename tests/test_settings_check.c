@@ -126,6 +126,67 @@ Test(settings_check, a_whole_site_passes_for_both_roles_and_opens_nothing)
 	site_clear(&site);
 }
 
+/* The site with a follower: its key is the sensor's, its log a file of the directory. */
+static void
+add_follow(struct site *site, const char *log, const char *spool)
+{
+	g_string_append_printf(site->text,
+			       "[follow]\nlog = %s/%s\nspool_directory = %s%s\n"
+			       "key = %s/sensor.key\n",
+			       site->directory, log, site->directory, spool, site->directory);
+}
+
+/* Checks for the follower; returns what is wrong, or NULL. */
+static char *
+follow_fault(struct site *site)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(settings_t) settings =
+		settings_parse("file", site->text->str, site->text->len, &error);
+
+	cr_assert_not_null(settings, "%s", error ? error->message : "");
+	if (settings_check(settings, "follow", "file", site->text->str, site->text->len, &error))
+		return NULL;
+	return g_strdup(error->message);
+}
+
+Test(settings_check, a_follower_needs_its_spool_and_waits_for_its_log)
+{
+	static const struct {
+		const char *log, *spool, *fault;
+	} cases[] = {
+		{"mail.log", "", NULL},
+		{"sensor.pub", "", NULL},
+		{"mail.log", "/none", "spool_directory: "},
+		{"sensor.pub/x", "", "log: "},
+		{".", "", "log: "},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct site site = site_new();
+		g_autofree char *fault = NULL;
+
+		add_follow(&site, cases[i].log, cases[i].spool);
+		fault = follow_fault(&site);
+		cr_assert_eq(fault == NULL, cases[i].fault == NULL, "%zu: %s", i, fault);
+		if (fault != NULL)
+			cr_assert_not_null(strstr(fault, cases[i].fault), "%s", fault);
+		site_clear(&site);
+	}
+}
+
+Test(settings_check, a_follower_without_a_collector_has_nobody_to_tell)
+{
+	struct site site = {g_dir_make_tmp("mailtrace-check.XXXXXX", NULL), g_string_new(NULL)};
+	g_autofree char *fault = NULL;
+
+	add_follow(&site, "mail.log", "");
+	fault = follow_fault(&site);
+	cr_assert_not_null(fault);
+	cr_assert_not_null(strstr(fault, "collector: is empty"), "%s", fault);
+	site_clear(&site);
+}
+
 Test(settings_check, missing_directories_are_named_with_their_line)
 {
 	refused("milter", "temp_directory", "/nonexistent/t",

@@ -414,6 +414,40 @@ Test(spool, events_up_to_the_cap_are_taken)
 	spool_close(spool);
 }
 
+Test(spool, many_are_appended_in_order_with_one_commit)
+{
+	struct spool *spool = open_spool(0);
+	g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+	g_autoptr(GPtrArray) found = NULL;
+	guint64 commits = status_of(spool).commits, first = 0;
+
+	cr_assert(spool_append_all(spool, events, NULL), "none at all");
+	g_ptr_array_add(events, g_bytes_new_static("one", 3));
+	g_ptr_array_add(events, g_bytes_new_static("two", 3));
+	g_ptr_array_add(events, g_bytes_new_static("three", 5));
+	cr_assert(spool_append_all(spool, events, NULL));
+	cr_assert_eq(status_of(spool).commits, commits + 1);
+	found = read_after(spool, 0, &first);
+	cr_assert_eq(found->len, 3);
+	assert_event(found, 0, "one");
+	assert_event(found, 2, "three");
+	spool_close(spool);
+}
+
+Test(spool, the_first_fault_of_many_is_told)
+{
+	struct spool *spool = open_spool(6);
+	g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+	g_autoptr(GError) error = NULL;
+
+	g_ptr_array_add(events, g_bytes_new_static("1234", 4));
+	g_ptr_array_add(events, g_bytes_new_static("123456", 6));
+	g_ptr_array_add(events, g_bytes_new_static("1234567", 7));
+	cr_assert(!spool_append_all(spool, events, &error));
+	assert_error(error, SPOOL_ERROR_FULL, "of 6 bytes");
+	spool_close(spool);
+}
+
 Test(spool, a_full_spool_refuses_until_there_is_room)
 {
 	struct spool *spool = open_spool(10);
