@@ -173,7 +173,7 @@ take_hello(struct collector *collector, const struct bus_collector_news *news)
 			  "error", error->message, NULL);
 		return;
 	}
-	log_event(LOG_LEVEL_INFO, "sensor-connected", "sensor", news->sensor, "tenant",
+	log_event(LOG_LEVEL_NOTICE, "sensor-connected", "sensor", news->sensor, "tenant",
 		  news->tenant, "epoch", news->epoch, NULL);
 	bus_collector_welcome(collector->bus, news->peer, news->epoch, through);
 }

@@ -31,10 +31,6 @@ noinst_LIBRARIES += milter/libsandbox.a
 milter_libsandbox_a_SOURCES = \
 	milter/sandbox.c \
 	milter/sandbox.h
-milter_libsandbox_a_CPPFLAGS = $(AM_CPPFLAGS)
-if WITH_SANITIZERS
-milter_libsandbox_a_CPPFLAGS += -DMAILTRACE_SANITIZERS
-endif
 milter_libsandbox_a_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 SANDBOX_LIBS = milter/libsandbox.a $(BASE_LIBS) $(SECCOMP_LIBS)
 
