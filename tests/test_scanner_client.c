@@ -443,6 +443,9 @@ use_both(struct scanner_client *client, const int workers[2])
 
 	for (int i = 0; i < 2; i++)
 		reading_start(&readings[i], client, MAIL, LONG_MS);
+	/* A worker that has answered before the other was asked would be asked again. */
+	for (int i = 0; i < 2; i++)
+		cr_assert(is_readable(workers[i], LONG_MS));
 	for (int i = 0; i < 2; i++)
 		serve(workers[i]);
 	for (int i = 0; i < 2; i++)
