@@ -17,8 +17,8 @@
 #include "scanner_exchange.h"
 #include "scanner_protocol.h"
 
-#define LOST_PAUSE_US (100 * 1000) /* of the receiver, when there was no descriptor for a channel \
-				    */
+/* The receiver's pause when there was no descriptor for a channel. */
+#define LOST_PAUSE_US (100 * 1000)
 
 /* The way to one worker; belongs to one reader, or to the list of idle ones. */
 struct channel {
