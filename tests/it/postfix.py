@@ -113,6 +113,37 @@ def a_recipient_or_message_refused_by_a_filter_before_ours_is_not_counted():
         refuser.kill()
 
 
+def states(hits):
+    return {hit["recipient"]: hit["state"] for hit in hits}
+
+
+@test
+def what_a_filter_behind_ours_refuses_does_not_count_as_received():
+    port = free_port()
+    with site_and_postfix(milters=f"{{ours}}, inet:127.0.0.1:{port}") as (site, mx):
+        refuser = Daemon([program("tests/tools/refuser"), f"inet:{port}@127.0.0.1"], f"{site.root}/refuser.log")
+        wait_until(lambda: listens(port), "the other filter listens")
+        site.start_follow(mx.log)
+        # eve is refused after we were told of her: first, before there is a queue id, and last.
+        first, first_payload = message_with_payload(site, "first")
+        send(mx, ["eve@example.org", "alice@example.org"], first)
+        partly, partly_payload = message_with_payload(site, "partly")
+        send(mx, ["alice@example.org", "eve@example.org", "bob@example.org"], partly)
+        refused, refused_payload = message_with_payload(site, "refused", extra="X-Refuse: yes")
+        try:
+            send(mx, ["carol@example.org"], refused)
+            raise AssertionError("the message was not refused")
+        except smtplib.SMTPResponseException as answer:
+            equal(answer.smtp_code, 550)
+        wait_until(lambda: states(site.who(partly_payload)[0]) == {"alice@example.org": "delivered",
+                                                                   "bob@example.org": "delivered"},
+                   "eve's copy that never was is settled")
+        wait_until(lambda: states(site.who(first_payload)[0]) == {"alice@example.org": "delivered"}, "likewise")
+        wait_until(lambda: site.who(refused_payload)[0] == [], "the refused message is settled")
+        equal(states(site.who(refused_payload, "--with-refused")[0]), {"carol@example.org": "rejected"})
+        refuser.kill()
+
+
 @test
 def a_collector_killed_in_the_middle_loses_and_doubles_nothing():
     with site_and_postfix() as (site, mx):
