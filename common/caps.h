@@ -10,7 +10,7 @@
 #define MAILTRACE_CAPS_H
 
 /* Reading a message; in the worker. */
-#define CAP_NESTING 64 /* real mail stays below 10; the reader recurses once a level */
+#define CAP_NESTING 256 /* real mail stays below 10, readers take 200; we recurse once a level */
 #define CAP_NESTING_NAME "nesting"
 #define CAP_PARTS 10000 /* a digest of a busy list has hundreds; each part costs ~1 KB */
 #define CAP_PARTS_NAME "parts"
@@ -44,6 +44,10 @@
 #define CAP_URL_BYTES_NAME "url-bytes"
 #define CAP_URL_SCAN_BYTES (4 * 1024 * 1024) /* of text searched for links */
 #define CAP_URL_SCAN_BYTES_NAME "url-scan-bytes"
+#define CAP_READINGS 64 /* of one message: each costs as much as reading it */
+#define CAP_READINGS_NAME "readings"
+#define CAP_READING_OBJECTS 64 /* contents that only other readings show; real ones are few */
+#define CAP_READING_OBJECTS_NAME "reading-objects"
 #define CAP_ANOMALIES 256
 #define CAP_ANOMALIES_NAME "anomalies"
 

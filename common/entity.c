@@ -11,11 +11,11 @@
 struct boundary {
 	int entity;
 	GBytes *text;
-	guint running;	/* entities that were running when it was opened, itself included */
-	guint children; /* of it so far */
+	guint running; /* entities that were running when it was opened, itself included */
 };
 
 struct splitter {
+	const struct split_options *options;
 	const char *bytes;
 	gsize length;
 	guint base_depth;
@@ -94,6 +94,16 @@ note_departure(struct splitter *splitter, const char *name, gsize offset)
 		note_cap(splitter, CAP_ANOMALIES_NAME);
 }
 
+/* Notes where readers part ways, with the first place of each kind as a departure. */
+static void
+note_doubt(struct splitter *splitter, enum doubt doubt, const char *name, gsize offset)
+{
+	if (splitter->out->doubts & doubt)
+		return;
+	splitter->out->doubts |= doubt;
+	note_departure(splitter, name, offset);
+}
+
 static struct entity *
 entity_at(struct splitter *splitter, int index)
 {
@@ -116,46 +126,99 @@ line_at(const struct splitter *splitter, gsize begin)
 	return line;
 }
 
-/* Whether text is a delimiter of this boundary (RFC 2046 5.1.1); trailing blanks are ignored. */
-static gboolean
-is_delimiter(const char *text, gsize length, const struct boundary *boundary, gboolean *ret_closes)
+/* How a line stands to a boundary. */
+enum delimits {
+	DELIMITS_NOT,
+	DELIMITS,	    /* a delimiter (RFC 2046 5.1.1); trailing blanks are ignored */
+	DELIMITS_WITH_TAIL, /* one, but for text after it */
+};
+
+static enum delimits
+delimits(const char *text, gsize length, const struct boundary *boundary, gboolean *ret_closes)
 {
 	gsize size;
 	const char *wanted = g_bytes_get_data(boundary->text, &size);
 	gboolean closes;
 
-	if (length < size + 2 || memcmp(text + 2, wanted, size) != 0)
-		return FALSE;
-	text += size + 2;
-	length -= size + 2;
+	if (length < size || (size && memcmp(text, wanted, size) != 0))
+		return DELIMITS_NOT;
+	text += size;
+	length -= size;
 	closes = length >= 2 && text[0] == '-' && text[1] == '-';
+	*ret_closes = FALSE;
 	for (gsize i = closes ? 2 : 0; i < length; i++)
 		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
-			return FALSE;
+			return DELIMITS_WITH_TAIL;
+		else if (text[i] == '\r' && i + 1 < length && g_ascii_isgraph(text[i + 1]))
+			return DELIMITS_WITH_TAIL;
 	*ret_closes = closes;
-	return TRUE;
+	return DELIMITS;
 }
 
-/* Whether the line is a delimiter of an open multipart, the innermost first. */
+/* Whether the line is a delimiter of an open multipart in a way, the innermost first. */
 static gboolean
-line_delimits(const struct splitter *splitter, struct line line, struct delimiter *ret_delimiter)
+line_delimits_in(const struct splitter *splitter, struct line line, enum delimits way, gsize dashes,
+		 struct delimiter *ret_delimiter)
 {
-	const char *text = splitter->bytes + line.begin;
-	gsize length = line.end - line.begin;
+	const char *text = splitter->bytes + line.begin + dashes;
+	gsize length = line.end - line.begin - dashes;
 
-	if (length < 3 || text[0] != '-' || text[1] != '-')
-		return FALSE;
 	for (guint level = splitter->boundaries->len; level-- > 0;) {
 		const struct boundary *boundary =
 			&g_array_index(splitter->boundaries, struct boundary, level);
+		gboolean closes;
 
-		if (is_delimiter(text, length, boundary, &ret_delimiter->closes)) {
+		if (delimits(text, length, boundary, &closes) == way) {
 			ret_delimiter->line = line;
 			ret_delimiter->level = level;
+			ret_delimiter->closes = closes;
 			return TRUE;
 		}
 	}
 	return FALSE;
+}
+
+static gboolean
+line_delimits(struct splitter *splitter, struct line line, struct delimiter *ret_delimiter)
+{
+	const char *text = splitter->bytes + line.begin;
+	gsize length = line.end - line.begin;
+	struct delimiter with_tail;
+
+	if (length < 2 || text[0] != '-' || text[1] != '-')
+		return splitter->options->delimiter_undashed && length &&
+		       line_delimits_in(splitter, line, DELIMITS, 0, ret_delimiter);
+	if (line_delimits_in(splitter, line, DELIMITS, 2, ret_delimiter))
+		return TRUE;
+	if (!line_delimits_in(splitter, line, DELIMITS_WITH_TAIL, 2, &with_tail))
+		return FALSE;
+	note_doubt(splitter, DOUBT_DELIMITER_TAIL, "text-after-delimiter", line.begin);
+	if (memchr(text, '\r', length))
+		note_doubt(splitter, DOUBT_BARE_CR, "bare-cr", line.begin);
+	if (!splitter->options->delimiter_prefix)
+		return FALSE;
+	*ret_delimiter = with_tail;
+	return TRUE;
+}
+
+/* Notes a delimiter that begins within a line, at two dashes. */
+static void
+note_place(struct splitter *splitter, const char *dash)
+{
+	gsize begin = (gsize)(dash - splitter->bytes);
+	struct line line = {.begin = begin, .end = splitter->length, .next = splitter->length};
+	gboolean carriage = begin && dash[-1] == '\r';
+	struct delimiter unused;
+
+	if (splitter->out->doubts & (carriage ? DOUBT_BARE_CR : DOUBT_DELIMITER_PLACE))
+		return;
+	if (!line_delimits_in(splitter, line, DELIMITS, 2, &unused) &&
+	    !line_delimits_in(splitter, line, DELIMITS_WITH_TAIL, 2, &unused))
+		return;
+	if (carriage)
+		note_doubt(splitter, DOUBT_BARE_CR, "bare-cr", begin);
+	else
+		note_doubt(splitter, DOUBT_DELIMITER_PLACE, "delimiter-within-line", begin);
 }
 
 /*
@@ -164,13 +227,16 @@ line_delimits(const struct splitter *splitter, struct line line, struct delimite
  * breaks, of which it has many.
  */
 static const char *
-next_dashed_line(const char *at, const char *end)
+next_dashed_line(struct splitter *splitter, const char *at, const char *end)
 {
 	const char *dash = at;
 
 	while ((dash = memchr(dash, '-', (gsize)(end - dash))) != NULL) {
-		if (dash > at && dash[-1] == '\n' && end - dash > 1 && dash[1] == '-')
-			return dash;
+		if (dash > at && end - dash > 1 && dash[1] == '-') {
+			if (dash[-1] == '\n' || splitter->options->delimiter_anywhere)
+				return dash;
+			note_place(splitter, dash);
+		}
 		while (dash < end && *dash == '-')
 			dash++;
 	}
@@ -179,7 +245,7 @@ next_dashed_line(const char *at, const char *end)
 
 /* Finds the next delimiter line at or after the line that begins at from. */
 static gboolean
-find_delimiter(const struct splitter *splitter, gsize from, struct delimiter *ret_delimiter)
+find_delimiter(struct splitter *splitter, gsize from, struct delimiter *ret_delimiter)
 {
 	const char *at = splitter->bytes + from;
 	const char *end = splitter->bytes + splitter->length;
@@ -191,9 +257,8 @@ find_delimiter(const struct splitter *splitter, gsize from, struct delimiter *re
 
 		if (line_delimits(splitter, line, ret_delimiter))
 			return TRUE;
-		if (line.next == splitter->length)
-			return FALSE;
-		at = next_dashed_line(splitter->bytes + line.next - 1, end);
+		at = splitter->options->delimiter_undashed ? splitter->bytes + line.next
+							   : next_dashed_line(splitter, at, end);
 	}
 	return FALSE;
 }
@@ -227,6 +292,35 @@ field_kind_of(const char *name, gsize length, enum field_kind *ret_kind)
 	return FALSE;
 }
 
+/* Returns whether a line begins with a field of MIME's own. */
+static gboolean
+begins_content_field(const struct splitter *splitter, gsize at)
+{
+	const char *text = splitter->bytes + at;
+	struct line line;
+
+	if (splitter->length - at < 8 || g_ascii_strncasecmp(text, "Content-", 8) != 0)
+		return FALSE;
+	line = line_at(splitter, at);
+	return name_length(text, line.end - line.begin) > 0;
+}
+
+/* Notes a second field of a kind, and says whether it is the one that counts. */
+static gboolean
+takes_last(struct splitter *splitter, struct entity *entity, enum field_kind kind, gsize offset)
+{
+	enum doubt doubt = 0;
+
+	if (kind == FIELD_CONTENT_TYPE)
+		doubt = DOUBT_TYPE_TWICE;
+	else if (kind == FIELD_CONTENT_TRANSFER_ENCODING)
+		doubt = DOUBT_ENCODING_TWICE;
+	note_departure(splitter, "duplicate-header", offset);
+	splitter->out->doubts |= doubt;
+	entity->doubts |= doubt;
+	return (splitter->options->last_fields & 1u << kind) != 0;
+}
+
 /* Keeps a field that is of use.  value: after the colon. */
 static void
 keep_field(struct splitter *splitter, int index, enum field_kind kind, struct span value)
@@ -235,9 +329,7 @@ keep_field(struct splitter *splitter, int index, enum field_kind kind, struct sp
 	struct field field = {.kind = kind, .value = value};
 
 	if (kind < ENTITY_FIELD_KINDS) {
-		if (entity->fields[kind].begin)
-			note_departure(splitter, "duplicate-header", value.begin);
-		else
+		if (!entity->fields[kind].begin || takes_last(splitter, entity, kind, value.begin))
 			entity->fields[kind] = value;
 	} else if (index == 0 && splitter->out->fields->len < CAP_FIELDS) {
 		g_array_append_val(splitter->out->fields, field);
@@ -269,6 +361,104 @@ is_mbox_separator(const char *text, gsize length)
 	       (length >= 6 && memcmp(text, ">From ", 6) == 0);
 }
 
+/*
+ * Returns the kind of a field of MIME whose name readers mend: they pass over
+ * NULs, 8-bit bytes, blanks and folds, and take "_" for "-".
+ */
+static gboolean
+mended_kind(const char *text, gsize length, enum field_kind *ret_kind)
+{
+	char name[32];
+	gsize used = 0;
+
+	for (gsize i = 0; i < length && text[i] != ':'; i++) {
+		if (text[i] <= ' ' || text[i] >= 0x7f)
+			continue;
+		if (used == sizeof(name) - 1)
+			return FALSE;
+		name[used++] = text[i] == '_' ? '-' : text[i];
+	}
+	return field_kind_of(name, used, ret_kind) && *ret_kind < ENTITY_FIELD_KINDS;
+}
+
+/* Opens the field whose name stands on this line, before a colon. */
+static void
+begin_field(struct splitter *splitter, int index, struct line line, gboolean wanted,
+	    enum field_kind kind, struct open_field *field)
+{
+	const char *text = splitter->bytes + line.begin;
+	const char *colon = memchr(text, ':', line.end - line.begin);
+
+	finish_field(splitter, index, field);
+	field->wanted = wanted && colon;
+	field->kind = kind;
+	if (!colon)
+		return;
+	field->value.begin = line.begin + (gsize)(colon + 1 - text);
+	field->value.length = line.end - field->value.begin;
+}
+
+/* Takes a line whose name is no field's by the standard; returns FALSE if by no reading. */
+static gboolean
+mended_line(struct splitter *splitter, int index, struct line line, struct open_field *field)
+{
+	const char *text = splitter->bytes + line.begin;
+	enum field_kind kind;
+
+	if (!mended_kind(text, line.end - line.begin, &kind))
+		return FALSE;
+	note_doubt(splitter, DOUBT_FIELD_NAME, "odd-field-name", line.begin);
+	if (!splitter->options->mend_names)
+		return FALSE;
+	begin_field(splitter, index, line, TRUE, kind, field);
+	return TRUE;
+}
+
+/* Takes a line that begins with blanks: the rest of a field, or a field for some readers. */
+static void
+folded_line(struct splitter *splitter, int index, struct line line, struct open_field *field)
+{
+	const char *text = splitter->bytes + line.begin;
+	struct line rest = line;
+	enum field_kind kind;
+
+	while (rest.begin < rest.end && (*text == ' ' || *text == '\t')) {
+		rest.begin++;
+		text++;
+	}
+	if (rest.begin == rest.end) {
+		note_doubt(splitter, DOUBT_BLANK_LINE, "blank-line-in-header", line.begin);
+	} else if (begins_content_field(splitter, rest.begin)) {
+		note_doubt(splitter, DOUBT_FIELD_BLANK, "blank-before-field", line.begin);
+		if (splitter->options->blank_fields &&
+		    field_kind_of(text, name_length(text, rest.end - rest.begin), &kind)) {
+			begin_field(splitter, index, rest, TRUE, kind, field);
+			return;
+		}
+	}
+	field->value.length = line.end - field->value.begin;
+}
+
+/* Takes a line that is no field; returns FALSE when the header ends before it. */
+static gboolean
+garbage_line(struct splitter *splitter, int index, struct line line, gboolean first,
+	     struct open_field *field)
+{
+	const char *text = splitter->bytes + line.begin;
+
+	if (first && is_mbox_separator(text, line.end - line.begin))
+		return TRUE;
+	if (mended_line(splitter, index, line, field))
+		return TRUE;
+	if (first && (*text == ' ' || *text == '\t'))
+		folded_line(splitter, index, line, field);
+	note_departure(splitter, "header-without-colon", line.begin);
+	splitter->out->doubts |= DOUBT_HEADER_LINE;
+	if (splitter->options->garbage == GARBAGE_FOLDS && !first)
+		field->value.length = line.end - field->value.begin;
+	return splitter->options->garbage != GARBAGE_ENDS || (first && field->wanted);
+}
+
 /* Takes one line of a header; returns FALSE when it is none. */
 static gboolean
 header_line(struct splitter *splitter, int index, struct line line, gboolean first,
@@ -277,20 +467,70 @@ header_line(struct splitter *splitter, int index, struct line line, gboolean fir
 	const char *text = splitter->bytes + line.begin;
 	gsize length = line.end - line.begin;
 	gsize name = name_length(text, length);
-	const char *colon;
+	enum field_kind kind = 0;
+	gboolean wanted;
 
+	if (memchr(text, '\r', length))
+		note_doubt(splitter, DOUBT_BARE_CR, "bare-cr", line.begin);
 	if (!first && (*text == ' ' || *text == '\t')) {
-		field->value.length = line.end - field->value.begin;
+		folded_line(splitter, index, line, field);
 		return TRUE;
 	}
 	if (!name)
-		return first && is_mbox_separator(text, length);
-	finish_field(splitter, index, field);
-	colon = memchr(text, ':', length);
-	field->wanted = field_kind_of(text, name, &field->kind);
-	field->value.begin = line.begin + (gsize)(colon + 1 - text);
-	field->value.length = line.end - field->value.begin;
+		return garbage_line(splitter, index, line, first, field);
+	wanted = field_kind_of(text, name, &kind);
+	if (!wanted && memchr(text, '_', name) && mended_line(splitter, index, line, field))
+		return TRUE;
+	begin_field(splitter, index, line, wanted, kind, field);
 	return TRUE;
+}
+
+/* Whether the empty line that ends at next is followed by more header, in some reading. */
+static gboolean
+header_goes_on(struct splitter *splitter, gsize next)
+{
+	if (!begins_content_field(splitter, next))
+		return FALSE;
+	note_doubt(splitter, DOUBT_HEADER_END, "field-after-header", next);
+	return splitter->options->header_goes_on;
+}
+
+static gboolean
+is_blank_line(const struct splitter *splitter, struct line line)
+{
+	for (gsize i = line.begin; i < line.end; i++)
+		if (splitter->bytes[i] != ' ' && splitter->bytes[i] != '\t')
+			return FALSE;
+	return TRUE;
+}
+
+/* Whether a line ends the header; *ret_next is where the body begins then. */
+static gboolean
+ends_header(struct splitter *splitter, struct line line, gboolean first, gsize *ret_next)
+{
+	struct delimiter unused;
+
+	if (line.end == line.begin ||
+	    (splitter->options->blank_line_ends && !first && is_blank_line(splitter, line))) {
+		*ret_next = line.next;
+		return !header_goes_on(splitter, line.next);
+	}
+	*ret_next = line.begin;
+	return line_delimits(splitter, line, &unused);
+}
+
+/* A field's name may be folded before its colon for readers that mend names. */
+static struct line
+header_line_at(const struct splitter *splitter, gsize at)
+{
+	struct line line = line_at(splitter, at);
+	const char *next = splitter->bytes + line.next;
+
+	if (splitter->options->mend_names && splitter->length - line.next > 2 &&
+	    (*next == ' ' || *next == '\t') && next[1] == ':')
+		return (struct line){at, line_at(splitter, line.next).end,
+				     line_at(splitter, line.next).next};
+	return line;
 }
 
 /* Reads a header from begin on; returns where the body begins. */
@@ -301,21 +541,19 @@ read_header(struct splitter *splitter, int index, gsize begin)
 	gsize at = begin;
 
 	while (at < splitter->length) {
-		struct line line = line_at(splitter, at);
-		struct delimiter unused;
+		struct line line = header_line_at(splitter, at);
+		gsize next;
 
-		if (line.end == line.begin) {
-			at = line.next;
+		if (ends_header(splitter, line, at == begin, &next)) {
+			at = next;
 			break;
 		}
-		if (line_delimits(splitter, line, &unused))
-			break;
 		if (line.end - begin > CAP_HEADER_BYTES) {
 			note_cap(splitter, CAP_HEADER_BYTES_NAME);
 			entity_at(splitter, index)->cut = TRUE;
 			finish_field(splitter, index, &field);
-		} else if (!header_line(splitter, index, line, at == begin, &field)) {
-			note_departure(splitter, "header-without-colon", at);
+		} else if (line.end > line.begin &&
+			   !header_line(splitter, index, line, at == begin, &field)) {
 			break;
 		}
 		at = line.next;
@@ -348,22 +586,33 @@ entity_is_message(const struct entity *entity)
 	       g_str_equal(type, "message/news");
 }
 
-/* The boundary without the blanks that cannot end it, or NULL. */
+/* The boundary by this reading's rule, or NULL. */
 static GBytes *
-boundary_of(const struct entity *entity)
+boundary_of(struct splitter *splitter, const struct entity *entity)
 {
-	const struct parameter *parameter = content_field_get(entity->type, "boundary", FALSE);
-	const char *text;
-	gsize length;
+	struct span type = entity->fields[FIELD_CONTENT_TYPE];
+	const char *text = splitter->bytes + type.begin;
+	gsize length = MIN(type.length, CAP_PARAMETER_BYTES);
 
-	if (!parameter)
-		parameter = content_field_get(entity->type, "boundary", TRUE);
-	if (!parameter)
-		return NULL;
-	text = g_bytes_get_data(parameter->value, &length);
-	while (length && g_ascii_isspace(text[length - 1]))
-		length--;
-	return length ? g_bytes_new(text, length) : NULL;
+	if (boundary_is_doubtful(text, length))
+		note_doubt(splitter, DOUBT_BOUNDARY, "doubtful-boundary", type.begin);
+	return boundary_find(splitter->options->boundary, entity->type, text, length,
+			     splitter->bytes + entity->body.begin,
+			     splitter->length - entity->body.begin);
+}
+
+/* Whether an entity is a multipart in this reading; others may see one in any with a boundary. */
+static gboolean
+is_multipart(struct splitter *splitter, const struct entity *entity)
+{
+	if (g_str_has_prefix(entity->type->token, "multipart/"))
+		return !splitter->options->decode_multiparts || is_identity(splitter, entity);
+	if (!entity->has_type || (!content_field_get(entity->type, "boundary", FALSE) &&
+				  !content_field_get(entity->type, "boundary", TRUE)))
+		return FALSE;
+	note_doubt(splitter, DOUBT_TYPE, "boundary-without-multipart",
+		   entity->fields[FIELD_CONTENT_TYPE].begin);
+	return splitter->options->boundary_decides;
 }
 
 static void
@@ -392,10 +641,12 @@ set_kind(struct splitter *splitter, int index)
 	g_autoptr(GBytes) text = NULL;
 	gboolean message = entity_is_message(entity);
 
-	if (g_str_has_prefix(entity->type->token, "multipart/")) {
-		text = boundary_of(entity);
-		if (!text)
+	if (is_multipart(splitter, entity)) {
+		text = boundary_of(splitter, entity);
+		if (!text) {
 			note_departure(splitter, "no-boundary", entity->body.begin);
+			splitter->out->doubts |= DOUBT_NO_PARTS;
+		}
 	}
 	if (!text && !(message && is_identity(splitter, entity)))
 		return;
@@ -445,10 +696,12 @@ open_entities(struct splitter *splitter, int parent, guint number, gsize begin)
 			return begin;
 		}
 		begin = open_entity(splitter, parent, number, begin);
-		if (entity_at(splitter, index)->kind != ENTITY_MESSAGE)
+		if (entity_at(splitter, index)->kind == ENTITY_LEAF ||
+		    (entity_at(splitter, index)->kind == ENTITY_MULTIPART &&
+		     !splitter->options->preamble_is_part))
 			return begin;
 		parent = index;
-		number = 1;
+		number = ++entity_at(splitter, index)->children;
 	}
 }
 
@@ -476,6 +729,79 @@ break_before(const struct splitter *splitter, gsize at)
 	return at > 1 && splitter->bytes[at - 2] == '\r' ? 2 : 1;
 }
 
+/* Notes what stands before a multipart's first delimiter, if it looks like a part. */
+static void
+note_preamble(struct splitter *splitter, const struct entity *entity, gsize end)
+{
+	gsize begin = entity->body.begin;
+	const char *text = splitter->bytes + begin;
+	gsize length = MIN(end - MIN(begin, end), CAP_PARAMETER_BYTES);
+
+	if (!length)
+		return;
+	if (begins_content_field(splitter, begin) || memmem(text, length, "begin ", 6) ||
+	    memmem(text, length, "\nContent-", 9))
+		note_doubt(splitter, DOUBT_PREAMBLE, "part-in-preamble", begin);
+}
+
+/* Returns where a part begins after a closing delimiter, 0 when none does. */
+static gsize
+part_after_close(const struct splitter *splitter, gsize at)
+{
+	while (at < splitter->length && strchr("\r\n", splitter->bytes[at]) && splitter->bytes[at])
+		at++;
+	return begins_content_field(splitter, at) ? at : 0;
+}
+
+static void
+note_epilogue(struct splitter *splitter, const struct boundary *boundary, gsize at)
+{
+	gsize size;
+	const char *text = g_bytes_get_data(boundary->text, &size);
+	const char *again = NULL;
+
+	if (size)
+		again = memmem(splitter->bytes + at, splitter->length - at, text, size);
+	if (part_after_close(splitter, at) ||
+	    (again && again - splitter->bytes > 2 && again[-1] == '-' && again[-2] == '-'))
+		note_doubt(splitter, DOUBT_EPILOGUE, "part-in-epilogue", at);
+}
+
+/* Notes how a multipart ended. */
+static void
+note_end(struct splitter *splitter, const struct entity *entity)
+{
+	if (entity->kind != ENTITY_MULTIPART || entity->children > 1)
+		return;
+	splitter->out->doubts |= DOUBT_ONE_PART;
+	if (entity->children)
+		return;
+	note_doubt(splitter, DOUBT_NO_PARTS, "no-parts", entity->body.begin);
+	if (!is_identity(splitter, entity))
+		note_doubt(splitter, DOUBT_ENCODED, "encoded-multipart", entity->body.begin);
+}
+
+/* Takes the multiparts off that a delimiter ends. */
+static void
+close_boundaries(struct splitter *splitter, struct delimiter delimiter, gboolean closes)
+{
+	guint stay = delimiter.level + (closes ? 0 : 1);
+
+	if (splitter->boundaries->len > delimiter.level + 1)
+		note_doubt(splitter, DOUBT_UNCLOSED, "unclosed-multipart", delimiter.line.begin);
+	if (!splitter->options->inner_goes_on || splitter->boundaries->len > CAP_NESTING)
+		g_array_set_size(splitter->boundaries, stay);
+	else if (closes)
+		g_array_remove_index(splitter->boundaries, delimiter.level);
+	/* What goes on has nothing running any more. */
+	for (guint i = stay; i < splitter->boundaries->len; i++) {
+		struct boundary *boundary =
+			&g_array_index(splitter->boundaries, struct boundary, i);
+
+		boundary->running = MIN(boundary->running, splitter->running->len);
+	}
+}
+
 /* Ends what a delimiter ends, and begins what it begins; returns where to read on. */
 static gsize
 take_delimiter(struct splitter *splitter, struct delimiter delimiter)
@@ -483,20 +809,37 @@ take_delimiter(struct splitter *splitter, struct delimiter delimiter)
 	struct boundary *boundary =
 		&g_array_index(splitter->boundaries, struct boundary, delimiter.level);
 	int parent = boundary->entity;
-	guint number = ++boundary->children;
 	gsize break_bytes = break_before(splitter, delimiter.line.begin);
+	gsize next = delimiter.line.next;
+	gboolean ignored = delimiter.closes && splitter->options->close_is_ignored;
 
-	end_entities(splitter, boundary->running, delimiter.line.begin - break_bytes, break_bytes);
-	g_array_set_size(splitter->boundaries, delimiter.level + (delimiter.closes ? 0 : 1));
+	if (!entity_at(splitter, parent)->children)
+		note_preamble(splitter, entity_at(splitter, parent), delimiter.line.begin);
 	if (delimiter.closes)
+		note_epilogue(splitter, boundary, next);
+	end_entities(splitter, boundary->running, delimiter.line.begin - break_bytes, break_bytes);
+	close_boundaries(splitter, delimiter, delimiter.closes && !ignored);
+	if (ignored)
+		next = part_after_close(splitter, next);
+	if (delimiter.closes && !(ignored && next))
 		return delimiter.line.next;
-	return open_entities(splitter, parent, number, delimiter.line.next);
+	return open_entities(splitter, parent, ++entity_at(splitter, parent)->children, next);
 }
 
 struct entities *
 entities_split(const void *bytes, gsize length, guint base_depth, guint max_entities)
 {
+	static const struct split_options plain;
+
+	return entities_split_as(&plain, bytes, length, base_depth, max_entities);
+}
+
+struct entities *
+entities_split_as(const struct split_options *options, const void *bytes, gsize length,
+		  guint base_depth, guint max_entities)
+{
 	struct splitter splitter = {
+		.options = options,
 		.bytes = bytes,
 		.length = length,
 		.base_depth = base_depth,
@@ -519,6 +862,8 @@ entities_split(const void *bytes, gsize length, guint base_depth, guint max_enti
 	while (find_delimiter(&splitter, at, &delimiter))
 		at = take_delimiter(&splitter, delimiter);
 	end_entities(&splitter, 0, length, 0);
+	for (guint i = 0; i < splitter.out->list->len; i++)
+		note_end(&splitter, entity_at(&splitter, (int)i));
 	g_array_unref(splitter.boundaries);
 	g_array_unref(splitter.running);
 	return splitter.out;

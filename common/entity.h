@@ -17,6 +17,7 @@
 
 #include <glib.h>
 
+#include "boundary.h"
 #include "content_field.h"
 
 /* Bytes [begin, begin + length) of the message. */
@@ -58,6 +59,55 @@ enum entity_kind {
 	ENTITY_MESSAGE,	  /* message/rfc822 or message/global; not encoded: one child follows */
 };
 
+/* Where readers part ways: a bit each, noted while splitting (readings.h). */
+enum doubt {
+	DOUBT_TYPE_TWICE = 1 << 0,	 /* two Content-Type fields */
+	DOUBT_ENCODING_TWICE = 1 << 1,	 /* two Content-Transfer-Encoding fields */
+	DOUBT_BOUNDARY = 1 << 2,	 /* more than one boundary can be read */
+	DOUBT_NO_PARTS = 1 << 3,	 /* a multipart without a delimiter of it, or boundary */
+	DOUBT_TYPE = 1 << 4,		 /* a boundary, but no multipart */
+	DOUBT_HEADER_LINE = 1 << 5,	 /* a line of a header that is no field */
+	DOUBT_FIELD_NAME = 1 << 6,	 /* a name that some readers mend */
+	DOUBT_FIELD_BLANK = 1 << 7,	 /* a folded line that looks like a field */
+	DOUBT_HEADER_END = 1 << 8,	 /* fields of MIME after the header's end */
+	DOUBT_BLANK_LINE = 1 << 9,	 /* a line of blanks within a header */
+	DOUBT_BARE_CR = 1 << 10,	 /* where it matters whether CR ends a line */
+	DOUBT_DELIMITER_TAIL = 1 << 11,	 /* a delimiter, and text after it */
+	DOUBT_DELIMITER_PLACE = 1 << 12, /* a delimiter, not where a line begins */
+	DOUBT_PREAMBLE = 1 << 13,	 /* what looks like a part before the first delimiter */
+	DOUBT_EPILOGUE = 1 << 14,	 /* or after the last */
+	DOUBT_UNCLOSED = 1 << 15,	 /* a multipart in another has no end of its own */
+	DOUBT_ONE_PART = 1 << 16,	 /* a multipart with one part */
+	DOUBT_ENCODED = 1 << 17,	 /* a multipart with a transfer encoding, without parts */
+	DOUBT_LEAF = 1 << 18,		 /* a content that can be decoded differently */
+};
+
+/* What becomes of a line in a header that is no field. */
+enum header_garbage {
+	GARBAGE_ENDS, /* the body begins with it: the plain reading */
+	GARBAGE_IS_SKIPPED,
+	GARBAGE_FOLDS, /* it belongs to the field before it */
+};
+
+/* How a message is split; all zero for the plain reading. */
+struct split_options {
+	guint last_fields; /* of 1 << enum field_kind: the last one counts, not the first */
+	enum boundary_rule boundary;
+	gboolean boundary_decides; /* a type with a boundary is a multipart */
+	enum header_garbage garbage;
+	gboolean mend_names;	     /* NULs, 8-bit and blanks in field names are passed over */
+	gboolean blank_fields;	     /* a field may begin with blanks */
+	gboolean header_goes_on;     /* fields of MIME after an empty line are header */
+	gboolean blank_line_ends;    /* a line of blanks ends a header */
+	gboolean delimiter_prefix;   /* text after a delimiter is ignored */
+	gboolean delimiter_anywhere; /* a delimiter need not begin a line */
+	gboolean delimiter_undashed; /* nor have its dashes */
+	gboolean preamble_is_part;
+	gboolean close_is_ignored; /* parts may follow the closing delimiter */
+	gboolean inner_goes_on;	   /* a multipart goes on after one around it */
+	gboolean decode_multiparts;
+};
+
 /* One entity. */
 struct entity {
 	enum entity_kind kind;
@@ -68,7 +118,9 @@ struct entity {
 	gsize break_bytes; /* of that line break, following the body: 0, 1 or 2 */
 	gboolean cut;	   /* a cap kept something below from being split */
 	gboolean has_type; /* a Content-Type was there */
-	struct span fields[ENTITY_FIELD_KINDS]; /* first of each kind; begin 0 if none */
+	guint children;	   /* of a multipart */
+	guint doubts;	   /* of enum doubt, those of its header */
+	struct span fields[ENTITY_FIELD_KINDS]; /* the one of each kind; begin 0 if none */
 	struct content_field *type; /* Content-Type, or the default for the place; not NULL */
 };
 
@@ -84,15 +136,20 @@ struct entities {
 	GArray *fields;	    /* of struct field: all of the first entity's */
 	GArray *departures; /* of struct departure, at most CAP_ANOMALIES */
 	GPtrArray *caps;    /* of char *, static: caps that were met */
+	guint doubts;	    /* of enum doubt */
 };
 
 /*
- * Splits a message.  bytes: length bytes, kept by the caller while the result
+ * Splits a message by the plain reading.  bytes: length bytes, kept by the caller while the result
  * is used.  base_depth: levels already above it.  max_entities: at least 1; no
  * more are split off.  Never fails.  Free with entities_free().
  */
 struct entities *entities_split(const void *bytes, gsize length, guint base_depth,
 				guint max_entities);
+
+/* The same in another reading; options: borrowed for the call. */
+struct entities *entities_split_as(const struct split_options *options, const void *bytes,
+				   gsize length, guint base_depth, guint max_entities);
 
 /* Returns whether an entity is a message by its type, encoded or not. */
 gboolean entity_is_message(const struct entity *entity);

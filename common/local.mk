@@ -36,12 +36,15 @@ common_libbase_a_SOURCES += common/scanner_client.c common/scanner_protocol.h \
 noinst_LIBRARIES += common/libread.a
 common_libread_a_SOURCES = \
 	common/base64.c common/base64.h \
+	common/boundary.c common/boundary.h \
 	common/charset.c \
 	common/content_field.c common/content_field.h \
 	common/entity.c common/entity.h \
 	common/fingerprint.c common/fingerprint.h \
 	common/magic.c common/magic.h \
 	common/mime.c \
+	common/readings.c common/readings.h \
+	common/recode.c common/recode.h \
 	common/url.c
 common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)
 READ_LIBS = common/libread.a $(BASE_LIBS) $(GMIME_LIBS)

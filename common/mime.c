@@ -18,6 +18,8 @@
 #include "entity.h"
 #include "fingerprint.h"
 #include "magic.h"
+#include "readings.h"
+#include "recode.h"
 #include "text.h"
 #include "url.h"
 
@@ -28,6 +30,9 @@
 #define WORD_BEGIN "\xee\x80\x80"
 #define WORD_END "\xee\x80\x81"
 
+/* All zero: as the standards say, and where they are broken, as most readers do. */
+static const struct split_options plain_reading;
+
 struct reader {
 	struct record *record;
 	struct fingerprint *fingerprint;
@@ -35,7 +40,12 @@ struct reader {
 	gsize url_scan_bytes; /* of text searched for links so far */
 	gsize enclosed_bytes; /* of enclosed messages hashed so far */
 	guint delivered;      /* Delivered-To fields so far */
-	char *piece;	      /* PIECE_BYTES * 2 */
+	const struct split_options *options;
+	guint doubts;	   /* of enum doubt, met by the plain reading */
+	guint readings;	   /* other readings and decodings tried so far */
+	const char *whole; /* the message in hand, as it came */
+	GHashTable *spans; /* set of contents of it that the plain reading saw; else NULL */
+	char *piece;	   /* PIECE_BYTES * 2 */
 };
 
 /* A message in hand: the whole, or one that was decoded from a part. */
@@ -723,11 +733,19 @@ read_urls(struct reader *reader, const struct entity *entity, const GByteArray *
 			    g_str_equal(entity->type->token, "text/x-amp-html"));
 }
 
+/* A multipart that this reading decodes before it looks for parts in it. */
+static gboolean
+is_encoded_multipart(const struct reader *reader, const struct entity *entity)
+{
+	return reader->options->decode_multiparts &&
+	       g_str_has_prefix(entity->type->token, "multipart/");
+}
+
 /* How many bytes of a decoded content are wanted beside its digests. */
 static gsize
-bytes_to_keep(const struct reader *reader, const struct file *file)
+bytes_to_keep(const struct reader *reader, const struct entity *entity, const struct file *file)
 {
-	if (file->flags & FILE_MESSAGE)
+	if (file->flags & FILE_MESSAGE || is_encoded_multipart(reader, entity))
 		return G_MAXUINT; /* it is split in turn; no longer than what it came from */
 	if (file->flags & FILE_BODY)
 		return MAX(CAP_URL_SCAN_BYTES - MIN(reader->url_scan_bytes, CAP_URL_SCAN_BYTES),
@@ -738,10 +756,26 @@ bytes_to_keep(const struct reader *reader, const struct file *file)
 static void read_message(struct reader *reader, const char *bytes, gsize length, int parent,
 			 guint depth);
 
+/* Reads a decoded multipart, its Content-Type put before it. */
+static void
+read_multipart(struct reader *reader, const struct source *source, const struct entity *entity,
+	       int index, const GByteArray *kept)
+{
+	struct span type = entity->fields[FIELD_CONTENT_TYPE];
+	g_autoptr(GString) message = g_string_new("Content-Type:");
+
+	if (entity->depth >= CAP_NESTING || reader->record->files->len >= CAP_PARTS)
+		return;
+	g_string_append_len(message, source->bytes + type.begin, (gssize)type.length);
+	g_string_append(message, "\r\n\r\n");
+	g_string_append_len(message, (const char *)kept->data, kept->len);
+	read_message(reader, message->str, message->len, index, entity->depth + 1);
+}
+
 /* Reads what was kept of a content: what it is, its links, the message that it is. */
 static void
-read_kept(struct reader *reader, const struct entity *entity, int index,
-	  const struct content *content)
+read_kept(struct reader *reader, const struct source *source, const struct entity *entity,
+	  int index, const struct content *content)
 {
 	struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
 	const GByteArray *kept = content->kept;
@@ -749,7 +783,7 @@ read_kept(struct reader *reader, const struct entity *entity, int index,
 	file->detected_type = g_strdup(magic_type(kept->data, kept->len));
 	if (content->truncated)
 		file->flags |= FILE_TRUNCATED;
-	if (file->flags & FILE_BODY && kept->len) {
+	if (file->flags & FILE_BODY && kept->len && reader->options == &plain_reading) {
 		if (file->size > kept->len)
 			record_note_cap(reader->record, CAP_URL_SCAN_BYTES_NAME);
 		read_urls(reader, entity, kept);
@@ -761,6 +795,126 @@ read_kept(struct reader *reader, const struct entity *entity, int index,
 			read_message(reader, (const char *)kept->data, kept->len, index,
 				     entity->depth + 1);
 	}
+	if (is_encoded_multipart(reader, entity))
+		read_multipart(reader, source, entity, index, kept);
+}
+
+/* ---- other decodings ---- */
+
+static enum encoding
+plain_encoding(GMimeContentEncoding encoding)
+{
+	switch (encoding) {
+	case GMIME_CONTENT_ENCODING_BASE64:
+		return ENCODING_BASE64;
+	case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
+		return ENCODING_QUOTED_PRINTABLE;
+	case GMIME_CONTENT_ENCODING_UUENCODE:
+		return ENCODING_UUENCODE;
+	default:
+		return ENCODING_IDENTITY;
+	}
+}
+
+/* Whether the header names a transfer encoding that all readers know, and does so once. */
+static gboolean
+encoding_is_certain(const struct source *source, const struct entity *entity)
+{
+	static const char *const known[] = {
+		"7bit", "8bit", "binary", "base64", "quoted-printable", "uuencode", "x-uuencode"};
+	struct span span = trim(source, entity->fields[FIELD_CONTENT_TRANSFER_ENCODING]);
+
+	if (entity->doubts & DOUBT_ENCODING_TWICE)
+		return FALSE;
+	for (gsize i = 0; i < G_N_ELEMENTS(known); i++)
+		if (span.length == strlen(known[i]) &&
+		    g_ascii_strncasecmp(source->bytes + span.begin, known[i], span.length) == 0)
+			return TRUE;
+	return !entity->fields[FIELD_CONTENT_TRANSFER_ENCODING].begin;
+}
+
+/* The leaf whose decodings are tried. */
+struct recoding {
+	struct reader *reader;
+	int index;
+};
+
+static void
+add_decoding(const char *name, const GByteArray *bytes, gpointer user)
+{
+	const struct recoding *recoding = user;
+	struct reader *reader = recoding->reader;
+	struct file scratch = {0};
+	struct file *file;
+
+	if (reader->readings >= CAP_READINGS) {
+		record_note_cap(reader->record, CAP_READINGS_NAME);
+		return;
+	}
+	reader->readings++;
+	fingerprint_begin(reader->fingerprint, FALSE);
+	fingerprint_add(reader->fingerprint, bytes->data, bytes->len);
+	fingerprint_finish(reader->fingerprint, NULL, 0, &scratch);
+	file = readings_add(reader->record, recoding->index, name, bytes->len, &scratch.digests);
+	if (file)
+		file->detected_type = g_strdup(magic_type(bytes->data, bytes->len));
+}
+
+static void
+read_decodings(struct reader *reader, const struct source *source, const struct entity *entity,
+	       int index, GMimeContentEncoding encoding)
+{
+	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
+	struct recoding recoding = {reader, index};
+	struct encoded encoded = {
+		.bytes = source->bytes + entity->body.begin,
+		.length = entity->body.length,
+		.declared = plain_encoding(encoding),
+		.certain = encoding_is_certain(source, entity),
+		.decoded_size = file->size,
+	};
+
+	if (!(file->flags & FILE_MESSAGE) && encoded.length)
+		recode_each(&encoded, add_decoding, &recoding);
+}
+
+/* A content of the message in hand, and how it is decoded. */
+struct content_span {
+	struct span body;
+	GMimeContentEncoding encoding;
+};
+
+static guint
+span_hash(gconstpointer data)
+{
+	const struct content_span *span = data;
+	guint64 begin = span->body.begin;
+
+	return g_int64_hash(&begin) ^ (guint)span->body.length;
+}
+
+static gboolean
+span_equal(gconstpointer a, gconstpointer b)
+{
+	const struct content_span *left = a, *right = b;
+
+	return left->body.begin == right->body.begin && left->body.length == right->body.length &&
+	       left->encoding == right->encoding;
+}
+
+/* Whether the plain reading has this content already; in the plain reading, keeps it. */
+static gboolean
+was_read(struct reader *reader, const struct source *source, const struct entity *entity,
+	 GMimeContentEncoding encoding)
+{
+	struct content_span span = {.body = entity->body, .encoding = encoding};
+
+	if (source->bytes != reader->whole || entity_is_message(entity))
+		return FALSE;
+	if (reader->options != &plain_reading)
+		return g_hash_table_contains(reader->spans, &span);
+	g_hash_table_add(reader->spans, g_memdup2(&span, sizeof(span)));
+	return FALSE;
 }
 
 /* Reads a leaf, or an encoded message as one. */
@@ -774,13 +928,16 @@ read_leaf(struct reader *reader, const struct source *source, const struct entit
 	gboolean variants = encoding != GMIME_CONTENT_ENCODING_BASE64 ||
 			    g_str_has_prefix(entity->type->token, "text/");
 	g_autoptr(GByteArray) kept = g_byte_array_new();
-	struct content content = {.kept = kept, .keep = bytes_to_keep(reader, file)};
+	struct content content = {.kept = kept, .keep = bytes_to_keep(reader, entity, file)};
 	gsize line_break = visible_break(bytes, entity->body.length, entity->break_bytes, encoding);
 
+	if (was_read(reader, source, entity, encoding))
+		return;
 	fingerprint_begin(reader->fingerprint, variants);
 	decode(reader, bytes, entity->body.length, encoding, &content);
 	fingerprint_finish(reader->fingerprint, bytes + entity->body.length, line_break, file);
-	read_kept(reader, entity, index, &content);
+	read_decodings(reader, source, entity, index, encoding);
+	read_kept(reader, source, entity, index, &content);
 }
 
 /*
@@ -848,7 +1005,7 @@ read_entity(struct reader *reader, const struct source *source, guint i, int par
 	describe_file(reader, source, entity, file);
 	if (entity->kind == ENTITY_LEAF)
 		read_leaf(reader, source, entity, source->files[i]);
-	else if (entity->kind == ENTITY_MESSAGE)
+	else if (entity->kind == ENTITY_MESSAGE && reader->options == &plain_reading)
 		hash_enclosed(reader, source, entity, file);
 	else
 		file->size = entity->body.length;
@@ -879,13 +1036,15 @@ static void
 read_message(struct reader *reader, const char *bytes, gsize length, int parent, guint depth)
 {
 	guint room = CAP_PARTS - reader->record->files->len;
-	g_autoptr(entities_t) entities = entities_split(bytes, length, depth, room);
+	g_autoptr(entities_t) entities =
+		entities_split_as(reader->options, bytes, length, depth, room);
 	g_autofree int *files = g_new(int, entities->list->len);
 	struct source source = {
 		.bytes = bytes, .length = length, .entities = entities, .files = files};
 
+	reader->doubts |= entities->doubts;
 	note_findings(reader, &source, parent < 0);
-	if (parent < 0)
+	if (parent < 0 && reader->options == &plain_reading)
 		for (guint i = 0; i < entities->fields->len; i++)
 			read_field(reader, &source,
 				   &g_array_index(entities->fields, struct field, i));
@@ -898,17 +1057,64 @@ read_message(struct reader *reader, const char *bytes, gsize length, int parent,
 	}
 }
 
+/* Reads the message once more, as a reader of the table would, and takes what is new. */
+static void
+read_as(struct reader *reader, const struct reading *reading, const char *message, gsize length)
+{
+	struct record *record = reader->record;
+	g_autoptr(record_t) other = record_new();
+	g_autoptr(GByteArray) lines = NULL;
+
+	reader->record = other;
+	reader->options = &reading->options;
+	if (reading->carriage_lines) {
+		lines = readings_carriage_lines(message, length);
+		read_message(reader, (const char *)lines->data, lines->len, -1, 0);
+	} else {
+		read_message(reader, message, length, -1, 0);
+	}
+	readings_merge(record, other, reading->name);
+	reader->record = record;
+	reader->options = &plain_reading;
+}
+
+/* Reads a message in all the ways that its doubts call for. */
+static void
+read_otherwise(struct reader *reader, const char *message, gsize length)
+{
+	guint doubts = reader->doubts;
+	gsize count;
+	const struct reading *table = readings_table(&count);
+
+	for (gsize i = 0; i < count; i++) {
+		if (!(table[i].doubts & doubts))
+			continue;
+		if (reader->readings >= CAP_READINGS) {
+			record_note_cap(reader->record, CAP_READINGS_NAME);
+			return;
+		}
+		reader->readings++;
+		read_as(reader, &table[i], message, length);
+	}
+}
+
 struct record *
 mime_read(const void *bytes, gsize length)
 {
 	g_autofree char *piece = g_malloc(PIECE_BYTES * 2);
 	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
+	g_autoptr(GHashTable) spans = g_hash_table_new_full(span_hash, span_equal, g_free, NULL);
 	struct record *record = record_new();
 	struct reader reader = {.record = record, .fingerprint = fingerprint, .piece = piece};
 	const char *message = length ? bytes : "";
 
+	reader.options = &plain_reading;
+	reader.whole = message;
+	reader.spans = spans;
 	record->size = length;
 	digest_sha256(message, length, record->sha256);
 	read_message(&reader, message, length, -1, 0);
+	if (reader.doubts)
+		read_otherwise(&reader, message, length);
 	return record;
 }

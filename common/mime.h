@@ -14,6 +14,11 @@
  * A message/rfc822 is a file itself, with the digests of its bytes, and its
  * content stands below it.  Beyond CAP_ENCLOSED_BYTES of such messages one is
  * FILE_INCOMPLETE and has no digests (all zero).
+ *
+ * Where the message departs from the standards it is read again as other
+ * readers would (readings.h, recode.h), and each content that the plain
+ * reading lacks is added with the names of the readings that show it: as
+ * "2@last-content-type", path "2" in that reading and its name.
  */
 #ifndef MAILTRACE_MIME_H
 #define MAILTRACE_MIME_H

@@ -295,7 +295,8 @@ record_content_key(const struct record *record, guint8 ret_key[SHA256_BYTES])
 	for (guint i = 0; i < record->files->len; i++) {
 		const struct file *file = g_ptr_array_index(record->files, i);
 
-		if ((file->flags & FILE_MULTIPART) == 0 && !file_is_member(file))
+		if ((file->flags & FILE_MULTIPART) == 0 && !file_is_member(file) &&
+		    file->readings->len == 0)
 			key_add_file(digester, file);
 	}
 	digester_finish(digester, &digests);

@@ -187,7 +187,8 @@ const char *record_flag_name(guint bit);
  *  - Message-ID, Date and subject, runs of blanks made one, none at the ends;
  *  - for each From address its display name and its address;
  *  - an empty string, and then for each file that is neither FILE_MULTIPART
- *    nor a member of an archive ("!/" in its path): path, best name, and the
+ *    nor a member of an archive ("!/" in its path) nor shown by other
+ *    readings alone (its readings are named): path, best name, and the
  *    SHA-256 of VARIANT_TRIMMED, else of VARIANT_LF, else of the content.
  *
  * So it does not see Received, Delivered-To or other fields, line breaks at

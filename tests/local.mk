@@ -318,6 +318,21 @@ tests_test_url_SOURCES = tests/test_url.c
 tests_test_url_CFLAGS = $(UNIT_CFLAGS)
 tests_test_url_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 endif
+# Other readings of a message.
+if HAVE_CRITERION
+READING_TESTS = tests/test_boundary tests/test_readings tests/test_recode
+check_PROGRAMS += $(READING_TESTS)
+TESTS += $(READING_TESTS)
+tests_test_boundary_SOURCES = tests/test_boundary.c
+tests_test_boundary_CFLAGS = $(UNIT_CFLAGS)
+tests_test_boundary_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_readings_SOURCES = tests/test_readings.c
+tests_test_readings_CFLAGS = $(UNIT_CFLAGS)
+tests_test_readings_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_recode_SOURCES = tests/test_recode.c
+tests_test_recode_CFLAGS = $(UNIT_CFLAGS)
+tests_test_recode_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+endif
 # The command line and the collector as whole programs.
 check_PROGRAMS += tests/tools/sensor
 tests_tools_sensor_SOURCES = tests/tools/sensor.c

@@ -393,7 +393,8 @@ nested(guint levels)
 
 	for (guint i = 0; i < levels; i++)
 		g_string_append_printf(
-			text, "Content-Type: multipart/mixed; boundary=b%u\r\n\r\n--b%u\r\n", i, i);
+			text, "Content-Type: multipart/mixed; boundary=b%u.\r\n\r\n--b%u.\r\n", i,
+			i);
 	g_string_append(text, "\r\nleaf\r\n");
 	return g_string_free(text, FALSE);
 }

@@ -19,9 +19,21 @@ READER = os.path.join(BUILD, "tests", "tools", "read_corpus")
 CAPS = {
     "flanker__long-header.eml": "subject-bytes",
     "f_long_cont.eml": "name-bytes",
-    "n_deep_mp_200.eml": "nesting",
     "maildir__mac__lhost-googleworkspace-01.eml": "field-bytes",
 }
+
+# Messages of the truth that can be read in two ways all the same, and would give
+# another named file then: encodings that nobody knows or declares, fields twice.
+OTHERWISE = {
+    "enmime__testdata__low-quality__unk-encoding-part.eml",
+    "core__src__test__resources__mimetools-testmsgs__x-gzip64.eml",
+    "MIME-tools__testin__x-gzip64.eml",
+    "php-mime-mail-parser__issue126.eml",
+    "mixed-html-zip.eml",
+}
+
+# The least part of the ambiguous messages in which the payload is to be found.
+LEAST = {"high": 0.95, "medium": 0.85, "low": 0.80}
 
 
 class Message:
@@ -31,6 +43,7 @@ class Message:
         self.caps = caps
         self.files = []  # (path, size, sha256, flags, type, name)
         self.variants = {}  # path: {sha256}
+        self.readings = {}  # path: names of the readings that alone show it
         self.invalid = []
 
 
@@ -49,6 +62,8 @@ def read(paths):
             message.variants[fields[1]] = {fields[3]}
         elif fields[0] == "variant":
             message.variants[fields[1]].add(fields[2])
+        elif fields[0] == "reading":
+            message.readings.setdefault(fields[1], []).append(fields[2])
         elif fields[0] == "invalid":
             message.invalid.append(fields[1])
     try:
@@ -115,8 +130,48 @@ def surplus_files(truth, messages):
         message = messages[os.path.join(CORPORA, entry["file"])]
         wanted = set().union(*map(digests, entry["attachments"]))
         for file in filter(is_named_file, message.files):
-            if not message.variants[file[0]] & wanted:
+            if file[0] not in message.readings and not message.variants[file[0]] & wanted:
                 yield f"{entry['file']}: {file[0]} {file[4]} {file[5]}"
+
+
+def files_of_other_readings(truth, messages):
+    """Yields messages in which another reading shows a named file more."""
+    for entry in truth:
+        message = messages[os.path.join(CORPORA, entry["file"])]
+        if any(file[0] in message.readings for file in filter(is_named_file, message.files)):
+            yield os.path.basename(entry["file"])
+
+
+def ambiguous_cases():
+    with open(os.path.join(CORPORA, "ambiguity.json"), encoding="utf-8") as handle:
+        return json.load(handle)["cases"]
+
+
+def leaves(message):
+    """The distinct contents of a message, containers and messages aside."""
+    return {file[2] for file in message.files
+            if not set(file[3].split(",")) & {"multipart", "message"}}
+
+
+def check_ambiguity(tap, messages):
+    """Whether the payload is found wherever some reader would find it."""
+    found = {}
+    for case in ambiguous_cases():
+        message = messages[os.path.join(CORPORA, case["file"])]
+        hit = bool(set().union(*message.variants.values()) & set(case["accept"]))
+        for group in (case["likelihood"], case["class"]):
+            found.setdefault(group, {})[case["id"]] = hit
+    for group, cases in sorted(found.items()):
+        lost = [name for name, hit in cases.items() if not hit]
+        print(f"# {group}: {len(cases) - len(lost)} of {len(cases)}", *lost[:20])
+    for likelihood, least in LEAST.items():
+        cases = found[likelihood]
+        tap.check(sum(cases.values()) >= least * len(cases),
+                  f"finds the payload in {least:.0%} of the cases of {likelihood} likelihood")
+    many = {case["file"]: len(leaves(messages[os.path.join(CORPORA, case["file"])]))
+            for case in ambiguous_cases() if not case["id"].startswith("n_many_parts")}
+    tap.check(max(many.values()) <= 8, "records at most eight contents of an ambiguous message",
+              [f"{name}: {count}" for name, count in many.items() if count > 8])
 
 
 def main():
@@ -138,6 +193,10 @@ def main():
     tap.check(not missing, f"finds every attachment of {len(truth)} messages", missing)
     surplus = list(surplus_files(truth, messages))
     tap.check(not surplus, "takes nothing else for a named file", surplus)
+    others = set(files_of_other_readings(truth, messages))
+    tap.check(others == OTHERWISE, "adds no file of another reading where all read alike",
+              sorted(others ^ OTHERWISE))
+    check_ambiguity(tap, messages)
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 

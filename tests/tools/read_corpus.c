@@ -6,6 +6,7 @@
  *   message PATH CAPS                     (a comma between caps)
  *   file PATH-IN-MESSAGE SIZE SHA256 FLAGS TYPE NAME
  *   variant PATH-IN-MESSAGE SHA256 KIND
+ *   reading PATH-IN-MESSAGE NAME          (of a file that only it shows)
  *   text FIELD VALUE                      (subject and addresses)
  *   invalid WHAT                          (text that is no UTF-8: a bug)
  *
@@ -86,6 +87,14 @@ print_variants(const struct file *file)
 }
 
 static void
+print_readings(const struct file *file)
+{
+	for (guint i = 0; i < file->readings->len; i++)
+		printf("reading\t%s\t%s\n", file->path,
+		       (const char *)g_ptr_array_index(file->readings, i));
+}
+
+static void
 print_addresses(const char *what, const GPtrArray *addresses)
 {
 	for (guint i = 0; i < addresses->len; i++) {
@@ -116,6 +125,7 @@ print_record(const char *path, const struct record *record)
 	for (guint i = 0; i < record->files->len; i++) {
 		print_file(g_ptr_array_index(record->files, i));
 		print_variants(g_ptr_array_index(record->files, i));
+		print_readings(g_ptr_array_index(record->files, i));
 	}
 }
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "readings.h"
+
+#include <string.h>
+
+#include "caps.h"
+
+#define TYPE_BIT (1u << FIELD_CONTENT_TYPE)
+#define ENCODING_BIT (1u << FIELD_CONTENT_TRANSFER_ENCODING)
+
+static const struct reading table[] = {
+	{"last-content-type", DOUBT_TYPE_TWICE, .options = {.last_fields = TYPE_BIT}},
+	{"last-transfer-encoding", DOUBT_ENCODING_TWICE, .options = {.last_fields = ENCODING_BIT}},
+	{"last-boundary", DOUBT_BOUNDARY, .options = {.boundary = BOUNDARY_LAST}},
+	{"literal-boundary", DOUBT_BOUNDARY, .options = {.boundary = BOUNDARY_LITERAL}},
+	{"token-boundary", DOUBT_BOUNDARY, .options = {.boundary = BOUNDARY_TOKEN}},
+	{"squeezed-boundary", DOUBT_BOUNDARY, .options = {.boundary = BOUNDARY_SQUEEZED}},
+	{"decoded-boundary", DOUBT_BOUNDARY, .options = {.boundary = BOUNDARY_DECODED}},
+	{"boundary-of-body", DOUBT_NO_PARTS, .options = {.boundary = BOUNDARY_SEEN}},
+	{"boundary-makes-multipart", DOUBT_TYPE, .options = {.boundary_decides = TRUE}},
+	{"skipped-header-line", DOUBT_HEADER_LINE, .options = {.garbage = GARBAGE_IS_SKIPPED}},
+	{"unindented-fold", DOUBT_HEADER_LINE, .options = {.garbage = GARBAGE_FOLDS}},
+	{"mended-field-name", DOUBT_FIELD_NAME,
+	 .options = {.mend_names = TRUE, .garbage = GARBAGE_IS_SKIPPED}},
+	{"indented-field", DOUBT_FIELD_BLANK, .options = {.blank_fields = TRUE}},
+	{"header-after-blank-line", DOUBT_HEADER_END, .options = {.header_goes_on = TRUE}},
+	{"header-ends-at-blanks", DOUBT_BLANK_LINE, .options = {.blank_line_ends = TRUE}},
+	{"bare-cr-ends-line", DOUBT_BARE_CR | DOUBT_NO_PARTS, .carriage_lines = TRUE},
+	{"text-after-delimiter", DOUBT_DELIMITER_TAIL, .options = {.delimiter_prefix = TRUE}},
+	{"delimiter-within-line", DOUBT_DELIMITER_PLACE, .options = {.delimiter_anywhere = TRUE}},
+	{"delimiter-without-dashes", DOUBT_NO_PARTS | DOUBT_ONE_PART,
+	 .options = {.delimiter_undashed = TRUE}},
+	{"part-in-preamble", DOUBT_PREAMBLE, .options = {.preamble_is_part = TRUE}},
+	{"part-in-epilogue", DOUBT_EPILOGUE, .options = {.close_is_ignored = TRUE}},
+	{"inner-multipart-goes-on", DOUBT_UNCLOSED, .options = {.inner_goes_on = TRUE}},
+	{"decoded-multipart", DOUBT_ENCODED, .options = {.decode_multiparts = TRUE}},
+};
+
+const struct reading *
+readings_table(gsize *ret_count)
+{
+	*ret_count = G_N_ELEMENTS(table);
+	return table;
+}
+
+GByteArray *
+readings_carriage_lines(const char *bytes, gsize length)
+{
+	GByteArray *lines = g_byte_array_sized_new((guint)length);
+	const char *at = bytes, *end = bytes + length;
+
+	while (at < end) {
+		const char *carriage = memchr(at, '\r', (gsize)(end - at));
+		const char *stop = carriage ? carriage + 1 : end;
+
+		g_byte_array_append(lines, (const guint8 *)at, (guint)(stop - at));
+		if (carriage && (stop == end || *stop != '\n'))
+			g_byte_array_append(lines, (const guint8 *)"\n", 1);
+		at = stop;
+	}
+	return lines;
+}
+
+/* ---- the union ---- */
+
+/* Returns the file with this content, or NULL. */
+static struct file *
+find_content(const struct record *record, const guint8 *sha256)
+{
+	for (guint i = 0; i < record->files->len; i++) {
+		struct file *file = g_ptr_array_index(record->files, i);
+
+		if (memcmp(file->digests.sha256, sha256, SHA256_BYTES) == 0)
+			return file;
+	}
+	return NULL;
+}
+
+static void
+name_reading(struct file *file, const char *name)
+{
+	if (!g_ptr_array_find_with_equal_func(file->readings, name, g_str_equal, NULL))
+		g_ptr_array_add(file->readings, g_strdup(name));
+}
+
+/* Whether the record lacks a content and may have it; where it has it, names the reading. */
+static gboolean
+is_wanted(struct record *record, const guint8 *sha256, const char *name)
+{
+	struct file *same = find_content(record, sha256);
+	guint others = 0;
+
+	if (same && same->readings->len)
+		name_reading(same, name);
+	if (same)
+		return FALSE;
+	for (guint i = 0; i < record->files->len; i++)
+		others += ((struct file *)g_ptr_array_index(record->files, i))->readings->len > 0;
+	if (others < CAP_READING_OBJECTS && record->files->len < CAP_PARTS)
+		return TRUE;
+	record_note_cap(record, CAP_READING_OBJECTS_NAME);
+	return FALSE;
+}
+
+/* Returns "path@name", with a number if that is taken.  Free with g_free(). */
+static char *
+free_path(const struct record *record, const char *path, const char *name)
+{
+	char *free = g_strdup_printf("%s@%s", path, name);
+
+	for (guint number = 2;; number++) {
+		gboolean taken = FALSE;
+
+		for (guint i = 0; i < record->files->len && !taken; i++) {
+			const struct file *file = g_ptr_array_index(record->files, i);
+
+			taken = g_str_equal(file->path, free);
+		}
+		if (!taken)
+			return free;
+		g_free(free);
+		free = g_strdup_printf("%s@%s.%u", path, name, number);
+	}
+}
+
+static gboolean
+is_content(const struct file *file)
+{
+	return file->size && !(file->flags & (FILE_MULTIPART | FILE_MESSAGE));
+}
+
+void
+readings_merge(struct record *record, struct record *other, const char *name)
+{
+	for (guint i = 0; i < other->files->len; i++) {
+		struct file *file = g_ptr_array_index(other->files, i);
+		char *path;
+
+		if (!is_content(file) || !is_wanted(record, file->digests.sha256, name))
+			continue;
+		path = free_path(record, file->path, name);
+		g_free(file->path);
+		file->path = path;
+		file->parent = 0;
+		name_reading(file, name);
+		other->files->pdata[i] = NULL;
+		g_ptr_array_add(record->files, file);
+	}
+	for (guint i = 0; i < other->caps->len; i++)
+		record_note_cap(record, g_ptr_array_index(other->caps, i));
+}
+
+struct file *
+readings_add(struct record *record, int parent, const char *name, guint64 size,
+	     const struct digests *digests)
+{
+	const struct file *above = g_ptr_array_index(record->files, (guint)parent);
+	g_autofree char *path = NULL;
+	struct file *file;
+
+	if (!size || !is_wanted(record, digests->sha256, name))
+		return NULL;
+	path = free_path(record, above->path, name);
+	file = record_add_file(record, path, parent);
+	file->size = size;
+	file->digests = *digests;
+	file->declared_type = g_strdup(above->declared_type);
+	file->disposition = g_strdup(above->disposition);
+	for (guint i = 0; i < above->names->len; i++) {
+		const struct file_name *one = g_ptr_array_index(above->names, i);
+
+		file_add_name(file, one->text, one->reading, one->raw);
+	}
+	name_reading(file, name);
+	return file;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * readings.h - the other readings of a message that real readers could have.
+ *
+ * Where a message departs from the standards, mail programs and gateways
+ * disagree on what is in it.  The splitter notes each place where readers part
+ * ways (enum doubt); this is the table of what they do then.  A class of
+ * ambiguity is one row: a name, the doubts that make it worth reading, and how
+ * that reader splits.  A message without a doubt is read once, and nothing
+ * here is called.  Knows records, no bytes.  Pure; any thread.
+ *
+ * A row names a behaviour that exists: see SECURITY.md for whose it is.
+ */
+#ifndef MAILTRACE_READINGS_H
+#define MAILTRACE_READINGS_H
+
+#include <glib.h>
+
+#include "entity.h"
+#include "record.h"
+
+/* One way to read a message. */
+struct reading {
+	const char *name;	 /* a label of record.h */
+	guint doubts;		 /* of enum doubt: any of them calls for it */
+	gboolean carriage_lines; /* a lone CR ends a line */
+	struct split_options options;
+};
+
+/* Returns the table, static, in the order in which it is tried. */
+const struct reading *readings_table(gsize *ret_count);
+
+/*
+ * Returns a message with each lone CR made CR LF.  bytes: length bytes.  Free
+ * with g_byte_array_unref().
+ */
+GByteArray *readings_carriage_lines(const char *bytes, gsize length);
+
+/*
+ * Takes the contents of another reading into the record: each distinct one, by
+ * SHA-256, that it lacks, with the reading's name and "@name" after its path.
+ * Containers, messages and empty contents are left out.  One that another such
+ * reading showed before gets this name too.  At most CAP_READING_OBJECTS are
+ * kept, and that cap is noted; other's caps are.  record: with files.  other:
+ * loses the files that are taken.
+ */
+void readings_merge(struct record *record, struct record *other, const char *name);
+
+/*
+ * Appends a file for a content that a reading of parent shows ("2@name", or
+ * "2@name.2" for a second one), with parent's names and types.  digests: its.
+ * Returns it, borrowed, or NULL if the record has the content or may have no
+ * more of them.
+ */
+struct file *readings_add(struct record *record, int parent, const char *name, guint64 size,
+			  const struct digests *digests);
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * recode.h - the other ways to decode a content.
+ *
+ * Beside the plain reading of a transfer encoding (RFC 2045 6) stand those of
+ * decoders that are stricter, or more lenient, or that go by the content where
+ * the header leaves it open.  Each is a row of a table: a name, when it is
+ * worth trying, how it decodes.  A content that is well-formed meets none of
+ * them.  Pure; any thread; no more memory than the content has.
+ */
+#ifndef MAILTRACE_RECODE_H
+#define MAILTRACE_RECODE_H
+
+#include <glib.h>
+
+enum encoding {
+	ENCODING_IDENTITY, /* 7bit, 8bit, binary, or a name that nobody knows */
+	ENCODING_BASE64,
+	ENCODING_QUOTED_PRINTABLE,
+	ENCODING_UUENCODE,
+};
+
+/* A content as it stands in the message, and what the plain reading made of it. */
+struct encoded {
+	const char *bytes;
+	gsize length;
+	enum encoding declared; /* by the plain reading */
+	gboolean certain;	/* the header says just that, once */
+	guint64 decoded_size;	/* by the plain reading */
+};
+
+/*
+ * Tries each decoding of a content that another reader could have, and calls
+ * found with the decoding's name (static) and the bytes, which are not kept.
+ */
+void recode_each(const struct encoded *encoded,
+		 void (*found)(const char *name, const GByteArray *bytes, gpointer user),
+		 gpointer user);
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <string.h>
+
+#include "caps.h"
+#include "mime.h"
+#include "readings.h"
+
+#define TYPE "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+#define TEXT "--b\r\n\r\nHello.\r\n"
+#define LEAF "Content-Disposition: attachment; filename=f.exe\r\n\r\npayload\r\n"
+#define DATA "Content-Transfer-Encoding: base64\r\n\r\ncGF5bG9hZA==\r\n"
+
+static void
+preload(void)
+{
+	g_autoptr(GError) error = NULL;
+
+	cr_assert(mime_preload(&error), "%s", error ? error->message : "");
+}
+
+TestSuite(readings, .init = preload);
+
+static const struct file *
+find(const struct record *record, const char *content, gsize length)
+{
+	struct digests digests;
+
+	digests_of(content, length, &digests);
+	for (guint i = 0; i < record->files->len; i++) {
+		const struct file *file = g_ptr_array_index(record->files, i);
+
+		if (memcmp(file->digests.sha256, digests.sha256, SHA256_BYTES) == 0)
+			return file;
+	}
+	return NULL;
+}
+
+static gboolean
+shown_by(const struct file *file, const char *name)
+{
+	return g_ptr_array_find_with_equal_func(file->readings, name, g_str_equal, NULL);
+}
+
+/* A class of ambiguity: the reading that finds "payload" in the message, which is not NUL-free. */
+struct class
+{
+	char name[32];
+	char message[400];
+	gsize length;
+};
+
+#define CLASS(name, text)                    \
+	{                                    \
+		name, text, sizeof(text) - 1 \
+	}
+
+static const struct class classes[] = {
+	CLASS("last-content-type",
+	      "Content-Type: text/plain\r\n" TYPE TEXT "--b\r\n" LEAF "--b--\r\n"),
+	CLASS("last-transfer-encoding", "Content-Transfer-Encoding: 7bit\r\n" DATA),
+	CLASS("last-boundary", "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n" TEXT
+			       "--b\r\n" LEAF "--b--\r\n--a\r\n\r\nnothing\r\n--a--\r\n"),
+	CLASS("literal-boundary", "Content-Type: multipart/mixed; boundary=b(c)\r\n\r\n"
+				  "--b(c)\r\n" LEAF "--b(c)--\r\n--b\r\n\r\nno\r\n--b--\r\n"),
+	CLASS("token-boundary", "Content-Type: multipart/mixed; boundary=b, c\r\n\r\n"
+				"--b, c\r\n\r\nno\r\n--b, c--\r\n--b\r\n" LEAF "--b--\r\n"),
+	CLASS("token-boundary", "Content-Type: multipart/mixed; boundary=\"b\0c\"\r\n\r\n" TEXT
+				"--b\r\n" LEAF "--b--\r\n"),
+	CLASS("squeezed-boundary", "Content-Type: multipart/mixed; boundary=\"b\"c\r\n\r\n"
+				   "--b\r\n\r\nno\r\n--b--\r\n--bc\r\n" LEAF "--bc--\r\n"),
+	CLASS("decoded-boundary",
+	      "Content-Type: multipart/mixed; boundary=\"=?us-ascii?Q?b?=\"\r\n\r\n"
+	      "--=?us-ascii?Q?b?=\r\n\r\nno\r\n--=?us-ascii?Q?b?=--\r\n--b\r\n" LEAF "--b--\r\n"),
+	CLASS("boundary-of-body",
+	      "Content-Type: multipart/mixed; boundry=b\r\n\r\n" TEXT "--b\r\n" LEAF "--b--\r\n"),
+	CLASS("boundary-of-body",
+	      "Content-Type: multipart/mixed; boundary=B\r\n\r\n" TEXT "--b\r\n" LEAF "--b--\r\n"),
+	CLASS("boundary-makes-multipart",
+	      "Content-Type: */*; boundary=b\r\n\r\n" TEXT "--b\r\n" LEAF "--b--\r\n"),
+	CLASS("skipped-header-line", TYPE TEXT "--b\r\nno colon here\r\n" LEAF "--b--\r\n"),
+	CLASS("skipped-header-line",
+	      "\xef\xbb\xbf"
+	      "From: a@example.org\r\n" TYPE TEXT "--b\r\n" LEAF "--b--\r\n"),
+	CLASS("unindented-fold", "Content-Type: multipart/mixed;\r\nboundary=b\r\n\r\n" TEXT
+				 "--b\r\n" LEAF "--b--\r\n"),
+	CLASS("mended-field-name", "Content-Type\0: multipart/mixed; boundary=b\r\n\r\n" TEXT
+				   "--b\r\n" LEAF "--b--\r\n"),
+	CLASS("mended-field-name",
+	      "Content-Transfer-Encoding\r\n : base64\r\n\r\ncGF5bG9hZA==\r\n"),
+	CLASS("indented-field", "Subject: s\r\n " DATA),
+	CLASS("header-after-blank-line", "Subject: s\r\n\r\n" DATA),
+	CLASS("header-ends-at-blanks",
+	      "Content-Transfer-Encoding: base64\r\n \r\n cGF5bG9hZA==\r\n"),
+	CLASS("bare-cr-ends-line", "Subject: s\rContent-Transfer-Encoding: base64\r\n\r\n"
+				   "cGF5bG9hZA==\r\n"),
+	CLASS("bare-cr-ends-line", TYPE "--b\r\n\r\nHello.\r--b\r\n" LEAF "--b--\r\n"),
+	CLASS("text-after-delimiter", TYPE TEXT "--b and more\r\n" LEAF "--b--\r\n"),
+	CLASS("delimiter-within-line", TYPE "--b\r\n\r\nHello.--b\r\n" LEAF "--b--\r\n"),
+	CLASS("delimiter-without-dashes", TYPE TEXT "b\r\n" LEAF "--b--\r\n"),
+	CLASS("part-in-preamble", TYPE LEAF TEXT "--b--\r\n"),
+	CLASS("part-in-epilogue", TYPE TEXT "--b--\r\n\r\n" LEAF "--b\r\n\r\nno\r\n--b--\r\n"),
+	CLASS("part-in-epilogue", TYPE TEXT "--b--\r\n--b\r\n" LEAF "--b--\r\n"),
+	CLASS("inner-multipart-goes-on",
+	      TYPE "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nHello.\r\n"
+		   "--b--\r\n--c\r\n" LEAF "--c--\r\n"),
+	CLASS("decoded-multipart",
+	      "Content-Transfer-Encoding: base64\r\n" TYPE "LS1iDQoNCnBheWxvYWQNCi0tYi0tDQo=\r\n"),
+};
+
+ParameterizedTestParameters(readings, each_class_finds_what_the_plain_reading_misses)
+{
+	return cr_make_param_array(const struct class, (struct class *)classes,
+				   G_N_ELEMENTS(classes), NULL);
+}
+
+ParameterizedTest(const struct class *class, readings,
+		  each_class_finds_what_the_plain_reading_misses)
+{
+	g_autoptr(record_t) record = mime_read(class->message, class->length);
+	const struct file *file = find(record, "payload", 7);
+	g_autofree char *suffix = g_strconcat("@", class->name, NULL);
+
+	cr_assert(file != NULL, "%s finds no payload", class->name);
+	cr_assert(shown_by(file, class->name), "not by %s", class->name);
+	cr_assert(strchr(file->path, '@') != NULL);
+	if (g_str_equal(g_ptr_array_index(file->readings, 0), class->name))
+		cr_assert(g_str_has_suffix(file->path, suffix), "%s", file->path);
+	/* A multipart with one part is none. */
+	if (!g_str_equal(class->name, "delimiter-without-dashes"))
+		cr_assert_gt(record->anomalies->len, 0U);
+	cr_assert_leq(record->files->len, 9U);
+}
+
+Test(readings, every_row_has_a_class_that_is_tried)
+{
+	gsize count;
+	const struct reading *table = readings_table(&count);
+
+	for (gsize i = 0; i < count; i++) {
+		gboolean tried = FALSE;
+
+		for (gsize j = 0; j < G_N_ELEMENTS(classes) && !tried; j++)
+			tried = g_str_equal(classes[j].name, table[i].name);
+		cr_expect(tried, "%s is not tried", table[i].name);
+	}
+}
+
+Test(readings, names_are_labels_and_distinct)
+{
+	gsize count;
+	const struct reading *table = readings_table(&count);
+
+	for (gsize i = 0; i < count; i++) {
+		cr_expect_leq(strlen(table[i].name), 64U);
+		cr_expect(table[i].doubts != 0, "%s is called for by nothing", table[i].name);
+		for (const char *at = table[i].name; *at; at++)
+			cr_expect(g_ascii_isgraph(*at));
+		for (gsize j = 0; j < i; j++)
+			cr_expect_str_neq(table[i].name, table[j].name);
+	}
+}
+
+Test(readings, a_clean_message_has_none)
+{
+	const char *text = "Subject: s\r\nContent-Type: multipart/mixed; boundary=\"b (1)\"\r\n\r\n"
+			   "This is a message of several parts.\r\n--b (1)\r\n\r\nHello -- you.\r\n"
+			   "--b (1)\r\n" DATA "--b (1)--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert_eq(record->anomalies->len, 0);
+	cr_assert_eq(record->files->len, 3);
+	for (guint i = 0; i < record->files->len; i++)
+		cr_assert_eq(((struct file *)g_ptr_array_index(record->files, i))->readings->len,
+			     0);
+}
+
+Test(readings, other_decodings_stand_below_the_part_and_have_its_name)
+{
+	const char *text = TYPE TEXT "--b\r\nContent-Type: application/x-f; name=f.exe\r\n"
+				     "Content-Transfer-Encoding: base64\r\n\r\ncGF5bG8=\r\nYWQ=\r\n"
+				     "--b--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+	const struct file *file = find(record, "payload", 7), *above;
+
+	cr_assert(file != NULL);
+	cr_assert_str_eq(file->path, "2@base64-streams");
+	cr_assert_str_eq(file_best_name(file), "f.exe");
+	above = g_ptr_array_index(record->files, (guint)file->parent);
+	cr_assert_str_eq(above->path, "2");
+}
+
+Test(readings, a_content_that_two_readings_show_is_there_once)
+{
+	const char *text = TYPE "--b\r\n\r\nHello.\r--b tail\r\n" LEAF "--b--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+	guint times = 0;
+	struct digests digests;
+
+	digests_of("payload", 7, &digests);
+	for (guint i = 0; i < record->files->len; i++) {
+		const struct file *file = g_ptr_array_index(record->files, i);
+
+		times += memcmp(file->digests.sha256, digests.sha256, SHA256_BYTES) == 0;
+	}
+	cr_assert_leq(times, 1U);
+}
+
+/* A record of one text, and another of as many contents as wanted. */
+static struct record *
+record_of(guint contents)
+{
+	struct record *record = record_new();
+
+	record_add_file(record, "0", -1)->flags = FILE_MULTIPART;
+	for (guint i = 0; i < contents; i++) {
+		g_autofree char *path = g_strdup_printf("%u", i + 1);
+		struct file *file = record_add_file(record, path, 0);
+
+		file->size = sizeof(i);
+		digests_of(&i, sizeof(i), &file->digests);
+	}
+	return record;
+}
+
+Test(readings, contents_are_kept_to_the_cap_and_noted_beyond)
+{
+	for (guint count = CAP_READING_OBJECTS - 1; count <= CAP_READING_OBJECTS + 1; count++) {
+		g_autoptr(record_t) record = record_of(0);
+		g_autoptr(record_t) other = record_of(count);
+		gboolean noted;
+
+		readings_merge(record, other, "r");
+		noted = g_ptr_array_find_with_equal_func(record->caps, CAP_READING_OBJECTS_NAME,
+							 g_str_equal, NULL);
+		cr_expect_eq(record->files->len, 1 + MIN(count, CAP_READING_OBJECTS));
+		cr_expect_eq(noted, count > CAP_READING_OBJECTS);
+	}
+}
+
+Test(readings, what_the_plain_reading_has_is_not_taken_again)
+{
+	g_autoptr(record_t) record = record_of(2);
+	g_autoptr(record_t) other = record_of(3);
+	const struct file *file;
+
+	record_note_cap(other, CAP_PARTS_NAME);
+	readings_merge(record, other, "r");
+	cr_assert_eq(record->files->len, 4);
+	file = g_ptr_array_index(record->files, 3);
+	cr_assert_str_eq(file->path, "3@r");
+	cr_assert_eq(file->parent, 0);
+	cr_assert(shown_by(file, "r"));
+	cr_assert_str_eq(g_ptr_array_index(record->caps, 0), CAP_PARTS_NAME);
+}
+
+Test(readings, a_second_reading_adds_its_name)
+{
+	g_autoptr(record_t) record = record_of(0);
+	g_autoptr(record_t) first = record_of(1);
+	g_autoptr(record_t) second = record_of(1);
+	const struct file *file;
+
+	readings_merge(record, first, "r");
+	readings_merge(record, second, "s");
+	cr_assert_eq(record->files->len, 2);
+	file = g_ptr_array_index(record->files, 1);
+	cr_assert(shown_by(file, "r") && shown_by(file, "s"));
+}
+
+Test(readings, a_path_that_is_taken_gets_a_number)
+{
+	g_autoptr(record_t) record = record_of(1);
+	struct digests digests;
+	const struct file *file;
+
+	record_add_file(record, "1@r", 0);
+	digests_of("x", 1, &digests);
+	file = readings_add(record, 1, "r", 1, &digests);
+	cr_assert(file != NULL);
+	cr_assert_str_eq(file->path, "1@r.2");
+	cr_assert(readings_add(record, 1, "r", 1, &digests) == NULL);
+}
+
+Test(readings, other_readings_decide_nothing_of_the_key_of_a_message)
+{
+	g_autoptr(record_t) record = record_of(1);
+	g_autoptr(record_t) other = record_of(2);
+	guint8 before[SHA256_BYTES], after[SHA256_BYTES];
+
+	record_content_key(record, before);
+	readings_merge(record, other, "r");
+	record_content_key(record, after);
+	cr_assert_eq(record->files->len, 3);
+	cr_assert_arr_eq(before, after, SHA256_BYTES);
+}
+
+Test(readings, a_lone_carriage_return_becomes_a_line_break)
+{
+	g_autoptr(GByteArray) lines = readings_carriage_lines("a\rb\r\nc\n\r", 8);
+
+	cr_assert_eq(lines->len, 10);
+	cr_assert_arr_eq(lines->data, "a\r\nb\r\nc\n\r\n", 10);
+}

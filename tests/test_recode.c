@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "recode.h"
+
+static void
+collect(const char *name, const GByteArray *bytes, gpointer user)
+{
+	g_string_append_printf(user, "%s=%.*s;", name, (int)bytes->len, (const char *)bytes->data);
+}
+
+/* Returns "name=content;" of each decoding that is tried. */
+static char *
+decodings(const char *text, enum encoding declared, gboolean certain, guint64 decoded_size)
+{
+	struct encoded encoded = {text, strlen(text), declared, certain, decoded_size};
+	GString *found = g_string_new(NULL);
+
+	recode_each(&encoded, collect, found);
+	return g_string_free(found, FALSE);
+}
+
+static void
+assert_has(const char *found, const char *wanted)
+{
+	cr_assert(strstr(found, wanted) != NULL, "no \"%s\" in \"%s\"", wanted, found);
+}
+
+Test(recode, regular_base64_is_decoded_in_no_other_way)
+{
+	g_autofree char *one = decodings("aGVsbG8gd29ybGQh\r\n", ENCODING_BASE64, TRUE, 12);
+	g_autofree char *lines =
+		decodings("aGVsbG8g\r\nd29ybGQh\r\nIQ==\r\n", ENCODING_BASE64, TRUE, 13);
+	g_autofree char *bare = decodings("aGVsbG8g\nd29ybGQh\nIQ==", ENCODING_BASE64, TRUE, 13);
+
+	cr_assert_str_eq(one, "");
+	cr_assert_str_eq(lines, "");
+	cr_assert_str_eq(bare, "");
+}
+
+Test(recode, streams_after_padding_are_joined_and_also_left_out)
+{
+	g_autofree char *found = decodings("aGVsbG8=\r\nd29ybGQ=\r\n", ENCODING_BASE64, TRUE, 5);
+
+	assert_has(found, "base64-streams=helloworld;");
+	assert_has(found, "base64-to-padding=hello;");
+}
+
+Test(recode, padding_at_each_line_may_mean_nothing)
+{
+	g_autofree char *found = decodings("aGVsbG8g=\r\nd29ybGQh=\r\n", ENCODING_BASE64, TRUE, 6);
+
+	assert_has(found, "base64-ignoring-padding=hello world!;");
+}
+
+Test(recode, lines_that_are_no_base64_may_be_passed_over)
+{
+	g_autofree char *found = decodings("-----BEGIN FILE-----\r\naGVsbG8g\r\n-----END-----\r\n",
+					   ENCODING_BASE64, TRUE, 20);
+
+	assert_has(found, "base64-clean-lines=hello ;");
+}
+
+Test(recode, base64_in_base64_may_be_decoded_twice_and_words_are_not)
+{
+	g_autofree char *twice =
+		decodings("WVVkV2MySkhPR2RrTWpsNVlrZFJhRTFSUFQwPQ==", ENCODING_BASE64, TRUE, 28);
+	g_autofree char *word =
+		decodings("bjFJYVhGa2JlcUt5ZzRsWVRvYUozdTFP", ENCODING_BASE64, TRUE, 24);
+
+	assert_has(twice, "base64-twice=aGVsbG8gd29ybGQhMQ==;");
+	cr_assert_str_eq(word, "");
+}
+
+Test(recode, an_undeclared_content_is_base64_only_when_it_can_be_nothing_else)
+{
+	g_autofree char *data = decodings("aGVsbG8sIHVuZGVjbGFyZWQg\r\nd29ybGQhIQ==\r\n",
+					  ENCODING_IDENTITY, TRUE, 33);
+	g_autofree char *hash =
+		decodings("0cc175b9c0f1b6a831c399e269772661", ENCODING_IDENTITY, TRUE, 32);
+	g_autofree char *word =
+		decodings("Internationalization1234\r\n", ENCODING_IDENTITY, TRUE, 26);
+	g_autofree char *text =
+		decodings("Hello, the file is attached.", ENCODING_IDENTITY, TRUE, 28);
+	g_autofree char *brief = decodings("Hello123", ENCODING_IDENTITY, TRUE, 8);
+
+	assert_has(data, "as-base64=hello, undeclared world!!;");
+	cr_assert_str_eq(hash, "");
+	assert_has(word, "as-base64=");
+	cr_assert_str_eq(text, "");
+	cr_assert_str_eq(brief, "");
+}
+
+Test(recode, an_unknown_encoding_may_be_any_that_the_content_fits)
+{
+	g_autofree char *base64 = decodings("aGVsbG8g", ENCODING_IDENTITY, FALSE, 8);
+	g_autofree char *quoted = decodings("a=3Db", ENCODING_IDENTITY, FALSE, 5);
+	g_autofree char *plain = decodings("a plain text", ENCODING_IDENTITY, FALSE, 12);
+
+	cr_assert_str_eq(base64, "as-base64=hello ;");
+	cr_assert_str_eq(quoted, "as-quoted-printable=a=b;");
+	cr_assert_str_eq(plain, "");
+}
+
+Test(recode, an_encoding_that_was_given_twice_may_be_none)
+{
+	g_autofree char *found = decodings("a=3Db", ENCODING_QUOTED_PRINTABLE, FALSE, 3);
+
+	cr_assert_str_eq(found, "as-identity=a=3Db;");
+}
+
+Test(recode, an_equals_sign_in_a_wrong_place_is_read_leniently)
+{
+	g_autofree char *blanks = decodings("= 68=\t69", ENCODING_QUOTED_PRINTABLE, TRUE, 8);
+	g_autofree char *twice = decodings("a= =\r\nb", ENCODING_QUOTED_PRINTABLE, TRUE, 4);
+	g_autofree char *soft = decodings("a= \r\nb=3", ENCODING_QUOTED_PRINTABLE, TRUE, 4);
+
+	assert_has(blanks, "quoted-printable-lenient=hi;");
+	assert_has(twice, "quoted-printable-lenient=ab;");
+	assert_has(soft, "quoted-printable-lenient=ab=3;");
+}
+
+Test(recode, well_formed_quoted_printable_is_decoded_in_no_other_way)
+{
+	g_autofree char *found =
+		decodings("a=3D=\r\nb=C3=A9=\nc", ENCODING_QUOTED_PRINTABLE, TRUE, 6);
+
+	cr_assert_str_eq(found, "");
+}
+
+Test(recode, an_empty_content_has_no_other_decoding)
+{
+	g_autofree char *found = decodings("", ENCODING_BASE64, TRUE, 0);
+
+	cr_assert_str_eq(found, "");
+}
