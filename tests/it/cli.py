@@ -387,6 +387,8 @@ def an_import_that_is_interrupted_keeps_and_tells_what_it_did():
              for i in range(700)]
     child = subprocess.Popen([program("mailtrace"), "--config", site.config, "--json", "import", "-"],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             # A shell's job in the background inherits that SIGINT is ignored.
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                              env=mtlib.environment())
     child.stdin.write(b"".join(mails[:300]))
     child.stdin.flush()
