@@ -17,10 +17,6 @@ if HAVE_CRITERION
 check_PROGRAMS += tests/test_sandbox
 TESTS += tests/test_sandbox
 tests_test_sandbox_SOURCES = tests/test_sandbox.c
-tests_test_sandbox_CPPFLAGS = $(AM_CPPFLAGS)
-if WITH_SANITIZERS
-tests_test_sandbox_CPPFLAGS += -DMAILTRACE_SANITIZERS
-endif
 tests_test_sandbox_CFLAGS = $(UNIT_CFLAGS)
 tests_test_sandbox_LDADD = $(SANDBOX_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/test_scanner_client

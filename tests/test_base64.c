@@ -116,6 +116,7 @@ Test(base64, with_gmime_for_the_rest_any_text_is_read_as_gmime_alone_reads_it)
 		decode_rest(both, text->str + taken, text->len - taken);
 		decode_rest(alone, text->str, text->len);
 		cr_assert_eq(both->len, alone->len, "round %d: %s", round, text->str);
-		cr_assert_arr_eq(both->data, alone->data, alone->len);
+		if (alone->len) /* an empty array has no data to point to */
+			cr_assert_arr_eq(both->data, alone->data, alone->len);
 	}
 }
