@@ -48,6 +48,8 @@
 #define CAP_READINGS_NAME "readings"
 #define CAP_READING_OBJECTS 64 /* contents that only other readings show; real ones are few */
 #define CAP_READING_OBJECTS_NAME "reading-objects"
+#define CAP_READING_BYTES (512 * 1024 * 1024) /* read by them in all: some seconds */
+#define CAP_READING_BYTES_NAME "reading-bytes"
 #define CAP_ANOMALIES 256
 #define CAP_ANOMALIES_NAME "anomalies"
 

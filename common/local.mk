@@ -39,6 +39,7 @@ common_libread_a_SOURCES = \
 	common/boundary.c common/boundary.h \
 	common/charset.c \
 	common/content_field.c common/content_field.h \
+	common/embedded.c common/embedded.h \
 	common/entity.c common/entity.h \
 	common/fingerprint.c common/fingerprint.h \
 	common/magic.c common/magic.h \

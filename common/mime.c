@@ -15,6 +15,7 @@
 #include "caps.h"
 #include "charset.h"
 #include "content_field.h"
+#include "embedded.h"
 #include "entity.h"
 #include "fingerprint.h"
 #include "magic.h"
@@ -41,11 +42,12 @@ struct reader {
 	gsize enclosed_bytes; /* of enclosed messages hashed so far */
 	guint delivered;      /* Delivered-To fields so far */
 	const struct split_options *options;
-	guint doubts;	   /* of enum doubt, met by the plain reading */
-	guint readings;	   /* other readings and decodings tried so far */
-	const char *whole; /* the message in hand, as it came */
-	GHashTable *spans; /* set of contents of it that the plain reading saw; else NULL */
-	char *piece;	   /* PIECE_BYTES * 2 */
+	guint doubts;	       /* of enum doubt, met by the plain reading */
+	guint readings;	       /* other readings and decodings tried so far */
+	guint64 reading_bytes; /* and what they read */
+	const char *whole;     /* the message in hand, as it came */
+	GHashTable *spans;     /* set of contents of it that the plain reading saw; else NULL */
+	char *piece;	       /* PIECE_BYTES * 2 */
 };
 
 /* A message in hand: the whole, or one that was decoded from a part. */
@@ -741,11 +743,51 @@ is_encoded_multipart(const struct reader *reader, const struct entity *entity)
 	       g_str_has_prefix(entity->type->token, "multipart/");
 }
 
+static gboolean
+is_named(const struct file *file, const char *suffix)
+{
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
+		g_autofree char *lower = g_ascii_strdown(name->text, -1);
+
+		if (g_str_has_suffix(lower, suffix))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean
+is_typed(const struct file *file, const char *type, const char *suffix)
+{
+	return (file->declared_type && g_str_has_suffix(file->declared_type, type)) ||
+	       is_named(file, suffix);
+}
+
+static gboolean
+is_tnef(const struct file *file)
+{
+	return is_typed(file, "ms-tnef", "winmail.dat");
+}
+
+static gboolean
+is_signed(const struct file *file)
+{
+	return is_typed(file, "pkcs7-mime", ".p7m");
+}
+
+/* A leaf that mail programs open as a message though it is none by its type. */
+static gboolean
+is_message_otherwise(const struct file *file)
+{
+	return !(file->flags & FILE_MESSAGE) && is_typed(file, "message/partial", ".eml");
+}
+
 /* How many bytes of a decoded content are wanted beside its digests. */
 static gsize
 bytes_to_keep(const struct reader *reader, const struct entity *entity, const struct file *file)
 {
-	if (file->flags & FILE_MESSAGE || is_encoded_multipart(reader, entity))
+	if (file->flags & FILE_MESSAGE || is_encoded_multipart(reader, entity) || is_tnef(file) ||
+	    is_signed(file) || is_message_otherwise(file))
 		return G_MAXUINT; /* it is split in turn; no longer than what it came from */
 	if (file->flags & FILE_BODY)
 		return MAX(CAP_URL_SCAN_BYTES - MIN(reader->url_scan_bytes, CAP_URL_SCAN_BYTES),
@@ -839,25 +881,135 @@ struct recoding {
 	int index;
 };
 
-static void
-add_decoding(const char *name, const GByteArray *bytes, gpointer user)
+/* Whether one more reading, of so many bytes, may be tried. */
+static gboolean
+may_read(struct reader *reader, guint64 bytes)
 {
-	const struct recoding *recoding = user;
+	reader->readings++;
+	reader->reading_bytes += bytes;
+	if (reader->readings > CAP_READINGS)
+		record_note_cap(reader->record, CAP_READINGS_NAME);
+	if (reader->reading_bytes > CAP_READING_BYTES)
+		record_note_cap(reader->record, CAP_READING_BYTES_NAME);
+	return reader->readings <= CAP_READINGS && reader->reading_bytes <= CAP_READING_BYTES;
+}
+
+/* Adds a content that another reading of a file shows; returns its file, or NULL. */
+static struct file *
+add_content(const struct recoding *recoding, const char *name, const GByteArray *bytes)
+{
 	struct reader *reader = recoding->reader;
 	struct file scratch = {0};
 	struct file *file;
 
-	if (reader->readings >= CAP_READINGS) {
-		record_note_cap(reader->record, CAP_READINGS_NAME);
-		return;
-	}
-	reader->readings++;
+	if (!may_read(reader, bytes->len))
+		return NULL;
 	fingerprint_begin(reader->fingerprint, FALSE);
 	fingerprint_add(reader->fingerprint, bytes->data, bytes->len);
 	fingerprint_finish(reader->fingerprint, NULL, 0, &scratch);
 	file = readings_add(reader->record, recoding->index, name, bytes->len, &scratch.digests);
 	if (file)
 		file->detected_type = g_strdup(magic_type(bytes->data, bytes->len));
+	return file;
+}
+
+static void
+add_decoding(const char *name, const GByteArray *bytes, gpointer user)
+{
+	add_content(user, name, bytes);
+}
+
+/* A file in a text or a wrapper has its own name and no type. */
+static void
+add_embedded(const char *how, const char *name, const GByteArray *bytes, gpointer user)
+{
+	const struct recoding *recoding = user;
+	struct file *file = add_content(recoding, how, bytes);
+	g_autofree char *decoded = NULL;
+	g_autofree char *text = NULL;
+
+	if (!file)
+		return;
+	g_ptr_array_set_size(file->names, 0);
+	g_clear_pointer(&file->declared_type, g_free);
+	g_clear_pointer(&file->disposition, g_free);
+	if (!name || !*name)
+		return;
+	decoded = header_decode(name, strlen(name), NULL);
+	text = bounded_text(recoding->reader, decoded, strlen(decoded), CAP_NAME_BYTES,
+			    CAP_NAME_BYTES_NAME);
+	file_add_name(file, text, how, NULL);
+}
+
+/* Reads a message that is in a leaf, for the contents that it shows. */
+static void
+read_inner(struct reader *reader, int index, const char *name, const void *bytes, gsize length,
+	   guint depth)
+{
+	struct record *record = reader->record;
+	g_autoptr(record_t) other = NULL;
+	guint room = CAP_PARTS - MIN(record->files->len, CAP_PARTS);
+
+	if (depth >= CAP_NESTING || !room || !may_read(reader, length))
+		return;
+	other = record_new();
+	reader->record = other;
+	/* A level deeper by two: the leaf and the message. */
+	read_message(reader, bytes, length, -1, depth + 2);
+	reader->record = record;
+	readings_merge(record, other, index, name);
+}
+
+/* The bytes of a text in an encoding that is no superset of ASCII, as UTF-8, or NULL. */
+static char *
+wide_text(const struct entity *entity, const GByteArray *kept)
+{
+	const struct parameter *charset = content_field_get(entity->type, "charset", FALSE);
+	g_autofree char *name = NULL;
+	gsize length;
+	const char *value = charset ? g_bytes_get_data(charset->value, &length) : NULL;
+
+	if (!value)
+		return NULL;
+	name = g_ascii_strdown(value, (gssize)MIN(length, 64));
+	if (!g_str_has_prefix(name, "utf-16") && !g_str_has_prefix(name, "utf-32") &&
+	    !g_str_equal(name, "utf-7"))
+		return NULL;
+	return charset_convert(name, kept->data, kept->len);
+}
+
+/* Reads what stands in a leaf without MIME's saying so. */
+static void
+read_embedded(struct reader *reader, const struct source *source, const struct entity *entity,
+	      int index, const GByteArray *kept)
+{
+	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
+	struct recoding recoding = {reader, index};
+	g_autofree char *wide = wide_text(entity, kept);
+	g_autoptr(GByteArray) content = NULL;
+	gboolean inner = is_message_otherwise(file);
+
+	if (!kept->len)
+		return;
+	if (is_tnef(file))
+		return embedded_in_tnef(kept->data, kept->len, add_embedded, &recoding);
+	if (is_signed(file))
+		content = embedded_in_signed(kept->data, kept->len);
+	if (content)
+		return read_inner(reader, index, "signed-content", content->data, content->len,
+				  entity->depth);
+	if (inner)
+		return read_inner(reader, index, "message-in-file", kept->data, kept->len,
+				  entity->depth);
+	if (g_str_equal(entity->type->token, "text/html"))
+		embedded_in_html(kept->data, kept->len, add_embedded, &recoding);
+	if (wide)
+		embedded_in_text(wide, strlen(wide), add_embedded, &recoding);
+	else if (file->flags & FILE_BODY)
+		embedded_in_text(kept->data, kept->len, add_embedded, &recoding);
+	else if (plain_encoding(encoding_of(file)) == ENCODING_IDENTITY)
+		embedded_in_text(source->bytes + entity->body.begin, entity->body.length,
+				 add_embedded, &recoding);
 }
 
 static void
@@ -938,6 +1090,8 @@ read_leaf(struct reader *reader, const struct source *source, const struct entit
 	fingerprint_finish(reader->fingerprint, bytes + entity->body.length, line_break, file);
 	read_decodings(reader, source, entity, index, encoding);
 	read_kept(reader, source, entity, index, &content);
+	if (!(file->flags & FILE_MESSAGE))
+		read_embedded(reader, source, entity, index, kept);
 }
 
 /*
@@ -1073,7 +1227,7 @@ read_as(struct reader *reader, const struct reading *reading, const char *messag
 	} else {
 		read_message(reader, message, length, -1, 0);
 	}
-	readings_merge(record, other, reading->name);
+	readings_merge(record, other, -1, reading->name);
 	reader->record = record;
 	reader->options = &plain_reading;
 }
@@ -1089,11 +1243,8 @@ read_otherwise(struct reader *reader, const char *message, gsize length)
 	for (gsize i = 0; i < count; i++) {
 		if (!(table[i].doubts & doubts))
 			continue;
-		if (reader->readings >= CAP_READINGS) {
-			record_note_cap(reader->record, CAP_READINGS_NAME);
+		if (!may_read(reader, length))
 			return;
-		}
-		reader->readings++;
 		read_as(reader, &table[i], message, length);
 	}
 }

@@ -65,17 +65,41 @@ readings_carriage_lines(const char *bytes, gsize length)
 
 /* ---- the union ---- */
 
-/* Returns the file with this content, or NULL. */
-static struct file *
-find_content(const struct record *record, const guint8 *sha256)
+static guint
+content_hash(gconstpointer data)
 {
+	const struct file *file = data;
+	guint32 hash;
+
+	memcpy(&hash, file->digests.sha256, sizeof(hash));
+	return hash;
+}
+
+static gboolean
+content_equal(gconstpointer a, gconstpointer b)
+{
+	const struct file *left = a, *right = b;
+
+	return memcmp(left->digests.sha256, right->digests.sha256, SHA256_BYTES) == 0;
+}
+
+/* The contents of a record, and how many of them are other readings'. */
+struct contents {
+	GHashTable *files; /* set of struct file, borrowed from the record */
+	guint others;
+};
+
+static void
+contents_init(struct contents *contents, const struct record *record)
+{
+	contents->files = g_hash_table_new(content_hash, content_equal);
+	contents->others = 0;
 	for (guint i = 0; i < record->files->len; i++) {
 		struct file *file = g_ptr_array_index(record->files, i);
 
-		if (memcmp(file->digests.sha256, sha256, SHA256_BYTES) == 0)
-			return file;
+		g_hash_table_add(contents->files, file);
+		contents->others += file->readings->len > 0;
 	}
-	return NULL;
 }
 
 static void
@@ -87,18 +111,17 @@ name_reading(struct file *file, const char *name)
 
 /* Whether the record lacks a content and may have it; where it has it, names the reading. */
 static gboolean
-is_wanted(struct record *record, const guint8 *sha256, const char *name)
+is_wanted(struct record *record, const struct contents *contents, const struct file *file,
+	  const char *name)
 {
-	struct file *same = find_content(record, sha256);
-	guint others = 0;
+	struct file *same = NULL;
 
+	g_hash_table_lookup_extended(contents->files, file, (gpointer *)&same, NULL);
 	if (same && same->readings->len)
 		name_reading(same, name);
 	if (same)
 		return FALSE;
-	for (guint i = 0; i < record->files->len; i++)
-		others += ((struct file *)g_ptr_array_index(record->files, i))->readings->len > 0;
-	if (others < CAP_READING_OBJECTS && record->files->len < CAP_PARTS)
+	if (contents->others < CAP_READING_OBJECTS && record->files->len < CAP_PARTS)
 		return TRUE;
 	record_note_cap(record, CAP_READING_OBJECTS_NAME);
 	return FALSE;
@@ -131,23 +154,39 @@ is_content(const struct file *file)
 	return file->size && !(file->flags & (FILE_MULTIPART | FILE_MESSAGE));
 }
 
-void
-readings_merge(struct record *record, struct record *other, const char *name)
+/* Moves a file to the record. */
+static void
+take_file(struct record *record, struct contents *contents, struct file *file, int parent,
+	  const char *name)
 {
+	const struct file *above = g_ptr_array_index(record->files, (guint)MAX(parent, 0));
+	g_autofree char *below = parent < 0 ? g_strdup(file->path)
+					    : g_strdup_printf("%s.%s", above->path, file->path);
+
+	g_free(file->path);
+	file->path = free_path(record, below, name);
+	file->parent = MAX(parent, 0);
+	name_reading(file, name);
+	g_ptr_array_add(record->files, file);
+	g_hash_table_add(contents->files, file);
+	contents->others++;
+}
+
+void
+readings_merge(struct record *record, struct record *other, int parent, const char *name)
+{
+	struct contents contents;
+
+	contents_init(&contents, record);
 	for (guint i = 0; i < other->files->len; i++) {
 		struct file *file = g_ptr_array_index(other->files, i);
-		char *path;
 
-		if (!is_content(file) || !is_wanted(record, file->digests.sha256, name))
+		if (!is_content(file) || !is_wanted(record, &contents, file, name))
 			continue;
-		path = free_path(record, file->path, name);
-		g_free(file->path);
-		file->path = path;
-		file->parent = 0;
-		name_reading(file, name);
 		other->files->pdata[i] = NULL;
-		g_ptr_array_add(record->files, file);
+		take_file(record, &contents, file, parent, name);
 	}
+	g_hash_table_unref(contents.files);
 	for (guint i = 0; i < other->caps->len; i++)
 		record_note_cap(record, g_ptr_array_index(other->caps, i));
 }
@@ -157,10 +196,16 @@ readings_add(struct record *record, int parent, const char *name, guint64 size,
 	     const struct digests *digests)
 {
 	const struct file *above = g_ptr_array_index(record->files, (guint)parent);
+	const struct file content = {.digests = *digests};
 	g_autofree char *path = NULL;
+	struct contents contents;
 	struct file *file;
+	gboolean wanted;
 
-	if (!size || !is_wanted(record, digests->sha256, name))
+	contents_init(&contents, record);
+	wanted = size && is_wanted(record, &contents, &content, name);
+	g_hash_table_unref(contents.files);
+	if (!wanted)
 		return NULL;
 	path = free_path(record, above->path, name);
 	file = record_add_file(record, path, parent);

@@ -42,9 +42,10 @@ GByteArray *readings_carriage_lines(const char *bytes, gsize length);
  * Containers, messages and empty contents are left out.  One that another such
  * reading showed before gets this name too.  At most CAP_READING_OBJECTS are
  * kept, and that cap is noted; other's caps are.  record: with files.  other:
- * loses the files that are taken.
+ * loses the files that are taken.  parent: the file that other was read from,
+ * whose path stands before theirs ("2.1@name"), or -1 for the whole message.
  */
-void readings_merge(struct record *record, struct record *other, const char *name);
+void readings_merge(struct record *record, struct record *other, int parent, const char *name);
 
 /*
  * Appends a file for a content that a reading of parent shows ("2@name", or

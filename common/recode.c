@@ -221,6 +221,18 @@ is_hidden_base64(const struct encoded *encoded)
 	       looks_base64(encoded->bytes, encoded->length, encoded->certain);
 }
 
+GByteArray *
+recode_base64(const char *bytes, gsize length)
+{
+	return base64_decode(bytes, length, BASE64_STREAMS);
+}
+
+gboolean
+recode_is_base64_line(const char *line, gsize length)
+{
+	return length && line_is_clean(line, length);
+}
+
 static GByteArray *
 as_streams(const struct encoded *encoded)
 {
@@ -298,7 +310,7 @@ is_hidden_quoted(const struct encoded *encoded)
 	return FALSE;
 }
 
-/* Whether an "=" stands where RFC 2045 6.7 allows none. */
+/* Whether an "=" stands where RFC 2045 6.7 allows none, or a NUL anywhere. */
 static gboolean
 is_irregular_quoted(const struct encoded *encoded)
 {
@@ -306,6 +318,8 @@ is_irregular_quoted(const struct encoded *encoded)
 
 	if (encoded->declared != ENCODING_QUOTED_PRINTABLE)
 		return FALSE;
+	if (memchr(at, '\0', encoded->length))
+		return TRUE;
 	for (; (at = memchr(at, '=', (gsize)(end - at))) != NULL; at++)
 		if (end - at > 1 && !is_break(at[1]) && !is_octet(at + 1, end))
 			return TRUE;

@@ -36,4 +36,13 @@ struct encoded {
 void recode_each(const struct encoded *encoded,
 		 void (*found)(const char *name, const GByteArray *bytes, gpointer user),
 		 gpointer user);
+
+/*
+ * Decodes base64 as the lenient do: other characters are passed over, and what
+ * follows padding is decoded too.  Free with g_byte_array_unref().
+ */
+GByteArray *recode_base64(const char *bytes, gsize length);
+
+/* Returns whether a line, its break left out, is of base64's characters alone; empty is none. */
+gboolean recode_is_base64_line(const char *line, gsize length);
 #endif

@@ -316,12 +316,15 @@ tests_test_url_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 endif
 # Other readings of a message.
 if HAVE_CRITERION
-READING_TESTS = tests/test_boundary tests/test_readings tests/test_recode
+READING_TESTS = tests/test_boundary tests/test_embedded tests/test_readings tests/test_recode
 check_PROGRAMS += $(READING_TESTS)
 TESTS += $(READING_TESTS)
 tests_test_boundary_SOURCES = tests/test_boundary.c
 tests_test_boundary_CFLAGS = $(UNIT_CFLAGS)
 tests_test_boundary_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_embedded_SOURCES = tests/test_embedded.c
+tests_test_embedded_CFLAGS = $(UNIT_CFLAGS)
+tests_test_embedded_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_readings_SOURCES = tests/test_readings.c
 tests_test_readings_CFLAGS = $(UNIT_CFLAGS)
 tests_test_readings_LDADD = $(READ_LIBS) $(UNIT_LIBS)

@@ -162,6 +162,89 @@ Test(readings, names_are_labels_and_distinct)
 	}
 }
 
+/* Returns the file that only this reading of a message shows. */
+static const struct file *
+shown(const struct record *record, const char *name)
+{
+	const struct file *file = find(record, "payload", 7);
+
+	cr_assert(file != NULL, "%s finds no payload", name);
+	cr_assert(shown_by(file, name), "not by %s", name);
+	return file;
+}
+
+Test(readings, a_file_in_a_text_has_the_name_that_stands_there)
+{
+	const char *text = "Subject: s\r\n\r\nHello.\r\nbegin 644 f.exe\r\n'<&%Y;&]A9```\r\n`\r\n"
+			   "end\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+	const struct file *file = shown(record, "uuencode-in-text");
+
+	cr_assert_str_eq(file->path, "1@uuencode-in-text");
+	cr_assert_str_eq(file_best_name(file), "f.exe");
+	cr_assert_eq(file->parent, 0);
+}
+
+Test(readings, a_file_in_a_part_that_is_not_encoded_is_found)
+{
+	const char *text = TYPE "--b\r\nContent-Type: a/b; name=n\r\n\r\n"
+				"begin 644 f.exe\r\n'<&%Y;&]A9```\r\n`\r\nend\r\n--b--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert_str_eq(file_best_name(shown(record, "uuencode-in-text")), "f.exe");
+}
+
+Test(readings, a_message_in_a_file_is_opened)
+{
+	const char *text = "Content-Type: application/octet-stream; name=a.EML\r\n\r\n" TYPE TEXT
+			   "--b\r\n" LEAF "--b--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert_str_eq(shown(record, "message-in-file")->path, "1.2@message-in-file");
+}
+
+Test(readings, a_fragment_that_is_all_of_its_message_is_opened)
+{
+	const char *text = "Content-Type: message/partial; id=i; number=1; total=1\r\n\r\n" DATA;
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert_str_eq(shown(record, "message-in-file")->path, "1.1@message-in-file");
+}
+
+Test(readings, signed_content_is_opened)
+{
+	const char *text =
+		"Content-Type: application/pkcs7-mime; name=smime.p7m\r\n"
+		"Content-Transfer-Encoding: base64\r\n\r\n"
+		"MDMGCSqGSIb3DQEHAqAmMCQCAQExADAdBgkqhkiG9w0BBwGgEAQOYTpiDQoNCnBheWxvYWQ=\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert_str_eq(shown(record, "signed-content")->path, "1.1@signed-content");
+}
+
+/* Many copies of a text whose parts are read in other ways. */
+static struct record *
+read_many(guint count)
+{
+	g_autoptr(GString) text = g_string_new("Subject: s\r\n\r\n");
+
+	for (guint i = 0; i < count; i++)
+		g_string_append(text, "begin 644 f.exe\r\n'<&%Y;&]A9```\r\n`\r\nend\r\n");
+	return mime_read(text->str, text->len);
+}
+
+Test(readings, they_are_tried_to_the_cap_and_noted_beyond)
+{
+	for (guint count = CAP_READINGS - 1; count <= CAP_READINGS + 1; count++) {
+		g_autoptr(record_t) record = read_many(count);
+
+		cr_expect_eq(g_ptr_array_find_with_equal_func(record->caps, CAP_READINGS_NAME,
+							      g_str_equal, NULL),
+			     count > CAP_READINGS);
+		cr_expect_eq(record->files->len, 2);
+	}
+}
+
 Test(readings, a_clean_message_has_none)
 {
 	const char *text = "Subject: s\r\nContent-Type: multipart/mixed; boundary=\"b (1)\"\r\n\r\n"
@@ -231,7 +314,7 @@ Test(readings, contents_are_kept_to_the_cap_and_noted_beyond)
 		g_autoptr(record_t) other = record_of(count);
 		gboolean noted;
 
-		readings_merge(record, other, "r");
+		readings_merge(record, other, -1, "r");
 		noted = g_ptr_array_find_with_equal_func(record->caps, CAP_READING_OBJECTS_NAME,
 							 g_str_equal, NULL);
 		cr_expect_eq(record->files->len, 1 + MIN(count, CAP_READING_OBJECTS));
@@ -246,13 +329,26 @@ Test(readings, what_the_plain_reading_has_is_not_taken_again)
 	const struct file *file;
 
 	record_note_cap(other, CAP_PARTS_NAME);
-	readings_merge(record, other, "r");
+	readings_merge(record, other, -1, "r");
 	cr_assert_eq(record->files->len, 4);
 	file = g_ptr_array_index(record->files, 3);
 	cr_assert_str_eq(file->path, "3@r");
 	cr_assert_eq(file->parent, 0);
 	cr_assert(shown_by(file, "r"));
 	cr_assert_str_eq(g_ptr_array_index(record->caps, 0), CAP_PARTS_NAME);
+}
+
+Test(readings, what_is_read_of_a_file_stands_below_it)
+{
+	g_autoptr(record_t) record = record_of(1);
+	g_autoptr(record_t) other = record_of(2);
+	const struct file *file;
+
+	readings_merge(record, other, 1, "r");
+	cr_assert_eq(record->files->len, 3);
+	file = g_ptr_array_index(record->files, 2);
+	cr_assert_str_eq(file->path, "1.2@r");
+	cr_assert_eq(file->parent, 1);
 }
 
 Test(readings, a_second_reading_adds_its_name)
@@ -262,8 +358,8 @@ Test(readings, a_second_reading_adds_its_name)
 	g_autoptr(record_t) second = record_of(1);
 	const struct file *file;
 
-	readings_merge(record, first, "r");
-	readings_merge(record, second, "s");
+	readings_merge(record, first, -1, "r");
+	readings_merge(record, second, -1, "s");
 	cr_assert_eq(record->files->len, 2);
 	file = g_ptr_array_index(record->files, 1);
 	cr_assert(shown_by(file, "r") && shown_by(file, "s"));
@@ -290,7 +386,7 @@ Test(readings, other_readings_decide_nothing_of_the_key_of_a_message)
 	guint8 before[SHA256_BYTES], after[SHA256_BYTES];
 
 	record_content_key(record, before);
-	readings_merge(record, other, "r");
+	readings_merge(record, other, -1, "r");
 	record_content_key(record, after);
 	cr_assert_eq(record->files->len, 3);
 	cr_assert_arr_eq(before, after, SHA256_BYTES);

@@ -121,6 +121,15 @@ Test(recode, an_equals_sign_in_a_wrong_place_is_read_leniently)
 	assert_has(soft, "quoted-printable-lenient=ab=3;");
 }
 
+Test(recode, a_nul_in_quoted_printable_may_be_nothing)
+{
+	struct encoded encoded = {"a\0=\r\nb", 6, ENCODING_QUOTED_PRINTABLE, TRUE, 3};
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	recode_each(&encoded, collect, found);
+	cr_assert_str_eq(found->str, "quoted-printable-lenient=ab;");
+}
+
 Test(recode, well_formed_quoted_printable_is_decoded_in_no_other_way)
 {
 	g_autofree char *found =

@@ -32,8 +32,12 @@ OTHERWISE = {
     "mixed-html-zip.eml",
 }
 
+# Files that are in a text or a wrapper, which the parsers of the truth leave there.
+EMBEDDED = {"base64-in-text", "binhex-in-text", "data-link", "message-in-file", "signed-content", "tnef",
+            "uuencode-in-text", "yenc-in-text"}
+
 # The least part of the ambiguous messages in which the payload is to be found.
-LEAST = {"high": 0.95, "medium": 0.85, "low": 0.80}
+LEAST = {"high": 1, "medium": 1, "low": 0.90}
 
 
 class Message:
@@ -138,13 +142,14 @@ def files_of_other_readings(truth, messages):
     """Yields messages in which another reading shows a named file more."""
     for entry in truth:
         message = messages[os.path.join(CORPORA, entry["file"])]
-        if any(file[0] in message.readings for file in filter(is_named_file, message.files)):
+        if any(not EMBEDDED.issuperset(message.readings.get(file[0], ())) for file in filter(is_named_file, message.files)):
             yield os.path.basename(entry["file"])
 
 
 def ambiguous_cases():
     with open(os.path.join(CORPORA, "ambiguity.json"), encoding="utf-8") as handle:
-        return json.load(handle)["cases"]
+        # Of the first of two fragments nobody can show the payload.
+        return [case for case in json.load(handle)["cases"] if case["accept"]]
 
 
 def leaves(message):

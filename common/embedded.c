@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "embedded.h"
+
+#include <string.h>
+
+#include "recode.h"
+
+/* A text, read a line at a time. */
+struct lines {
+	const char *at;
+	const char *end;
+};
+
+/* Takes the next line, its break left out; returns FALSE at the end. */
+static gboolean
+next_line(struct lines *lines, const char **ret_line, gsize *ret_length)
+{
+	const char *line = lines->at, *feed;
+	gsize length;
+
+	if (line == lines->end)
+		return FALSE;
+	feed = memchr(line, '\n', (gsize)(lines->end - line));
+	length = (gsize)((feed ? feed : lines->end) - line);
+	lines->at = feed ? feed + 1 : lines->end;
+	if (length && line[length - 1] == '\r')
+		length--;
+	*ret_line = line;
+	*ret_length = length;
+	return TRUE;
+}
+
+static gboolean
+begins(const char *line, gsize length, const char *with)
+{
+	return length >= strlen(with) && memcmp(line, with, strlen(with)) == 0;
+}
+
+/* Returns the name after "begin 644 ", or NULL when the mode is none.  Free with g_free(). */
+static char *
+name_after_mode(const char *line, gsize length, const char *keyword)
+{
+	gsize at = strlen(keyword), digits = 0;
+
+	if (!begins(line, length, keyword))
+		return NULL;
+	while (at < length && line[at] >= '0' && line[at] <= '7') {
+		at++;
+		digits++;
+	}
+	if (digits < 3 || digits > 4 || at + 1 >= length || line[at] != ' ')
+		return NULL;
+	return g_strndup(line + at + 1, length - at - 1);
+}
+
+/* ---- uuencode ---- */
+
+static guint8
+uu_value(const char *line, gsize length, gsize at)
+{
+	return at < length ? (guint8)((line[at] - ' ') & 077) : 0;
+}
+
+/* Decodes a line of uuencode (POSIX); returns FALSE when it is none, or the last. */
+static gboolean
+uu_line(const char *line, gsize length, GByteArray *out)
+{
+	gsize count = uu_value(line, length, 0), wanted = (count + 2) / 3 * 4;
+
+	/* Blanks at its end may be lost on the way, and a check character be there. */
+	if (!count || length > wanted + 2 || length + 4 < wanted)
+		return FALSE;
+	for (gsize i = 0; i < length; i++)
+		if (line[i] < ' ' || line[i] > '`')
+			return FALSE;
+	for (gsize at = 1, left = count; left; at += 4) {
+		guint32 bits = 0;
+		guint8 bytes[3];
+		gsize some = MIN(left, 3);
+
+		for (gsize i = 0; i < 4; i++)
+			bits = bits << 6 | uu_value(line, length, at + i);
+		bytes[0] = (guint8)(bits >> 16);
+		bytes[1] = (guint8)(bits >> 8);
+		bytes[2] = (guint8)bits;
+		g_byte_array_append(out, bytes, (guint)some);
+		left -= some;
+	}
+	return TRUE;
+}
+
+static void
+read_uuencode(struct lines *lines, GByteArray *out)
+{
+	struct lines before = *lines;
+	const char *line;
+	gsize length;
+
+	while (next_line(lines, &line, &length) && uu_line(line, length, out))
+		before = *lines;
+	*lines = before;
+}
+
+/* ---- the others in a text ---- */
+
+/* Base64 up to "====", as uuencode -m writes it. */
+static void
+read_base64(struct lines *lines, GByteArray *out)
+{
+	const char *begin = lines->at, *line;
+	struct lines before = *lines;
+	gsize length;
+	g_autoptr(GByteArray) bytes = NULL;
+
+	while (next_line(lines, &line, &length) && !begins(line, length, "===") &&
+	       recode_is_base64_line(line, length))
+		before = *lines;
+	*lines = before;
+	bytes = recode_base64(begin, (gsize)(before.at - begin));
+	g_byte_array_append(out, bytes->data, bytes->len);
+}
+
+/* yEnc 1.3: each byte plus 42; "=" escapes, by 64 more. */
+static void
+read_yenc(struct lines *lines, GByteArray *out)
+{
+	const char *line;
+	gsize length;
+
+	while (next_line(lines, &line, &length) && !begins(line, length, "=yend")) {
+		if (begins(line, length, "=ypart"))
+			continue;
+		for (gsize i = 0; i < length; i++) {
+			guint8 byte = (guint8)line[i];
+
+			if (byte == '=' && i + 1 < length)
+				byte = (guint8)(line[++i] - 64);
+			byte = (guint8)(byte - 42);
+			g_byte_array_append(out, &byte, 1);
+		}
+	}
+}
+
+/* Returns what follows "name=" to the end of the line, or NULL.  Free with g_free(). */
+static char *
+yenc_name(const char *line, gsize length)
+{
+	const char *name;
+
+	if (!begins(line, length, "=ybegin "))
+		return NULL;
+	name = memmem(line, length, " name=", 6);
+	return name ? g_strndup(name + 6, (gsize)(line + length - name - 6)) : g_strdup("");
+}
+
+/* ---- BinHex 4.0 (RFC 1741) ---- */
+
+#define BINHEX_LINE "(This file must be converted with BinHex"
+#define BINHEX_HEADER 22 /* bytes of its header beside the name */
+#define BINHEX_RUN 0x90	 /* repeats the byte before it, so many times */
+#define BINHEX_GROWTH 16 /* runs make no more of a text than that; real ones double it */
+
+static int
+binhex_value(char byte)
+{
+	static const char alphabet[] =
+		"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr";
+	const char *found = byte ? strchr(alphabet, byte) : NULL;
+
+	return found ? (int)(found - alphabet) : -1;
+}
+
+/* Undoes the six bits a character, from a colon to the next. */
+static GByteArray *
+binhex_bytes(struct lines *lines)
+{
+	GByteArray *out = g_byte_array_new();
+	guint32 bits = 0;
+	guint count = 0;
+
+	for (; lines->at < lines->end && *lines->at != ':'; lines->at++) {
+		int value = binhex_value(*lines->at);
+
+		if (value < 0)
+			continue;
+		bits = bits << 6 | (guint32)value;
+		count += 6;
+		if (count >= 8) {
+			guint8 byte = (guint8)(bits >> (count - 8));
+
+			count -= 8;
+			g_byte_array_append(out, &byte, 1);
+		}
+	}
+	return out;
+}
+
+static GByteArray *
+binhex_expand(const GByteArray *in)
+{
+	GByteArray *out = g_byte_array_new();
+
+	for (guint i = 0; i < in->len && out->len / BINHEX_GROWTH <= in->len; i++) {
+		guint8 byte = in->data[i];
+		guint times = 1;
+
+		if (byte == BINHEX_RUN && i + 1 < in->len) {
+			times = in->data[++i];
+			/* Once of the run is there already; none stands for the mark itself. */
+			byte = times && out->len ? out->data[out->len - 1] : BINHEX_RUN;
+			times = times ? times - 1 : 1;
+		}
+		while (times--)
+			g_byte_array_append(out, &byte, 1);
+	}
+	return out;
+}
+
+/* Reads the data fork that follows BinHex's line. */
+static void
+read_binhex(struct lines *lines, embedded_function found, gpointer user)
+{
+	g_autoptr(GByteArray) packed = NULL, all = NULL, data = NULL;
+	g_autofree char *name = NULL;
+	const guint8 *sizes;
+	guint32 size;
+	gsize head;
+
+	while (lines->at < lines->end && g_ascii_isspace(*lines->at))
+		lines->at++;
+	if (lines->at == lines->end || *lines->at != ':')
+		return;
+	lines->at++;
+	packed = binhex_bytes(lines);
+	all = binhex_expand(packed);
+	head = all->len ? all->data[0] + (gsize)BINHEX_HEADER : 0;
+	if (!head || all->len < head)
+		return;
+	name = g_strndup((const char *)all->data + 1, all->data[0]);
+	sizes = all->data + all->data[0] + 12;
+	size = (guint32)sizes[0] << 24 | (guint32)sizes[1] << 16 | (guint32)sizes[2] << 8 |
+	       sizes[3];
+	data = g_byte_array_new();
+	g_byte_array_append(data, all->data + head, (guint)MIN(size, all->len - head));
+	if (data->len)
+		found("binhex-in-text", name, data, user);
+}
+
+/* ---- what begins with a line of its own ---- */
+
+static const struct {
+	const char *how;
+	const char *keyword; /* before the mode; NULL for yEnc */
+	void (*read)(struct lines *lines, GByteArray *out);
+} text_forms[] = {
+	{"uuencode-in-text", "begin ", read_uuencode},
+	{"base64-in-text", "begin-base64 ", read_base64},
+	{"yenc-in-text", NULL, read_yenc},
+};
+
+/* Reads the file that begins after this line, if one does. */
+static void
+read_form(struct lines *lines, const char *line, gsize length, embedded_function found,
+	  gpointer user)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(text_forms); i++) {
+		const char *keyword = text_forms[i].keyword;
+		g_autofree char *name =
+			keyword ? name_after_mode(line, length, keyword) : yenc_name(line, length);
+		g_autoptr(GByteArray) bytes = NULL;
+
+		if (!name)
+			continue;
+		bytes = g_byte_array_new();
+		text_forms[i].read(lines, bytes);
+		if (bytes->len)
+			found(text_forms[i].how, name, bytes, user);
+		return;
+	}
+}
+
+void
+embedded_in_text(const void *bytes, gsize length, embedded_function found, gpointer user)
+{
+	struct lines lines = {bytes, (const char *)bytes + length};
+	const char *line;
+
+	while (next_line(&lines, &line, &length))
+		if (length > 8 && (*line == 'b' || *line == '='))
+			read_form(&lines, line, length, found, user);
+		else if (begins(line, length, BINHEX_LINE))
+			read_binhex(&lines, found, user);
+}
+
+/* ---- links that hold their target (RFC 2397) ---- */
+
+#define DATA_LINK "href=\"data:"
+#define DATA_HEAD 256 /* a media type with parameters, up to the comma */
+
+void
+embedded_in_html(const void *bytes, gsize length, embedded_function found, gpointer user)
+{
+	const char *at = bytes, *end = at + length;
+
+	while ((at = memmem(at, (gsize)(end - at), DATA_LINK, strlen(DATA_LINK))) != NULL) {
+		const char *head = at += strlen(DATA_LINK);
+		const char *quote = memchr(at, '"', (gsize)(end - at));
+		const char *comma = memchr(at, ',', MIN((gsize)(end - at), DATA_HEAD));
+		g_autoptr(GByteArray) data = NULL;
+
+		if (!quote)
+			return;
+		at = quote;
+		if (!comma || comma > quote || comma - head < 7 ||
+		    g_ascii_strncasecmp(comma - 7, ";base64", 7) != 0)
+			continue;
+		data = recode_base64(comma + 1, (gsize)(quote - comma - 1));
+		if (data->len)
+			found("data-link", NULL, data, user);
+	}
+}
+
+/* ---- TNEF ---- */
+
+#define TNEF_SIGNATURE 0x223e9f78u /* MS-OXTNEF 2.1.3.1 */
+#define TNEF_RENDERING 0x00069002u /* attAttachRendData begins an attachment */
+#define TNEF_TITLE 0x00018010u	   /* attAttachTitle */
+#define TNEF_DATA 0x0006800fu	   /* attAttachData */
+
+static guint32
+little_endian(const guint8 *at)
+{
+	return (guint32)at[0] | (guint32)at[1] << 8 | (guint32)at[2] << 16 | (guint32)at[3] << 24;
+}
+
+struct tnef {
+	char *name;
+	GByteArray *data;
+};
+
+static void
+tnef_flush(struct tnef *tnef, embedded_function found, gpointer user)
+{
+	if (tnef->data && tnef->data->len)
+		found("tnef", tnef->name, tnef->data, user);
+	g_clear_pointer(&tnef->data, g_byte_array_unref);
+	g_clear_pointer(&tnef->name, g_free);
+}
+
+static void
+tnef_attribute(struct tnef *tnef, guint32 id, const guint8 *value, guint32 length)
+{
+	if (id == TNEF_TITLE) {
+		g_free(tnef->name);
+		tnef->name = g_strndup((const char *)value, length);
+	} else if (id == TNEF_DATA) {
+		g_clear_pointer(&tnef->data, g_byte_array_unref);
+		tnef->data = g_byte_array_sized_new(length);
+		g_byte_array_append(tnef->data, value, length);
+	}
+}
+
+void
+embedded_in_tnef(const void *bytes, gsize length, embedded_function found, gpointer user)
+{
+	const guint8 *at = bytes, *end = at + length;
+	struct tnef tnef = {0};
+
+	if (length < 6 || little_endian(at) != TNEF_SIGNATURE)
+		return;
+	/* Level, attribute, length, the value and a checksum of two bytes. */
+	for (at += 6; end - at >= 9;) {
+		guint32 id = little_endian(at + 1), size = little_endian(at + 5);
+
+		at += 9;
+		if (size > (gsize)(end - at))
+			break;
+		if (id == TNEF_RENDERING)
+			tnef_flush(&tnef, found, user);
+		tnef_attribute(&tnef, id, at, size);
+		at += MIN(size + (gsize)2, (gsize)(end - at));
+	}
+	tnef_flush(&tnef, found, user);
+}
+
+/* ---- S/MIME ---- */
+
+/* The OIDs of signed-data and of data (RFC 5652 5.1 and 4), as DER has them. */
+static const guint8 signed_data[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+				     0xf7, 0x0d, 0x01, 0x07, 0x02};
+static const guint8 plain_data[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+				    0xf7, 0x0d, 0x01, 0x07, 0x01};
+
+/* Where signed-data's OID is, at the latest: behind a tag and a length. */
+#define SIGNED_PROBE 32
+
+struct der {
+	const guint8 *at;
+	const guint8 *end;
+};
+
+/* Takes a tag and its length (X.690 8.1); indefinite is all that is left. */
+static gboolean
+der_open(struct der *der, guint8 tag, struct der *ret_value)
+{
+	gsize size = 0, octets;
+
+	if (der->end - der->at < 2 || der->at[0] != tag)
+		return FALSE;
+	octets = der->at[1];
+	der->at += 2;
+	if (octets == 0x80) {
+		size = (gsize)(der->end - der->at);
+	} else if (octets < 0x80) {
+		size = octets;
+	} else {
+		octets &= 0x7f;
+		if (octets > 4 || (gsize)(der->end - der->at) < octets)
+			return FALSE;
+		while (octets--)
+			size = size << 8 | *der->at++;
+	}
+	size = MIN(size, (gsize)(der->end - der->at));
+	*ret_value = (struct der){der->at, der->at + size};
+	der->at += size;
+	return TRUE;
+}
+
+GByteArray *
+embedded_in_signed(const void *bytes, gsize length)
+{
+	const guint8 *oid;
+	struct der content, octets, whole;
+	GByteArray *out;
+
+	if (length < SIGNED_PROBE || *(const guint8 *)bytes != 0x30 ||
+	    !memmem(bytes, SIGNED_PROBE, signed_data, sizeof(signed_data)))
+		return NULL;
+	oid = memmem(bytes, length, plain_data, sizeof(plain_data));
+	if (!oid)
+		return NULL;
+	whole = (struct der){oid + sizeof(plain_data), (const guint8 *)bytes + length};
+	if (!der_open(&whole, 0xa0, &content))
+		return NULL;
+	out = g_byte_array_new();
+	/* One octet string, or one that is made of several (BER). */
+	if (content.at < content.end && *content.at == 0x24)
+		der_open(&content, 0x24, &octets);
+	else
+		octets = content;
+	while (der_open(&octets, 0x04, &content))
+		g_byte_array_append(out, content.at, (guint)(content.end - content.at));
+	return out;
+}

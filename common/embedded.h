@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * embedded.h - files that stand in a text or a wrapper of mail.
+ *
+ * Mail programs offer as attachments what a text holds as uuencode, yEnc or a
+ * "begin-base64" block or as BinHex, what Outlook wraps in TNEF (MS-OXTNEF) and the content
+ * of opaquely signed S/MIME (RFC 8551 3.5.2, of DER and BER), without MIME
+ * saying that it is there.  Bounded by the content: no file is longer than it.
+ * Pure; any thread.
+ */
+#ifndef MAILTRACE_EMBEDDED_H
+#define MAILTRACE_EMBEDDED_H
+
+#include <glib.h>
+
+/* How a file was embedded: a label, static.  name: as written, or NULL; not kept. */
+typedef void (*embedded_function)(const char *how, const char *name, const GByteArray *bytes,
+				  gpointer user);
+
+/* Calls found for each file in a text of length bytes. */
+void embedded_in_text(const void *bytes, gsize length, embedded_function found, gpointer user);
+
+/* Calls found for each link of HTML whose target is in it, in base64 (RFC 2397). */
+void embedded_in_html(const void *bytes, gsize length, embedded_function found, gpointer user);
+
+/* Calls found for each attachment in a TNEF stream; not at all if it is none. */
+void embedded_in_tnef(const void *bytes, gsize length, embedded_function found, gpointer user);
+
+/*
+ * Returns the content that S/MIME signs, or NULL when it is no such or detached.
+ * Free with g_byte_array_unref().
+ */
+GByteArray *embedded_in_signed(const void *bytes, gsize length);
+#endif
