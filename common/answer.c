@@ -575,10 +575,10 @@ read_files(GVariant *tuple, struct record *ret_record, GError **error)
 	g_autoptr(GVariant) array = g_variant_get_child_value(tuple, RECORD_FILES);
 	gsize count = g_variant_n_children(array);
 	g_autoptr(GHashTable) paths = g_hash_table_new(g_str_hash, g_str_equal);
-	g_autofree guint *depths = g_new0(guint, MIN(count, CAP_PARTS) + 1);
+	g_autofree guint *depths = g_new0(guint, MIN(count, CAP_FILES) + 1);
 	struct tree tree = {depths, paths};
 
-	if (count > CAP_PARTS)
+	if (count > CAP_FILES)
 		return refuse(error, "too many files");
 	for (gsize i = 0; i < count; i++) {
 		g_autoptr(GVariant) entry = g_variant_get_child_value(array, i);

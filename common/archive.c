@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "archive_stream.h"
-
 #include <archive.h>
 #include <archive_entry.h>
 #include <gio/gio.h>
+#include <locale.h>
 #include <string.h>
 
+#include "archive_members.h"
+#include "archive_stream.h"
+
 G_DEFINE_QUARK(mailtrace_archive_stream_error, archive_stream_error)
+G_DEFINE_QUARK(mailtrace_archive_members_error, archive_members_error)
 
 /* ---- gzip, by zlib through GIO: libarchive does not check a member's CRC ---- */
 
@@ -132,4 +135,283 @@ archive_stream_read(const void *bytes, gsize length, archive_stream_fn write, vo
 {
 	return is_gzip(bytes, length) ? read_gzip(bytes, length, write, data, error)
 				      : read_other(bytes, length, write, data, error);
+}
+
+/* ---- members ---- */
+
+/* Holes of a sparse file are read as zeros, in pieces of this size. */
+#define HOLE_BYTES 65536
+
+struct archive_members {
+	struct archive *archive;
+	gboolean opened; /* asked for what is encrypted before it is, libarchive 3.6 crashes */
+	gboolean damaged;
+	gint64 size;	     /* of the member, as the archive says */
+	guint64 position;    /* in its content */
+	gint64 block_offset; /* of the block in hand, which may stand after a hole */
+	const void *block;
+	gsize block_bytes;
+	gboolean encrypted;
+};
+
+static const char zeros[HOLE_BYTES];
+
+typedef int (*enable_fn)(struct archive *archive);
+
+/* The two have a signature of seven bytes in common. */
+static int
+enable_rar(struct archive *archive)
+{
+	int result = archive_read_support_format_rar(archive);
+
+	return result == ARCHIVE_OK ? archive_read_support_format_rar5(archive) : result;
+}
+
+/*
+ * Which of libarchive's readers a type is for: one alone, so that no other
+ * makes something else of the bytes.  Those that would start a program (lrzip,
+ * grzip, lzop) are not among them.
+ */
+static const struct kind {
+	const char *type;
+	enable_fn enable; /* NULL: the filter is put in by its number, and no other can follow */
+	int filter;	  /* 0: an archive of named members */
+} kinds[] = {
+	{"application/zip", archive_read_support_format_zip, 0},
+	{"application/java-archive", archive_read_support_format_zip, 0},
+	{"application/epub+zip", archive_read_support_format_zip, 0},
+	{"application/vnd.openxmlformats-officedocument", archive_read_support_format_zip, 0},
+	{"application/vnd.oasis.opendocument.text", archive_read_support_format_zip, 0},
+	{"application/vnd.oasis.opendocument.spreadsheet", archive_read_support_format_zip, 0},
+	{"application/vnd.oasis.opendocument.presentation", archive_read_support_format_zip, 0},
+	{"application/x-7z-compressed", archive_read_support_format_7zip, 0},
+	{"application/vnd.rar", enable_rar, 0},
+	{"application/x-tar", archive_read_support_format_tar, 0},
+	{"application/vnd.ms-cab-compressed", archive_read_support_format_cab, 0},
+	{"application/x-lzh-compressed", archive_read_support_format_lha, 0},
+	{"application/x-iso9660-image", archive_read_support_format_iso9660, 0},
+	{"application/x-xar", archive_read_support_format_xar, 0},
+	{"application/x-cpio", archive_read_support_format_cpio, 0},
+	{"application/x-archive", archive_read_support_format_ar, 0},
+	{"application/warc", archive_read_support_format_warc, 0},
+	{"application/gzip", NULL, ARCHIVE_FILTER_GZIP},
+	{"application/x-bzip2", NULL, ARCHIVE_FILTER_BZIP2},
+	{"application/x-xz", NULL, ARCHIVE_FILTER_XZ},
+	{"application/x-lzma", NULL, ARCHIVE_FILTER_LZMA},
+	{"application/x-lzip", NULL, ARCHIVE_FILTER_LZIP},
+	{"application/zstd", NULL, ARCHIVE_FILTER_ZSTD},
+	{"application/x-lz4", NULL, ARCHIVE_FILTER_LZ4},
+	{"application/x-compress", archive_read_support_filter_compress, ARCHIVE_FILTER_COMPRESS},
+	{"application/x-rpm", archive_read_support_filter_rpm, ARCHIVE_FILTER_RPM},
+};
+
+static const struct kind *
+find_kind(const char *type)
+{
+	for (gsize i = 0; type && i < G_N_ELEMENTS(kinds); i++)
+		if (g_str_equal(kinds[i].type, type))
+			return &kinds[i];
+	return NULL;
+}
+
+/*
+ * libarchive asks the locale for the character set of names; in that of C it
+ * would lose whatever is not ASCII.
+ */
+static locale_t
+name_locale(void)
+{
+	static gsize held;
+
+	if (g_once_init_enter(&held)) {
+		locale_t made = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+
+		g_once_init_leave(&held, made ? (gsize)made : (gsize)LC_GLOBAL_LOCALE);
+	}
+	return (locale_t)held;
+}
+
+void
+archive_members_preload(void)
+{
+	name_locale();
+}
+
+gboolean
+archive_members_known(const char *type)
+{
+	return find_kind(type) != NULL;
+}
+
+gboolean
+archive_members_single(const char *type)
+{
+	const struct kind *kind = find_kind(type);
+
+	return kind && kind->filter;
+}
+
+/* ARCHIVE_WARN would mean that a program is to be started. */
+static gboolean
+enable(struct archive *archive, const struct kind *kind)
+{
+	int result = kind->enable ? kind->enable(archive)
+				  : archive_read_append_filter(archive, kind->filter);
+
+	if (result == ARCHIVE_OK && kind->filter)
+		result = archive_read_support_format_raw(archive);
+	return result == ARCHIVE_OK;
+}
+
+struct archive_members *
+archive_members_open(const char *type, const void *bytes, gsize length)
+{
+	struct archive_members *members = g_new0(struct archive_members, 1);
+	const struct kind *kind = find_kind(type);
+
+	members->archive = archive_read_new();
+	members->opened = kind && enable(members->archive, kind) &&
+			  archive_read_open_memory(members->archive, bytes, length) == ARCHIVE_OK;
+	return members;
+}
+
+static gboolean
+set_members_error(struct archive_members *members, GError **error)
+{
+	const char *why = archive_error_string(members->archive);
+
+	g_set_error(error, ARCHIVE_MEMBERS_ERROR, ARCHIVE_MEMBERS_ERROR_FORM, "%s",
+		    why ? why : "damaged");
+	return FALSE;
+}
+
+/* Whether an entry has a content of its own. */
+static gboolean
+is_file(struct archive_entry *entry)
+{
+	switch (archive_entry_filetype(entry)) {
+	case AE_IFDIR:
+	case AE_IFLNK:
+	case AE_IFCHR:
+	case AE_IFBLK:
+	case AE_IFIFO:
+	case AE_IFSOCK:
+		return FALSE;
+	default:
+		/* A hard link's content stands with the name that came first. */
+		return !archive_entry_hardlink(entry) || archive_entry_size(entry) > 0;
+	}
+}
+
+static void
+describe_member(struct archive_members *members, struct archive_entry *entry,
+		struct archive_member *ret_member)
+{
+	const char *name = archive_entry_pathname(entry);
+
+	ret_member->name = name ? name : archive_entry_pathname_utf8(entry);
+	ret_member->has_size = archive_entry_size_is_set(entry) && archive_entry_size(entry) >= 0;
+	ret_member->size = ret_member->has_size ? (guint64)archive_entry_size(entry) : 0;
+	ret_member->encrypted = archive_entry_is_data_encrypted(entry) ||
+				archive_entry_is_metadata_encrypted(entry);
+	members->encrypted |= ret_member->encrypted;
+	members->damaged = FALSE;
+	members->size = (gint64)ret_member->size;
+	members->position = members->block_bytes = 0;
+	members->block_offset = 0;
+}
+
+gboolean
+archive_members_next(struct archive_members *members, struct archive_member *ret_member,
+		     GError **error)
+{
+	struct archive_entry *entry;
+	locale_t before;
+	int result;
+
+	if (!members->opened)
+		return set_members_error(members, error);
+	before = uselocale(name_locale());
+	do
+		result = archive_read_next_header(members->archive, &entry);
+	while ((result == ARCHIVE_OK || result == ARCHIVE_WARN) && !is_file(entry));
+	if (archive_read_has_encrypted_entries(members->archive) > 0)
+		members->encrypted = TRUE;
+	if (result == ARCHIVE_OK || result == ARCHIVE_WARN) {
+		describe_member(members, entry, ret_member);
+		uselocale(before);
+		return TRUE;
+	}
+	uselocale(before);
+	return result == ARCHIVE_EOF ? FALSE : set_members_error(members, error);
+}
+
+/* Takes the next block.  A warning tells of a checksum, and its bytes are good to have. */
+static int
+next_block(struct archive_members *members)
+{
+	int result = archive_read_data_block(members->archive, &members->block,
+					     &members->block_bytes, &members->block_offset);
+
+	if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
+		members->block_bytes = 0;
+	members->damaged |= result == ARCHIVE_WARN;
+	return result;
+}
+
+/* The end may stand behind a last hole; readers that know no holes say any offset there. */
+static gboolean
+ends_in_hole(const struct archive_members *members)
+{
+	return members->block_offset > (gint64)members->position &&
+	       members->block_offset <= members->size;
+}
+
+gboolean
+archive_members_read(struct archive_members *members, const void **ret_bytes, gsize *ret_length,
+		     GError **error)
+{
+	int result;
+
+	while (!members->block_bytes && members->block_offset <= (gint64)members->position) {
+		result = next_block(members);
+		if (result == ARCHIVE_EOF && !ends_in_hole(members))
+			return FALSE;
+		if (result != ARCHIVE_EOF && result != ARCHIVE_OK && result != ARCHIVE_WARN) {
+			members->encrypted |=
+				archive_read_has_encrypted_entries(members->archive) > 0;
+			return set_members_error(members, error);
+		}
+	}
+	if (members->block_offset > (gint64)members->position) {
+		*ret_bytes = zeros;
+		*ret_length = MIN(HOLE_BYTES, (guint64)members->block_offset - members->position);
+	} else {
+		*ret_bytes = members->block;
+		*ret_length = members->block_bytes;
+		members->block_bytes = 0;
+	}
+	members->position += *ret_length;
+	return TRUE;
+}
+
+gboolean
+archive_members_damaged(const struct archive_members *members)
+{
+	return members->damaged;
+}
+
+gboolean
+archive_members_encrypted(const struct archive_members *members)
+{
+	return members->encrypted;
+}
+
+void
+archive_members_free(struct archive_members *members)
+{
+	if (!members)
+		return;
+	archive_read_free(members->archive);
+	g_free(members);
 }

@@ -53,6 +53,20 @@
 #define CAP_ANOMALIES 256
 #define CAP_ANOMALIES_NAME "anomalies"
 
+/* Reading what is in archives; in the worker, for one message. */
+#define CAP_MEMBERS 10000 /* an event has no room for more; a large source tree has thousands */
+#define CAP_MEMBERS_NAME "members"
+#define CAP_FILES 20000				  /* of a record: parts and members */
+#define CAP_UNPACKED_BYTES (1024LL * 1024 * 1024) /* padded programs reach 700 MB */
+#define CAP_UNPACKED_BYTES_NAME "unpacked-bytes"
+#define CAP_UNPACK_RATIO 1100 /* of a part; deflate's most is 1,032 */
+#define CAP_UNPACK_RATIO_NAME "unpack-ratio"
+#define CAP_UNPACK_FREE_BYTES (256 * 1024 * 1024) /* where no ratio counts: a second's work */
+#define CAP_KEPT_BYTES (128 * 1024 * 1024) /* of archives in memory to look into, at one time */
+#define CAP_KEPT_BYTES_NAME "kept-bytes"
+#define CAP_UNPACK_CPU_MS 4000 /* beside what the mail itself needs of the worker's seconds */
+#define CAP_UNPACK_CPU_NAME "unpack-cpu"
+
 /* The envelope; in the milter process. */
 #define CAP_PACKET_BYTES (1024 * 1024) /* from the MTA; a header field comes in one */
 #define CAP_RECIPIENTS 10000	       /* Postfix: smtpd_recipient_limit is 1,000 */

@@ -46,13 +46,14 @@ common_libread_a_SOURCES = \
 	common/mime.c \
 	common/readings.c common/readings.h \
 	common/recode.c common/recode.h \
+	common/unpack.c common/unpack.h \
 	common/url.c
 common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)
-READ_LIBS = common/libread.a $(BASE_LIBS) $(GMIME_LIBS)
+READ_LIBS = common/libread.a $(UNPACK_LIBS) $(BASE_LIBS) $(GMIME_LIBS)
 
-# Compressed streams; libarchive's owner, for the sandbox.
+# Compressed streams and archives; libarchive's owner, for the sandbox.
 noinst_LIBRARIES += common/libunpack.a
-common_libunpack_a_SOURCES = common/archive.c common/archive_stream.h
+common_libunpack_a_SOURCES = common/archive.c common/archive_members.h common/archive_stream.h
 common_libunpack_a_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 UNPACK_LIBS = common/libunpack.a $(ARCHIVE_LIBS)
 

@@ -3,9 +3,14 @@
 
 #include <string.h>
 
-#define MAGIC(offset, bytes, type)                           \
-	{                                                    \
-		(offset), sizeof(bytes) - 1, (bytes), (type) \
+#define MAGIC(offset, bytes, type)                                  \
+	{                                                           \
+		(offset), sizeof(bytes) - 1, (bytes), (type), FALSE \
+	}
+/* Of bytes that a text may begin with. */
+#define WORD(offset, bytes, type)                                  \
+	{                                                          \
+		(offset), sizeof(bytes) - 1, (bytes), (type), TRUE \
 	}
 
 /* The first that matches decides. */
@@ -14,6 +19,7 @@ static const struct signature {
 	gsize length;
 	const char *bytes;
 	const char *type;
+	gboolean no_text;
 } signatures[] = {
 	MAGIC(0, "MZ", "application/vnd.microsoft.portable-executable"),
 	MAGIC(0, "\177ELF", "application/x-elf"),
@@ -33,17 +39,27 @@ static const struct signature {
 	MAGIC(0, "MSCF", "application/vnd.ms-cab-compressed"),
 	MAGIC(0, "\x1f\x8b", "application/gzip"),
 	MAGIC(0, "\x1f\x9d", "application/x-compress"),
-	MAGIC(0, "BZh", "application/x-bzip2"),
+	WORD(0, "BZh", "application/x-bzip2"),
 	MAGIC(0,
 	      "\xfd"
 	      "7zXZ\0",
 	      "application/x-xz"),
 	MAGIC(0, "\x28\xb5\x2f\xfd", "application/zstd"),
+	MAGIC(0, "\x50\x2a\x4d\x18", "application/zstd"), /* RFC 8878 3.1.2: a frame to skip */
 	MAGIC(0, "\x04\x22\x4d\x18", "application/x-lz4"),
-	MAGIC(0, "LZIP", "application/x-lzip"),
+	WORD(0, "LZIP", "application/x-lzip"),
+	MAGIC(0, "\x5d\0\0", "application/x-lzma"),
+	MAGIC(0, "xar!\0\x1c", "application/x-xar"),
+	WORD(0, "070701", "application/x-cpio"),
+	WORD(0, "070702", "application/x-cpio"),
+	WORD(0, "070707", "application/x-cpio"),
+	MAGIC(0, "\xc7\x71", "application/x-cpio"),
+	MAGIC(0, "\x71\xc7", "application/x-cpio"),
+	MAGIC(0, "WARC/1.", "application/warc"),
+	MAGIC(0, "WARC/0.", "application/warc"),
 	MAGIC(0, "\x60\xea", "application/x-arj"),
-	MAGIC(2, "-lh", "application/x-lzh-compressed"),
-	MAGIC(2, "-lz", "application/x-lzh-compressed"),
+	WORD(2, "-lh", "application/x-lzh-compressed"),
+	WORD(2, "-lz", "application/x-lzh-compressed"),
 	MAGIC(257, "ustar", "application/x-tar"),
 	MAGIC(0, "**ACE**", "application/x-ace-compressed"),
 	MAGIC(7, "**ACE**", "application/x-ace-compressed"),
@@ -147,12 +163,46 @@ is_text(const guint8 *bytes, gsize length)
 	return length > 0;
 }
 
+/* Where a tar keeps its header's checksum, six octal digits (POSIX pax, ustar Interchange). */
+#define TAR_HEADER_BYTES 512
+#define TAR_CHECKSUM 148
+#define TAR_CHECKSUM_BYTES 8
+
+/* A tar older than POSIX has no word of its own, but a sum over its header. */
+static gboolean
+is_old_tar(const guint8 *bytes, gsize length)
+{
+	guint sum = TAR_CHECKSUM_BYTES * ' ', told = 0;
+	gsize i;
+
+	if (length < TAR_HEADER_BYTES || !bytes[0])
+		return FALSE;
+	for (i = 0; i < TAR_HEADER_BYTES; i++)
+		if (i < TAR_CHECKSUM || i >= TAR_CHECKSUM + TAR_CHECKSUM_BYTES)
+			sum += bytes[i];
+	for (i = TAR_CHECKSUM; bytes[i] == ' ' && i < TAR_CHECKSUM + TAR_CHECKSUM_BYTES; i++)
+		continue;
+	for (; i < TAR_CHECKSUM + TAR_CHECKSUM_BYTES && bytes[i] >= '0' && bytes[i] <= '7'; i++)
+		told = told * 8 + bytes[i] - '0';
+	return told == sum;
+}
+
+/* An image may begin with what starts a computer, which is no other kind of content. */
+static gboolean
+is_disc_image(const guint8 *bytes, gsize length)
+{
+	return length >= MAGIC_IMAGE_BYTES &&
+	       memcmp(bytes + MAGIC_IMAGE_BYTES - 5, "CD001", 5) == 0;
+}
+
 const char *
 magic_type(const void *bytes, gsize length)
 {
 	const guint8 *at = bytes;
 	const char *type;
 
+	if (is_disc_image(at, length))
+		return "application/x-iso9660-image";
 	length = MIN(length, MAGIC_BYTES);
 	if (length >= 4 && (memcmp(at, "PK\3\4", 4) == 0 || memcmp(at, "PK\5\6", 4) == 0))
 		return zip_type(at, length);
@@ -160,9 +210,12 @@ magic_type(const void *bytes, gsize length)
 		const struct signature *signature = &signatures[i];
 
 		if (length >= signature->offset + signature->length &&
-		    memcmp(at + signature->offset, signature->bytes, signature->length) == 0)
+		    memcmp(at + signature->offset, signature->bytes, signature->length) == 0 &&
+		    !(signature->no_text && is_text(at, length)))
 			return signature->type;
 	}
+	if (is_old_tar(at, length))
+		return "application/x-tar";
 	if (length >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0) {
 		at += 3; /* UTF-8's byte order mark */
 		length -= 3;

@@ -14,9 +14,14 @@
 /* Bytes at the head of a content that are looked at. */
 #define MAGIC_BYTES 1024
 
+/* An image of a disc alone says what it is behind 16 sectors that may hold anything (ISO 9660 6.2).
+ */
+#define MAGIC_IMAGE_BYTES (16 * 2048 + 6)
+
 /*
  * Returns a media type, static, or NULL when the bytes are of no known kind;
- * text without controls is "text/plain".  length: may be more than MAGIC_BYTES.
+ * text without controls is "text/plain".  length: may be more than MAGIC_BYTES;
+ * less than MAGIC_IMAGE_BYTES tells no image of a disc.
  */
 const char *magic_type(const void *bytes, gsize length);
 #endif

@@ -22,6 +22,7 @@
 #include "readings.h"
 #include "recode.h"
 #include "text.h"
+#include "unpack.h"
 #include "url.h"
 
 /* Encoded bytes are decoded in pieces of this size. */
@@ -37,6 +38,8 @@ static const struct split_options plain_reading;
 struct reader {
 	struct record *record;
 	struct fingerprint *fingerprint;
+	struct record *result; /* the record, also while that of a reading is made */
+	struct unpacker *unpacker;
 	gsize names_bytes;    /* of names kept so far */
 	gsize url_scan_bytes; /* of text searched for links so far */
 	gsize enclosed_bytes; /* of enclosed messages hashed so far */
@@ -61,7 +64,8 @@ struct source {
 /* A content while it is decoded. */
 struct content {
 	GByteArray *kept; /* the first bytes of it */
-	gsize keep;	  /* as many of them */
+	gsize keep;	  /* as many of them; of archives all */
+	gboolean known;	  /* whether it is an archive was asked */
 	gboolean truncated;
 };
 
@@ -78,6 +82,7 @@ mime_preload(GError **error)
 	}
 	/* Reads what GLib knows of time zones once. */
 	date = g_mime_utils_header_decode_date("Thu, 1 Jan 1970 00:00:00 +0900");
+	unpack_preload();
 	return charset_preload(error);
 }
 
@@ -550,6 +555,13 @@ keep(struct content *content, const char *bytes, gsize length)
 	gsize some = MIN(length, content->keep - content->kept->len);
 
 	g_byte_array_append(content->kept, (const guint8 *)bytes, (guint)some);
+	if (some == length || content->known)
+		return;
+	content->known = TRUE;
+	if (!unpack_is_archive(content->kept->data, content->kept->len))
+		return;
+	content->keep = CAP_KEPT_BYTES;
+	keep(content, bytes + some, length - some);
 }
 
 /* Returns the length of what stands before uuencoded lines, "begin" and its line included. */
@@ -791,8 +803,8 @@ bytes_to_keep(const struct reader *reader, const struct entity *entity, const st
 		return G_MAXUINT; /* it is split in turn; no longer than what it came from */
 	if (file->flags & FILE_BODY)
 		return MAX(CAP_URL_SCAN_BYTES - MIN(reader->url_scan_bytes, CAP_URL_SCAN_BYTES),
-			   MAGIC_BYTES);
-	return MAGIC_BYTES;
+			   MAGIC_IMAGE_BYTES);
+	return MAGIC_IMAGE_BYTES;
 }
 
 static void read_message(struct reader *reader, const char *bytes, gsize length, int parent,
@@ -814,18 +826,30 @@ read_multipart(struct reader *reader, const struct source *source, const struct 
 	read_message(reader, message->str, message->len, index, entity->depth + 1);
 }
 
+/* Reads an archive, but not of a reading that is merged, whose files are another record's. */
+static void
+look_inside(struct reader *reader, guint index, const GByteArray *bytes, guint depth)
+{
+	if (reader->record == reader->result)
+		unpack_file(reader->unpacker, index, bytes->data, bytes->len, depth);
+}
+
 /* Reads what was kept of a content: what it is, its links, the message that it is. */
 static void
 read_kept(struct reader *reader, const struct source *source, const struct entity *entity,
 	  int index, const struct content *content)
 {
 	struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	const GByteArray *kept = content->kept;
+	GByteArray *kept = content->kept;
 
 	file->detected_type = g_strdup(magic_type(kept->data, kept->len));
 	if (content->truncated)
 		file->flags |= FILE_TRUNCATED;
+	if (!(file->flags & FILE_MESSAGE))
+		look_inside(reader, (guint)index, kept, entity->depth);
 	if (file->flags & FILE_BODY && kept->len && reader->options == &plain_reading) {
+		g_byte_array_set_size(kept,
+				      (guint)MIN(kept->len, bytes_to_keep(reader, entity, file)));
 		if (file->size > kept->len)
 			record_note_cap(reader->record, CAP_URL_SCAN_BYTES_NAME);
 		read_urls(reader, entity, kept);
@@ -879,6 +903,7 @@ encoding_is_certain(const struct source *source, const struct entity *entity)
 struct recoding {
 	struct reader *reader;
 	int index;
+	guint depth;
 };
 
 /* Whether one more reading, of so many bytes, may be tried. */
@@ -908,8 +933,10 @@ add_content(const struct recoding *recoding, const char *name, const GByteArray 
 	fingerprint_add(reader->fingerprint, bytes->data, bytes->len);
 	fingerprint_finish(reader->fingerprint, NULL, 0, &scratch);
 	file = readings_add(reader->record, recoding->index, name, bytes->len, &scratch.digests);
-	if (file)
-		file->detected_type = g_strdup(magic_type(bytes->data, bytes->len));
+	if (!file)
+		return NULL;
+	file->detected_type = g_strdup(magic_type(bytes->data, bytes->len));
+	look_inside(reader, reader->record->files->len - 1, bytes, recoding->depth);
 	return file;
 }
 
@@ -984,7 +1011,7 @@ read_embedded(struct reader *reader, const struct source *source, const struct e
 	      int index, const GByteArray *kept)
 {
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	struct recoding recoding = {reader, index};
+	struct recoding recoding = {reader, index, entity->depth};
 	g_autofree char *wide = wide_text(entity, kept);
 	g_autoptr(GByteArray) content = NULL;
 	gboolean inner = is_message_otherwise(file);
@@ -1017,7 +1044,7 @@ read_decodings(struct reader *reader, const struct source *source, const struct 
 	       int index, GMimeContentEncoding encoding)
 {
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	struct recoding recoding = {reader, index};
+	struct recoding recoding = {reader, index, entity->depth};
 	struct encoded encoded = {
 		.bytes = source->bytes + entity->body.begin,
 		.length = entity->body.length,
@@ -1262,10 +1289,13 @@ mime_read(const void *bytes, gsize length)
 	reader.options = &plain_reading;
 	reader.whole = message;
 	reader.spans = spans;
+	reader.result = record;
+	reader.unpacker = unpacker_new(record, fingerprint, NULL);
 	record->size = length;
 	digest_sha256(message, length, record->sha256);
 	read_message(&reader, message, length, -1, 0);
 	if (reader.doubts)
 		read_otherwise(&reader, message, length);
+	unpack_finish(reader.unpacker);
 	return record;
 }

@@ -19,6 +19,9 @@
  * readers would (readings.h, recode.h), and each content that the plain
  * reading lacks is added with the names of the readings that show it: as
  * "2@last-content-type", path "2" in that reading and its name.
+ *
+ * Members of archives (unpack.h) stand behind all of these; an archive that only
+ * another division into parts shows is not looked into.
  */
 #ifndef MAILTRACE_MIME_H
 #define MAILTRACE_MIME_H

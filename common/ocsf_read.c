@@ -263,7 +263,7 @@ static void
 read_files(struct ocsf_in *in, json_t *mailtrace, struct record *record)
 {
 	g_autoptr(GHashTable) indices = g_hash_table_new(g_str_hash, g_str_equal);
-	json_t *array = ocsf_take_array(in, mailtrace, "files", CAP_PARTS), *value;
+	json_t *array = ocsf_take_array(in, mailtrace, "files", CAP_FILES), *value;
 	gsize i;
 
 	json_array_foreach (array, i, value) {

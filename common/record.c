@@ -79,17 +79,26 @@ record_free(struct record *record)
 }
 
 struct file *
-record_add_file(struct record *record, const char *path, int parent)
+file_new(const char *path)
 {
 	struct file *file = g_new0(struct file, 1);
 
-	g_assert(parent >= -1 && parent < (int)record->files->len);
 	file->path = g_strdup(path);
-	file->parent = parent;
+	file->parent = -1;
 	file->names = g_ptr_array_new_with_free_func(file_name_free);
 	file->variants = g_array_new(FALSE, FALSE, sizeof(struct variant));
 	file->readings = g_ptr_array_new_with_free_func(g_free);
 	file->malware = g_ptr_array_new_with_free_func(g_free);
+	return file;
+}
+
+struct file *
+record_add_file(struct record *record, const char *path, int parent)
+{
+	struct file *file = file_new(path);
+
+	g_assert(parent >= -1 && parent < (int)record->files->len);
+	file->parent = parent;
 	g_ptr_array_add(record->files, file);
 	return file;
 }

@@ -26,7 +26,7 @@ enum file_flag {
 	FILE_MULTIPART = 1 << 1,  /* a container of parts; has no digest */
 	FILE_MESSAGE = 1 << 2,	  /* message/rfc822 or message/global */
 	FILE_ENCRYPTED = 1 << 3,  /* content is not readable without a key */
-	FILE_INCOMPLETE = 1 << 4, /* a cap was met below or inside this file */
+	FILE_INCOMPLETE = 1 << 4, /* a cap or damage was met below or inside this file */
 	FILE_UNDECODED = 1 << 5,  /* a name's character set had no converter */
 	FILE_TRUNCATED = 1 << 6,  /* transfer encoding ended early */
 };
@@ -146,6 +146,9 @@ void file_add_variant(struct file *file, enum variant_kind kind, guint64 size,
 
 /* Returns the file's variant of this kind, borrowed from it, or NULL if it was left out. */
 const struct variant *file_variant(const struct file *file, enum variant_kind kind);
+
+/* Returns an empty file of no record, with parent -1.  path: copied.  Free with file_free(). */
+struct file *file_new(const char *path);
 
 /* Frees a file and all it owns.  NULL is allowed. */
 void file_free(struct file *file);

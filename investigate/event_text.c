@@ -171,6 +171,34 @@ file_text(struct out *out, const struct record *record, const struct file *file)
 		digests_text(out, indent + 4, file);
 }
 
+/*
+ * Writes each file below its parent: members of archives stand behind all parts
+ * in the record.  next[i] is shown after i; last[i] is i's last child, or i.
+ */
+static void
+files_text(struct out *out, const struct record *record)
+{
+	guint count = record->files->len;
+	g_autofree guint *next = g_new(guint, count + 1);
+	g_autofree guint *last = g_new(guint, count + 1);
+
+	next[0] = count;
+	last[0] = 0;
+	for (guint i = 1; i < count; i++) {
+		const struct file *file = g_ptr_array_index(record->files, i);
+		guint parent = (guint)MAX(file->parent, 0), after = parent;
+
+		/* Behind the last of its children, and the last child of that, and so on. */
+		while (last[after] != after)
+			after = last[after];
+		next[i] = next[after];
+		next[after] = i;
+		last[parent] = last[i] = i;
+	}
+	for (guint i = 0; i < count; i = next[i])
+		file_text(out, record, g_ptr_array_index(record->files, i));
+}
+
 static void
 reading_text(struct out *out, const struct event *event)
 {
@@ -186,8 +214,7 @@ reading_text(struct out *out, const struct event *event)
 	}
 	if (record->files->len)
 		out_note(out, "Files");
-	for (guint i = 0; i < record->files->len; i++)
-		file_text(out, record, g_ptr_array_index(record->files, i));
+	files_text(out, record);
 }
 
 void

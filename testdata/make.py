@@ -33,6 +33,7 @@ class Part:
         self.name = node.get("name")
         self.flags = list(node.get("flags", ()))
         self.children = node.get("children", [])
+        self.members = node.get("members", [])
 
     def entity(self):
         return b"".join(line + CRLF for line in self.headers) + CRLF + self.body
@@ -46,6 +47,15 @@ class Part:
         yield entry
         for number, child in enumerate(self.children, 1):
             yield from child.nodes(below(path, self.kind, child.kind, number))
+
+    def member_nodes(self, path):
+        """Yields the entries for what is in archives; they stand behind all parts."""
+        for name, content in self.members:
+            yield {"path": f"{path}!/{name}", "name": name.split("!/")[-1].split("/")[-1],
+                   "flags": [], "size": len(content),
+                   "sha256": hashlib.sha256(content).hexdigest()}
+        for number, child in enumerate(self.children, 1):
+            yield from child.member_nodes(below(path, self.kind, child.kind, number))
 
 
 def below(path, kind, child_kind, number):
@@ -72,11 +82,11 @@ def text(content, charset="us-ascii", encoding=None, subtype="plain"):
     return Part(headers, content, content=content, flags=["body"])
 
 
-def attachment(content, name, parameters, ctype="application/octet-stream", flags=()):
+def attachment(content, name, parameters, ctype="application/octet-stream", flags=(), members=()):
     """A file in base64.  parameters: the line of Content-Disposition after the token."""
     headers = [b"Content-Type: " + as_bytes(ctype), b"Content-Transfer-Encoding: base64",
                b"Content-Disposition: attachment" + as_bytes(parameters)]
-    return Part(headers, b64(content), content=content, name=name, flags=flags)
+    return Part(headers, b64(content), content=content, name=name, flags=flags, members=members)
 
 
 def multipart(*children, subtype="mixed", boundary="=_mt", closed=True, preamble=b"", epilogue=b""):
@@ -116,7 +126,8 @@ class Message:
         self.bytes = raw if raw is not None else part.entity()
         self.subject = subject
         self.message_id = message_id
-        self.files = list(part.nodes("0" if part.kind == "multipart" else "1"))
+        top = "0" if part.kind == "multipart" else "1"
+        self.files = list(part.nodes(top)) + list(part.member_nodes(top))
         self.expected = expected
         MESSAGES.append(self)
 
@@ -169,12 +180,15 @@ PDF = (b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
        b"0000000101 00000 n \ntrailer<</Size 4/Root 1 0 R>>\nstartxref\n164\n%%EOF\n")
 
 
-def invoice_zip():
-    """A zip as an attacker would send it, with nothing in it that could do harm."""
+# What an attacker would send in a zip, with nothing in it that could do harm.
+INVOICE = [("invoice.js", b"// harmless: this sample does nothing\n"),
+           ("readme.txt", b"Sample data of mailtrace.\n")]
+
+
+def zipped(contents):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in (("invoice.js", "// harmless: this sample does nothing\n"),
-                              ("readme.txt", "Sample data of mailtrace.\n")):
+        for name, content in contents:
             info = zipfile.ZipInfo(name, (2026, 11, 2, 9, 30, 0))
             info.create_system = 3
             archive.writestr(info, content)
@@ -393,13 +407,26 @@ def unicode_names():
               + percent("invoice\u202efdp.exe".encode()))
 
 
+def archives():
+    inner = zipped(INVOICE)
+    members = [("dir/inner.zip", inner), *((f"dir/inner.zip!/{name}", content)
+                                           for name, content in INVOICE)]
+    part = attachment(zipped(members[:1]), "outer.zip", "; filename=outer.zip", "application/zip",
+                      members=members)
+    nested = multipart(body(), part, boundary="=_in")
+    nested.headers[:0] = header("forwarded", "the inner one")
+    message("zip-in-zip", "a zip in a zip, in a message in the message",
+            multipart(body(), enclosed(nested)))
+
+
 def sample():
     """The mail of the quickstart."""
     greeting = ("お世話になっております。\r\n請求書をお送りします。ご確認ください。\r\n\r\n"
                 "-- \r\n株式会社サンプル 経理部\r\n").encode("iso2022_jp")
     part = multipart(
         text(greeting, "iso-2022-jp", "7bit"),
-        attachment(invoice_zip(), "invoice.zip", "; filename=invoice.zip", "application/zip"),
+        attachment(zipped(INVOICE), "invoice.zip", "; filename=invoice.zip", "application/zip",
+                   members=INVOICE),
         attachment(PDF, JAPANESE, b";\r\n filename*=utf-8''" + percent(JAPANESE.encode()),
                    "application/pdf"))
     message("invoice", "a realistic mail with invoice.zip and a PDF of Japanese name", part,
@@ -424,7 +451,7 @@ def manifest():
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else HERE
     for make in (plain_messages, nested_messages, structure_messages, encoded_names, raw_names,
-                 unicode_names, sample):
+                 unicode_names, archives, sample):
         make()
     for one in MESSAGES:
         with open(os.path.join(folder, one.file), "wb") as handle:

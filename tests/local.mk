@@ -417,3 +417,22 @@ endif
 # The milter before a peer that breaks the protocol.
 TESTS += tests/it/milter_protocol.py
 EXTRA_DIST += tests/it/milter_protocol.py
+
+# What is in archives.
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_unpack
+TESTS += tests/test_unpack
+tests_test_unpack_SOURCES = tests/test_unpack.c
+tests_test_unpack_CFLAGS = $(UNIT_CFLAGS) $(ARCHIVE_CFLAGS)
+tests_test_unpack_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+endif
+tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz_archive.c
+tests_fuzz_fuzz_archive_LDADD = $(READ_LIBS)
+if WITH_FUZZER
+noinst_PROGRAMS += tests/fuzz/fuzz_archive
+tests_fuzz_fuzz_archive_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += tests/fuzz/fuzz_archive
+TESTS += tests/fuzz/fuzz_archive
+tests_fuzz_fuzz_archive_SOURCES += tests/fuzz/replay.c
+endif

@@ -350,7 +350,7 @@ Test(answer, at_each_cap_is_read_and_above_it_refused)
 		{"address", put_address, CAP_FIELD_BYTES},
 		{"addresses", put_addresses, CAP_ADDRESSES},
 		{"anomalies", put_anomalies, CAP_ANOMALIES},
-		{"files", put_files, CAP_PARTS},
+		{"files", put_files, CAP_FILES},
 		{"depth", put_depth, 2 * CAP_NESTING},
 	};
 

@@ -163,3 +163,30 @@ Test(event_text, delivery_tells_what_is_known_and_no_more)
 		  "%s", full);
 	cr_expect(strstr(full, "2026-11-"), "%s", full);
 }
+
+Test(event_text, members_stand_below_their_archive)
+{
+	static const struct {
+		const char *path;
+		int parent;
+	} files[] = {
+		{"2", 0}, {"3", 0}, {"2!/a", 1}, {"3!/b", 2}, {"2!/a!/c", 3}, {"2!/d", 1},
+	};
+	static const char *const order[] = {"\n    2  ",	   "\n      2!/a  ",
+					    "\n        2!/a!/c  ", "\n      2!/d  ",
+					    "\n    3  ",	   "\n      3!/b  "};
+	g_autoptr(event_t) event = event_new();
+	const char *at;
+	char *text;
+
+	event->record = record_new();
+	record_add_file(event->record, "0", -1);
+	for (guint i = 0; i < G_N_ELEMENTS(files); i++)
+		record_add_file(event->record, files[i].path, files[i].parent);
+	at = text = shown(event, OUT_TABLE);
+	for (guint i = 0; i < G_N_ELEMENTS(order); i++) {
+		at = strstr(at, order[i]);
+		cr_assert_not_null(at, "no%s in its place in:\n%s", order[i], text);
+	}
+	free(text);
+}

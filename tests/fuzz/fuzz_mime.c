@@ -59,7 +59,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 
 	need(mime_preload(NULL));
 	record = mime_read(data, size);
-	need(record->files->len > 0 && record->files->len <= CAP_PARTS);
+	need(record->files->len > 0 && record->files->len <= CAP_FILES);
 	for (guint i = 0; i < record->files->len; i++)
 		need_file(g_ptr_array_index(record->files, i), i, paths);
 	need_text(record->subject);

@@ -124,6 +124,22 @@ def inspect_prints_events_in_order_and_goes_on_after_a_bad_file():
 
 
 @test
+def who_finds_what_is_in_an_archive_in_an_archive():
+    script = b"// harmless: this sample does nothing\n"
+    site = Site()
+    samples = [os.path.join(SOURCE, "testdata", name) for name in ("invoice.eml", "zip-in-zip.eml")]
+    equal(imported(site, *samples, "--rcpt", "carol@example.org"), (2, 2))
+    for query in (hashlib.sha256(script).hexdigest(), hashlib.md5(script).hexdigest(),
+                  write(site, "invoice.js", script), "name:invoice.js"):
+        found = site.who(query)[0]
+        equal(sorted(hit["file"] for hit in found), ["2!/invoice.js", "2.2!/dir/inner.zip!/invoice.js"])
+        equal({(hit["recipient"], hit["match"], hit["name"]) for hit in found},
+              {("carol@example.org", "exact", "invoice.js")})
+    shown = site.mailtrace("inspect", samples[0]).stdout
+    assert re.search(r"\n    2  invoice\.zip.*\n      2!/invoice\.js  .*\n    3  ", shown, re.S), shown
+
+
+@test
 def inspect_reads_the_standard_input_and_shows_a_tree():
     site = Site()
     path = message(site, "a.eml", subject="=?utf-8?B?6KuL5rGC5pu4?=", attachments=[("b.pdf", "application/pdf", PDF)])

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * archive_members.h - the files in an archive, one after the other.  Of archive.c, libarchive's
+ * owner.
+ *
+ * Reads zip, 7z, rar, tar, cab, lha, iso, xar, cpio, ar and warc from memory, and
+ * what is compressed by itself (gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress,
+ * rpm) as an archive of one member.  One archive deep: what a member is, and how
+ * much may be read, is the caller's to judge (unpack.h).
+ *
+ * Parses hostile bytes: to be called in a sandbox only.  Opens no file and
+ * starts no program once archive_members_preload() has run.  One thread.
+ */
+#ifndef MAILTRACE_ARCHIVE_MEMBERS_H
+#define MAILTRACE_ARCHIVE_MEMBERS_H
+
+#include <glib.h>
+
+enum archive_members_error {
+	ARCHIVE_MEMBERS_ERROR_FORM, /* damaged, or of a kind that is not understood */
+};
+#define ARCHIVE_MEMBERS_ERROR (archive_members_error_quark())
+GQuark archive_members_error_quark(void);
+
+/* A file in an archive. */
+struct archive_member {
+	const char *name;   /* as it stands, NUL-terminated bytes of any character set (names
+			     * in UTF-16 as UTF-8); NULL if it has none; until the next */
+	gboolean has_size;  /* the archive says its size */
+	guint64 size;	    /* of the content, as the archive says: not to be believed */
+	gboolean encrypted; /* its content cannot be read */
+};
+
+struct archive_members;
+
+/*
+ * Loads the character table by which libarchive turns UTF-16 into UTF-8.  To be called once
+ * before the sandbox is entered.
+ */
+void archive_members_preload(void);
+
+/* Returns whether a media type of magic_type() is an archive's; type may be NULL. */
+gboolean archive_members_known(const char *type);
+
+/* Returns whether a media type is that of one compressed content, not of named members. */
+gboolean archive_members_single(const char *type);
+
+/*
+ * Opens an archive.  type: for which archive_members_known() is TRUE.  bytes:
+ * length bytes, kept by the caller until archive_members_free().  Never fails:
+ * damage shows at the first member.
+ */
+struct archive_members *archive_members_open(const char *type, const void *bytes, gsize length);
+
+/*
+ * Goes to the next file; directories, links and devices are passed over.
+ * Returns FALSE at the end, without an error, and with an ARCHIVE_MEMBERS_ERROR
+ * where the rest cannot be read.
+ */
+gboolean archive_members_next(struct archive_members *members, struct archive_member *ret_member,
+			      GError **error);
+
+/*
+ * Gives the next bytes of the member's content: *ret_length of them, valid until
+ * the next call.  Returns FALSE at its end, without an error, and with an
+ * ARCHIVE_MEMBERS_ERROR where the rest of this member cannot be read.
+ */
+gboolean archive_members_read(struct archive_members *members, const void **ret_bytes,
+			      gsize *ret_length, GError **error);
+
+/* Returns whether the member last read to its end had a wrong checksum or size. */
+gboolean archive_members_damaged(const struct archive_members *members);
+
+/* Returns whether anything met so far is encrypted, be it the list of members. */
+gboolean archive_members_encrypted(const struct archive_members *members);
+
+/* Frees it.  NULL is allowed. */
+void archive_members_free(struct archive_members *members);
+
+typedef struct archive_members archive_members_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(archive_members_t, archive_members_free)
+#endif

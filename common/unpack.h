@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * unpack.h - what is in the archives of a message, at any depth.
+ *
+ * Adds a file to the record for each member of an archive, and for each member of
+ * a member that is one.  It owns the recursion and its caps; how an archive is read
+ * is archive_members.h's.  Nothing is written anywhere: contents are hashed as they
+ * come, and only archives are held in memory.  In the sandboxed worker only.
+ *
+ * A member's path is that of its archive, "!/" and its name there, with all of
+ * its folders: "2!/dir/a.js", "2!/inner.zip!/a.js".  When that path is there
+ * already, "#2", "#3", ... follows.  Its name is the last part, behind any slash or
+ * backslash; the raw bytes beside it are those of the whole name.  The
+ * character set of names without a label is guessed as those of parts are.  What
+ * is compressed by itself (gzip) is an archive of one member, named by
+ * what the archive says, then as the tools name it: "a.tar.gz" holds "a.tar".
+ *
+ * A member that could not be read to its end, or is encrypted, has no digests
+ * (all zero), and the size that the archive says.
+ */
+#ifndef MAILTRACE_UNPACK_H
+#define MAILTRACE_UNPACK_H
+
+#include <glib.h>
+
+#include "fingerprint.h"
+#include "record.h"
+
+/* What one message may cost; those of caps.h but in tests. */
+struct unpack_limits {
+	guint members;
+	guint64 bytes;	    /* of all members */
+	guint ratio;	    /* of a part's size to that of its members at all depths */
+	guint64 free_bytes; /* of a part's members, before the ratio counts */
+	gsize kept_bytes;   /* of archives in memory at one time, the part left out */
+	gsize names_bytes;  /* of members' paths and names */
+	guint cpu_ms;
+};
+
+struct unpacker;
+
+/* To be called once before the sandbox is entered. */
+void unpack_preload(void);
+
+/*
+ * Returns one for a message.  record, fingerprint: borrowed while it lives; the
+ * fingerprint must not be in use during unpack_file().  limits: copied; NULL
+ * for those of caps.h.  Ends with unpack_finish().
+ */
+struct unpacker *unpacker_new(struct record *record, struct fingerprint *fingerprint,
+			      const struct unpack_limits *limits);
+
+/* Returns whether a content is an archive, by its first bytes (MAGIC_IMAGE_BYTES of them). */
+gboolean unpack_is_archive(const void *bytes, gsize length);
+
+/*
+ * Reads a file of the record, if its detected_type is an archive's; otherwise does nothing.
+ * index: in record->files.  bytes: length bytes of its decoded content; fewer than
+ * its size when the rest was too much to keep, which is noted.  depth: levels
+ * above it.  Caps that are met are noted in the record, and mark the file.
+ */
+void unpack_file(struct unpacker *unpacker, guint index, const void *bytes, gsize length,
+		 guint depth);
+
+/*
+ * Appends the members to the record, behind its parts: where room is short
+ * for all, members give way.  Frees the unpacker.
+ */
+void unpack_finish(struct unpacker *unpacker);
+#endif

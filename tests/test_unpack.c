@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unpack.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "caps.h"
+#include "charset.h"
+#include "magic.h"
+
+#define ARCHIVE_BYTES (8 * 1024 * 1024)
+
+struct content {
+	const char *name;
+	const void *bytes;
+	gsize length;
+};
+
+#define CONTENT(name, text)                      \
+	{                                        \
+		(name), (text), sizeof(text) - 1 \
+	}
+
+static void
+preload(void)
+{
+	unpack_preload();
+	cr_assert(charset_preload(NULL));
+}
+
+TestSuite(unpack, .init = preload);
+
+static struct archive *
+writer_new(const char *format, const char *filter, const char *password)
+{
+	struct archive *archive = archive_write_new();
+
+	cr_assert_eq(archive_write_set_format_by_name(archive, format), ARCHIVE_OK, "%s", format);
+	if (filter)
+		cr_assert_eq(archive_write_add_filter_by_name(archive, filter), ARCHIVE_OK, "%s",
+			     filter);
+	archive_write_set_bytes_per_block(archive, 0);
+	if (password) {
+		cr_assert_eq(archive_write_set_options(archive, "zip:encryption=traditional"),
+			     ARCHIVE_OK);
+		archive_write_set_passphrase(archive, password);
+	}
+	return archive;
+}
+
+/* Makes an archive. */
+static GBytes *
+pack(const char *format, const char *filter, const char *password, const struct content *contents,
+     gsize count)
+{
+	struct archive *archive = writer_new(format, filter, password);
+	g_autofree char *space = g_malloc(ARCHIVE_BYTES);
+	size_t used;
+
+	cr_assert_eq(archive_write_open_memory(archive, space, ARCHIVE_BYTES, &used), ARCHIVE_OK);
+	for (gsize i = 0; i < count; i++) {
+		struct archive_entry *entry = archive_entry_new();
+
+		archive_entry_set_pathname(entry, contents[i].name);
+		archive_entry_set_filetype(entry, AE_IFREG);
+		archive_entry_set_perm(entry, 0644);
+		archive_entry_set_size(entry, (gint64)contents[i].length);
+		cr_assert_eq(archive_write_header(archive, entry), ARCHIVE_OK, "%s: %s", format,
+			     archive_error_string(archive));
+		archive_write_data(archive, contents[i].bytes, contents[i].length);
+		archive_entry_free(entry);
+	}
+	cr_assert_eq(archive_write_close(archive), ARCHIVE_OK);
+	archive_write_free(archive);
+	return g_bytes_new(space, used);
+}
+
+static GBytes *
+pack_one(const char *format, const char *filter, const char *name, const void *bytes, gsize length)
+{
+	struct content content = {name, bytes, length};
+
+	return pack(format, filter, NULL, &content, 1);
+}
+
+/* Reads an archive as if it were part "2" of a message with so many levels above it. */
+static struct record *
+read_at(const char *name, GBytes *bytes, const struct unpack_limits *limits, guint depth)
+{
+	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
+	struct record *record = record_new();
+	struct unpacker *unpacker = unpacker_new(record, fingerprint, limits);
+	struct file *file;
+	gsize length;
+	const void *at = g_bytes_get_data(bytes, &length);
+
+	record_add_file(record, "0", -1)->flags = FILE_MULTIPART;
+	file = record_add_file(record, "2", 0);
+	file_add_name(file, name, "filename", NULL);
+	file->size = length;
+	file->detected_type = g_strdup(magic_type(at, length));
+	unpack_file(unpacker, 1, at, length, depth);
+	unpack_finish(unpacker);
+	return record;
+}
+
+static struct record *
+read_archive(const char *name, GBytes *bytes)
+{
+	return read_at(name, bytes, NULL, 1);
+}
+
+static struct file *
+find(const struct record *record, const char *path)
+{
+	for (guint i = 0; i < record->files->len; i++) {
+		struct file *file = g_ptr_array_index(record->files, i);
+
+		if (g_str_equal(file->path, path))
+			return file;
+	}
+	cr_assert_fail("no %s", path);
+	return NULL;
+}
+
+static void
+assert_content(const struct file *file, const void *bytes, gsize length)
+{
+	guint8 sha256[SHA256_BYTES];
+
+	digest_sha256(bytes, length, sha256);
+	cr_assert_eq(file->size, (guint64)length, "%s", file->path);
+	cr_assert_arr_eq(file->digests.sha256, sha256, sizeof(sha256), "%s", file->path);
+}
+
+static gboolean
+has_digests(const struct file *file)
+{
+	static const struct digests none;
+
+	return memcmp(&file->digests, &none, sizeof(none)) != 0;
+}
+
+static gboolean
+met(const struct record *record, const char *cap)
+{
+	return g_ptr_array_find_with_equal_func(record->caps, cap, g_str_equal, NULL);
+}
+
+/* What no parser of answers would refuse. */
+static void
+assert_tree(const struct record *record)
+{
+	g_autoptr(GHashTable) paths = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < record->files->len; i++) {
+		struct file *file = g_ptr_array_index(record->files, i);
+
+		cr_assert_lt(file->parent, (int)i);
+		cr_assert_eq(i == 0, file->parent < 0);
+		cr_assert(g_hash_table_add(paths, file->path), "%s is there twice", file->path);
+		cr_assert(g_utf8_validate(file->path, -1, NULL));
+	}
+}
+
+/* ---- kinds ---- */
+
+Test(unpack, members_of_each_kind_are_recorded)
+{
+	static const struct content contents[] = {CONTENT("a.js", "alert(1)"),
+						  CONTENT("dir/b.txt", "text")};
+	static const char *const formats[] = {"zip",  "7zip", "ustar", "gnutar", "pax",
+					      "cpio", "newc", "xar",   "iso9660"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
+		g_autoptr(GBytes) bytes =
+			pack(formats[i], NULL, NULL, contents, G_N_ELEMENTS(contents));
+		g_autoptr(record_t) record = read_archive("x", bytes);
+
+		cr_assert_eq(record->files->len, 4u, "%s: %u", formats[i], record->files->len);
+		assert_tree(record);
+		assert_content(find(record, "2!/a.js"), "alert(1)", 8);
+		assert_content(find(record, "2!/dir/b.txt"), "text", 4);
+		cr_assert_str_eq(file_best_name(find(record, "2!/dir/b.txt")), "b.txt");
+		cr_assert_eq(find(record, "2!/a.js")->parent, 1);
+		cr_assert_eq(find(record, "2")->flags, 0u, "%s", formats[i]);
+	}
+}
+
+Test(unpack, what_is_compressed_by_itself_has_one_member_named_after_it)
+{
+	static const struct {
+		const char *filter, *name, *path;
+	} kinds[] = {
+		{"gzip", "a.tgz", "2!/a.tar"},		 {"bzip2", "a.tar.bz2", "2!/a.tar"},
+		{"xz", "a.tar.XZ", "2!/a.tar"},		 {"zstd", "a.tzst", "2!/a.tar"},
+		{"lz4", "a.tar.lz4", "2!/a.tar"},	 {"compress", "a.tar.Z", "2!/a.tar"},
+		{"lzip", "a.tlz", "2!/a.tar"},		 {"lzma", "a.tar.lzma", "2!/a.tar"},
+		{"gzip", "nothing is known", "2!/data"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		g_autoptr(GBytes) bytes =
+			pack_one("ustar", kinds[i].filter, "m.exe", "MZ program", 10);
+		g_autoptr(record_t) record = read_archive(kinds[i].name, bytes);
+		g_autofree char *path = g_strconcat(kinds[i].path, "!/m.exe", NULL);
+
+		cr_assert_eq(record->files->len, 4u, "%s", kinds[i].filter);
+		cr_assert_str_eq(find(record, kinds[i].path)->detected_type, "application/x-tar");
+		assert_content(find(record, path), "MZ program", 10);
+		cr_assert_str_eq(find(record, path)->detected_type,
+				 "application/vnd.microsoft.portable-executable");
+		assert_tree(record);
+	}
+}
+
+Test(unpack, nothing_but_an_archive_is_read)
+{
+	static const char *const texts[] = {"", "plain", "BZhen is a town", "070701 is a number"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(GBytes) bytes = g_bytes_new_static(texts[i], strlen(texts[i]));
+		g_autoptr(record_t) record = read_archive("a.zip", bytes);
+
+		cr_assert_eq(record->files->len, 2u);
+		cr_assert_eq(find(record, "2")->flags, 0u);
+		cr_assert_not(unpack_is_archive(texts[i], strlen(texts[i])));
+	}
+}
+
+/* ---- depth ---- */
+
+/* A zip in a zip, so many deep, around a program. */
+static GBytes *
+nest(guint levels)
+{
+	GBytes *bytes = g_bytes_new_static("MZ", 2);
+
+	for (guint i = 0; i < levels; i++) {
+		g_autoptr(GBytes) inner = bytes;
+		gsize length;
+		const void *at = g_bytes_get_data(inner, &length);
+
+		bytes = pack_one("zip", NULL, i ? "z" : "m.exe", at, length);
+	}
+	return bytes;
+}
+
+Test(unpack, archives_in_archives_are_read)
+{
+	g_autoptr(GBytes) bytes = nest(3);
+	g_autoptr(record_t) record = read_archive("z.zip", bytes);
+	const struct file *deepest = find(record, "2!/z!/z!/m.exe");
+
+	assert_content(deepest, "MZ", 2);
+	cr_assert_str_eq(((struct file *)g_ptr_array_index(record->files, deepest->parent))->path,
+			 "2!/z!/z");
+	assert_tree(record);
+}
+
+Test(unpack, nesting_ends_at_its_cap)
+{
+	for (int past = -1; past <= 1; past++) {
+		g_autoptr(GBytes) bytes = nest(4);
+		g_autoptr(record_t) record =
+			read_at("z", bytes, NULL, (guint)(CAP_NESTING - 4 + past));
+		guint members = past == 1 ? 3 : 4;
+
+		cr_assert_eq(record->files->len, 2 + members);
+		cr_assert_eq(met(record, CAP_NESTING_NAME), past == 1);
+		cr_assert_eq(find(record, "2!/z!/z!/z")->flags,
+			     past == 1 ? (guint32)FILE_INCOMPLETE : 0u);
+	}
+}
+
+/* ---- names ---- */
+
+Test(unpack, names_without_a_character_set_are_guessed_and_their_bytes_kept)
+{
+	/* "表/漢.txt" in Shift_JIS, where a byte of a character is a backslash's */
+	static const char name[] = "\x95\x5c\x2f\x8a\xbf.txt";
+	g_autoptr(GBytes) bytes = pack_one("ustar", NULL, name, "x", 1);
+	g_autoptr(record_t) record = read_archive("a.tar", bytes);
+	const struct file *file = find(record, "2!/表/漢.txt");
+	const struct file_name *best = g_ptr_array_index(file->names, 0);
+	gsize length;
+
+	cr_assert_str_eq(best->text, "漢.txt");
+	cr_assert_str_eq(best->reading, "member");
+	cr_assert_not_null(best->raw);
+	cr_assert_arr_eq(g_bytes_get_data(best->raw, &length), name, sizeof(name) - 1);
+	cr_assert_eq(length, sizeof(name) - 1);
+}
+
+Test(unpack, folders_of_either_slash_are_left_out_of_the_name)
+{
+	static const struct content contents[] = {
+		CONTENT("a\\b\\c.exe", "1"), CONTENT("../../etc/x", "2"), CONTENT("end\\", "3")};
+	g_autoptr(GBytes) bytes = pack("ustar", NULL, NULL, contents, G_N_ELEMENTS(contents));
+	g_autoptr(record_t) record = read_archive("a.tar", bytes);
+
+	cr_assert_str_eq(file_best_name(find(record, "2!/a\\b\\c.exe")), "c.exe");
+	cr_assert_str_eq(file_best_name(find(record, "2!/../../etc/x")), "x");
+	cr_assert_str_eq(file_best_name(find(record, "2!/end\\")), "end\\");
+}
+
+Test(unpack, members_of_one_name_have_paths_of_their_own)
+{
+	static const struct content contents[] = {CONTENT("a", "1"), CONTENT("a#2", "2"),
+						  CONTENT("a", "3"), CONTENT("a", "4"),
+						  CONTENT("a#3", "5")};
+	g_autoptr(GBytes) bytes = pack("ustar", NULL, NULL, contents, G_N_ELEMENTS(contents));
+	g_autoptr(record_t) record = read_archive("a.tar", bytes);
+
+	assert_tree(record);
+	assert_content(find(record, "2!/a"), "1", 1);
+	assert_content(find(record, "2!/a#2"), "2", 1);
+	assert_content(find(record, "2!/a#3"), "3", 1);
+	assert_content(find(record, "2!/a#4"), "4", 1);
+	assert_content(find(record, "2!/a#3#2"), "5", 1);
+}
+
+/* ---- what cannot be read ---- */
+
+Test(unpack, encrypted_members_are_listed_and_have_no_digests)
+{
+	static const struct content contents[] = {CONTENT("secret.exe", "MZ secret"),
+						  CONTENT("other.exe", "MZ other")};
+	g_autoptr(GBytes) bytes = pack("zip", NULL, "pass", contents, G_N_ELEMENTS(contents));
+	g_autoptr(record_t) record = read_archive("a.zip", bytes);
+	const struct file *file = find(record, "2!/secret.exe");
+
+	cr_assert_eq(record->files->len, 4u);
+	cr_assert_eq(file->flags, (guint32)FILE_ENCRYPTED);
+	cr_assert_eq(file->size, (guint64)9);
+	cr_assert_not(has_digests(file));
+	cr_assert_eq(find(record, "2")->flags, (guint32)FILE_ENCRYPTED);
+}
+
+Test(unpack, an_archive_cut_anywhere_never_gives_a_digest_of_what_was_not_read)
+{
+	static const char *const formats[] = {"zip", "7zip", "ustar", "newc"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
+		g_autofree char *content = g_strnfill(3000, 'x');
+		g_autoptr(GBytes) whole = pack_one(formats[i], NULL, "a", content, 3000);
+
+		for (gsize length = 0; length < g_bytes_get_size(whole); length += 37) {
+			g_autoptr(GBytes) bytes = g_bytes_new_from_bytes(whole, 0, length);
+			g_autoptr(record_t) record = read_archive("a", bytes);
+
+			assert_tree(record);
+			for (guint k = 2; k < record->files->len; k++) {
+				const struct file *file = g_ptr_array_index(record->files, k);
+
+				if (has_digests(file) && !(file->flags & FILE_INCOMPLETE))
+					assert_content(file, content, 3000);
+			}
+		}
+	}
+}
+
+Test(unpack, damage_marks_the_archive)
+{
+	g_autoptr(GBytes) whole = pack_one("ustar", "gzip", "a", "content", 7);
+	g_autoptr(GBytes) bytes = g_bytes_new_from_bytes(whole, 0, g_bytes_get_size(whole) - 9);
+	g_autoptr(record_t) record = read_archive("a.tgz", bytes);
+
+	cr_assert_eq(find(record, "2")->flags, (guint32)FILE_INCOMPLETE);
+	for (guint i = 2; i < record->files->len; i++)
+		cr_assert_not(has_digests(g_ptr_array_index(record->files, i)));
+}
+
+/* ---- caps ---- */
+
+static const struct unpack_limits wide = {
+	.members = 100,
+	.bytes = 1 << 20,
+	.ratio = 100,
+	.free_bytes = 1 << 20,
+	.kept_bytes = 1 << 20,
+	.names_bytes = 1 << 20,
+	.cpu_ms = 10000,
+};
+
+Test(unpack, members_end_at_their_cap)
+{
+	static const struct content contents[] = {CONTENT("a", "1"), CONTENT("b", "2"),
+						  CONTENT("c", "3"), CONTENT("d", "4")};
+	g_autoptr(GBytes) bytes = pack("zip", NULL, NULL, contents, G_N_ELEMENTS(contents));
+
+	for (guint members = 3; members <= 5; members++) {
+		struct unpack_limits limits = wide;
+		g_autoptr(record_t) record = NULL;
+
+		limits.members = members;
+		record = read_at("a.zip", bytes, &limits, 1);
+		cr_assert_eq(record->files->len, 2 + MIN(members, 4));
+		cr_assert_eq(met(record, CAP_MEMBERS_NAME), members == 3);
+		cr_assert_eq(find(record, "2")->flags & FILE_INCOMPLETE,
+			     members == 3 ? (guint32)FILE_INCOMPLETE : 0u);
+	}
+}
+
+/* Reads a zip of one member of 1,000 bytes. */
+static void
+check_bytes(const struct unpack_limits *limits, const char *cap, gboolean past)
+{
+	g_autofree char *content = g_strnfill(1000, 'x');
+	g_autoptr(GBytes) bytes = pack_one("zip", NULL, "a", content, 1000);
+	g_autoptr(record_t) record = read_at("a.zip", bytes, limits, 1);
+	const struct file *file = find(record, "2!/a");
+
+	cr_assert_eq(met(record, cap), past, "%s", cap);
+	cr_assert_eq(has_digests(file), !past);
+	cr_assert_eq(file->flags, past ? (guint32)FILE_INCOMPLETE : 0u);
+	cr_assert_eq(find(record, "2")->flags, past ? (guint32)FILE_INCOMPLETE : 0u);
+	cr_assert_eq(file->size, (guint64)1000);
+}
+
+Test(unpack, bytes_end_at_their_cap)
+{
+	for (guint64 most = 999; most <= 1001; most++) {
+		struct unpack_limits limits = wide;
+
+		limits.bytes = most;
+		check_bytes(&limits, CAP_UNPACKED_BYTES_NAME, most < 1000);
+	}
+}
+
+Test(unpack, a_ratio_counts_above_what_is_free)
+{
+	for (guint64 most = 999; most <= 1001; most++) {
+		struct unpack_limits limits = wide;
+
+		limits.ratio = 1;
+		limits.free_bytes = most;
+		check_bytes(&limits, CAP_UNPACK_RATIO_NAME, most < 1000);
+	}
+	for (guint ratio = 5; ratio <= 6; ratio++) {
+		g_autofree char *content = g_strnfill(1000, 'x');
+		g_autoptr(GBytes) bytes = pack_one("zip", NULL, "a", content, 1000);
+		struct unpack_limits limits = wide;
+
+		limits.free_bytes = 0;
+		limits.ratio = ratio;
+		check_bytes(&limits, CAP_UNPACK_RATIO_NAME, ratio * g_bytes_get_size(bytes) < 1000);
+	}
+}
+
+Test(unpack, no_time_left_ends_the_work)
+{
+	struct unpack_limits limits = wide;
+	g_autoptr(GBytes) bytes = pack_one("zip", NULL, "a", "x", 1);
+	g_autoptr(record_t) record = NULL;
+
+	limits.cpu_ms = 0;
+	record = read_at("a.zip", bytes, &limits, 1);
+	cr_assert(met(record, CAP_UNPACK_CPU_NAME));
+	cr_assert_eq(find(record, "2")->flags, (guint32)FILE_INCOMPLETE);
+}
+
+Test(unpack, names_end_at_their_cap)
+{
+	g_autoptr(GBytes) bytes = pack_one("zip", NULL, "abcd", "x", 1);
+
+	/* "2!/abcd" and "abcd" */
+	for (gsize most = 10; most <= 12; most++) {
+		struct unpack_limits limits = wide;
+		g_autoptr(record_t) record = NULL;
+
+		limits.names_bytes = most;
+		record = read_at("a.zip", bytes, &limits, 1);
+		cr_assert_eq(record->files->len, most < 11 ? 2u : 3u);
+		cr_assert_eq(met(record, CAP_NAMES_BYTES_NAME), most < 11);
+	}
+}
+
+Test(unpack, an_archive_too_large_to_keep_is_read_as_far_as_it_is_kept)
+{
+	g_autofree char *content = g_strnfill(3 * MAGIC_IMAGE_BYTES, 'x');
+	struct content contents[] = {CONTENT("first", "1"),
+				     {"second", content, 3 * MAGIC_IMAGE_BYTES}};
+	g_autoptr(GBytes) inner = pack("ustar", NULL, NULL, contents, G_N_ELEMENTS(contents));
+	gsize length;
+	const void *at = g_bytes_get_data(inner, &length);
+	g_autoptr(GBytes) bytes = pack_one("zip", NULL, "a.tar", at, length);
+
+	for (int past = -1; past <= 1; past++) {
+		struct unpack_limits limits = wide;
+		g_autoptr(record_t) record = NULL;
+
+		limits.kept_bytes = length - (gsize)past;
+		record = read_at("a.zip", bytes, &limits, 1);
+		assert_content(find(record, "2!/a.tar"), at, length);
+		assert_content(find(record, "2!/a.tar!/first"), "1", 1);
+		cr_assert_eq(met(record, CAP_KEPT_BYTES_NAME), past == 1);
+		cr_assert_eq(find(record, "2!/a.tar")->flags & FILE_INCOMPLETE,
+			     past == 1 ? (guint32)FILE_INCOMPLETE : 0u);
+	}
+}
+
+Test(unpack, a_bomb_in_one_part_leaves_the_next_part_its_own)
+{
+	g_autofree char *content = g_strnfill(100000, 'x');
+	g_autoptr(GBytes) bomb = pack_one("zip", NULL, "a", content, 100000);
+	g_autoptr(GBytes) plain = pack_one("zip", NULL, "b", "x", 1);
+	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
+	g_autoptr(record_t) record = record_new();
+	struct unpack_limits limits = wide;
+	struct unpacker *unpacker;
+	GBytes *parts[] = {bomb, plain};
+
+	limits.free_bytes = 10;
+	limits.ratio = 2;
+	unpacker = unpacker_new(record, fingerprint, &limits);
+	record_add_file(record, "0", -1)->flags = FILE_MULTIPART;
+	for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+		struct file *file = record_add_file(record, i ? "2" : "1", 0);
+		const void *at = g_bytes_get_data(parts[i], NULL);
+
+		file->size = g_bytes_get_size(parts[i]);
+		file->detected_type = g_strdup(magic_type(at, file->size));
+		unpack_file(unpacker, i + 1, at, file->size, 1);
+	}
+	unpack_finish(unpacker);
+	cr_assert_eq(find(record, "1")->flags, (guint32)FILE_INCOMPLETE);
+	cr_assert_eq(find(record, "2")->flags, 0u);
+	assert_content(find(record, "2!/b"), "x", 1);
+	assert_tree(record);
+}
