@@ -99,7 +99,7 @@ enum kind {
 	X("bus", "collector_public_key", KIND_PATH, collector_public_key, 0, 0, NULL,             \
 	  CONFIG_DIRECTORY "/collector.pub", "file of the collector's public key")                \
 	X("collector", "listen", KIND_ENDPOINTS, listen, 0, 0, NULL,                              \
-	  "ipc://" RUN_DIRECTORY "/mailtrace-events/events.sock",                                \
+	  "ipc://" RUN_DIRECTORY "/mailtrace-events/events.sock",                                 \
 	  "where sensors connect: ipc:///PATH or tcp://HOST:PORT, several allowed")               \
 	X("collector", "publish", KIND_ENDPOINT, publish, 0, 0, NULL, "",                         \
 	  "where the live stream is offered; empty: nowhere")                                     \
