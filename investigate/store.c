@@ -81,6 +81,9 @@ store_close(struct store *store)
 {
 	if (!store)
 		return;
+	/* A reader that closes last cannot do it, and each process after it would have to. */
+	if (store->sql && store->mode == STORE_WRITE)
+		sql_checkpoint(store->sql);
 	sql_close(store->sql);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);

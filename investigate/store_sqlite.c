@@ -141,6 +141,13 @@ sql_close(struct sql *sql)
 	g_free(sql);
 }
 
+void
+sql_checkpoint(struct sql *sql)
+{
+	sqlite3_busy_timeout(sql->handle, 0);
+	sqlite3_wal_checkpoint_v2(sql->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
 gboolean
 sql_script(struct sql *sql, const char *script, GError **error)
 {

@@ -28,6 +28,12 @@ struct sql *sql_open(const char *path, gboolean writable, GError **error);
 /* Finalises all statements and closes.  NULL is allowed. */
 void sql_close(struct sql *sql);
 
+/*
+ * Moves what is in the write-ahead log into the file and empties the log, unless
+ * another connection is at it just now; waits for nobody.
+ */
+void sql_checkpoint(struct sql *sql);
+
 /* Runs a script of several statements without values.  script: static. */
 gboolean sql_script(struct sql *sql, const char *script, GError **error);
 

@@ -1060,6 +1060,22 @@ Test(store, a_reader_neither_waits_for_the_writer_nor_sees_half_of_its_work)
 	expect_who(reader, "a", "name:x", "alice@site.example bob@site.example");
 }
 
+Test(store, a_writer_that_ends_beside_a_reader_leaves_no_log_to_be_read_again)
+{
+	g_autoptr(store_t) reader = open_store(fixture.url, STORE_READ);
+	g_autofree char *log = g_strconcat(fixture.path, "-wal", NULL);
+	struct stat status;
+
+	g_free(store_mail(fixture.store, 1, "<alice@site.example>", "x", "c"));
+	expect_who(reader, "a", "name:x", "alice@site.example");
+	cr_assert_eq(stat(log, &status), 0);
+	cr_assert_gt(status.st_size, 0);
+	g_clear_pointer(&fixture.store, store_close);
+	cr_assert_eq(stat(log, &status), 0);
+	cr_expect_eq(status.st_size, 0);
+	expect_who(reader, "a", "name:x", "alice@site.example");
+}
+
 /* Writes from within a reader's answer: one that blocked would time out. */
 static gboolean
 write_meanwhile(const struct store_hit *hit, void *data)
