@@ -179,7 +179,6 @@ Test(event_text, members_stand_below_their_archive)
 	const char *at;
 	char *text;
 
-	event->record = record_new();
 	record_add_file(event->record, "0", -1);
 	for (guint i = 0; i < G_N_ELEMENTS(files); i++)
 		record_add_file(event->record, files[i].path, files[i].parent);
