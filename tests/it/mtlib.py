@@ -344,6 +344,22 @@ def message_with_payload(site, name, **keywords):
                         attachments=[(f"{name}.exe", "application/octet-stream", content)], **keywords), payload
 
 
+@contextlib.contextmanager
+def stopped_scanner(site):
+    """Nobody reads messages meanwhile: the scanner and its workers stand still."""
+    scanner = [pid for pid, line in children(site.milter.pid).items() if "scanner" in line][0]
+    # Workers first: the scanner would replace them.
+    stopped = list(children(scanner)) + [scanner]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in reversed(stopped):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
 def send(mx, recipients, path, sender="sender@example.net"):
     """Sends a message file to a real MTA over SMTP."""
     with mx.smtp() as smtp, open(path, "rb") as message:

@@ -5,12 +5,11 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import smtplib
 
 import mta
-from mtlib import (Daemon, Site, children, equal, free_port, listens, main, make_message, message_with_payload, program,
-                   send, test, wait_until)
+from mtlib import (Daemon, Site, equal, free_port, listens, main, make_message, message_with_payload, program, send,
+                   stopped_scanner, test, wait_until)
 
 
 @contextlib.contextmanager
@@ -184,15 +183,9 @@ def null_sender_smtputf8_and_eight_bit_mail_are_recorded_as_they_came():
 def mail_whose_files_cannot_be_read_is_held_where_the_site_says_so():
     settings = {"policy": {"on_unread": "hold"}, "scanner": {"workers": "1", "read_timeout_ms": "1000"}}
     with site_and_postfix(**settings) as (site, mx):
-        scanner = [pid for pid, line in children(site.milter.pid).items() if "scanner" in line][0]
-        workers = list(children(scanner))
-        for worker in workers + [scanner]:
-            os.kill(worker, signal.SIGSTOP)
         path, _ = message_with_payload(site, "unreadable")
-        send(mx, ["alice@example.org"], path)
-        for worker in [scanner] + workers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGCONT)
+        with stopped_scanner(site):
+            send(mx, ["alice@example.org"], path)
         queue = mx.queued()
         equal([entry["queue_name"] for entry in queue], ["hold"])
         site.wait_stored(1)

@@ -2,13 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A real Sendmail with the milter attached: mail is delivered, every message is recorded."""
 import contextlib
-import os
 import re
-import signal
 import smtplib
 
 import mta
-from mtlib import Site, children, equal, main, message_with_payload, send, temporary_directory, test, wait_until
+from mtlib import Site, equal, main, message_with_payload, send, stopped_scanner, temporary_directory, test, wait_until
 
 
 @contextlib.contextmanager
@@ -70,15 +68,9 @@ def several_messages_of_one_connection_are_each_recorded():
 def mail_whose_files_cannot_be_read_is_quarantined_where_the_site_says_so():
     settings = {"policy": {"on_unread": "hold"}, "scanner": {"workers": "1", "read_timeout_ms": "1000"}}
     with site_and_sendmail(**settings) as (site, mx):
-        scanner = [pid for pid, line in children(site.milter.pid).items() if "scanner" in line][0]
-        workers = list(children(scanner))
-        for worker in workers + [scanner]:
-            os.kill(worker, signal.SIGSTOP)
         path, _ = message_with_payload(site, "unreadable")
-        send(mx, ["alice@example.org"], path)
-        for worker in [scanner] + workers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGCONT)
+        with stopped_scanner(site):
+            send(mx, ["alice@example.org"], path)
         equal(len(mx.queue_files("hf")), 1, "a quarantined control file")
         equal(mx.inbox("alice"), [])
         site.wait_stored(1)
