@@ -9,10 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "json.h"
-
 #define CONTROL_TIMEOUT_S 120 /* for an answer: a batch on a slow disk takes seconds */
-#define ANSWER_BYTES 65536    /* of an answer: "ok", a number, or one line of error */
 
 G_DEFINE_QUARK(mailtrace_control_error, control_error)
 
@@ -125,14 +122,14 @@ send_all(struct control *control, const char *text, gsize length, GError **error
 	return TRUE;
 }
 
-/* Reads one line of at most ANSWER_BYTES into control->input. */
+/* Reads one line of at most CONTROL_ANSWER_BYTES into control->input. */
 static gboolean
 receive_line(struct control *control, GError **error)
 {
 	char bytes[4096];
 
 	g_string_truncate(control->input, 0);
-	while (control->input->len < ANSWER_BYTES) {
+	while (control->input->len < CONTROL_ANSWER_BYTES) {
 		ssize_t got = recv(control->fd, bytes, sizeof(bytes), 0);
 
 		if (got < 0 && errno == EINTR)
@@ -149,9 +146,8 @@ receive_line(struct control *control, GError **error)
 	return set_lost(control, error);
 }
 
-/* Sends a request and returns the answer when it is "ok". */
-static json_t *
-call(struct control *control, const json_t *request, GError **error)
+json_t *
+control_call(struct control *control, const json_t *request, GError **error)
 {
 	g_autoptr(json_t) answer = NULL;
 	char *line = json_line(request);
@@ -191,7 +187,7 @@ control_audit(struct control *control, const struct store_audit *audit, GError *
 	json_put_text(request, "case", audit->case_id);
 	json_put_text(request, "reason", audit->reason);
 	json_put_int(request, "results", audit->results);
-	answer = call(control, request, error);
+	answer = control_call(control, request, error);
 	return answer != NULL;
 }
 
@@ -211,7 +207,7 @@ control_ingest(struct control *control, const char *tenant, GPtrArray *events, g
 		json_array_append_new(list, json_stringn(event, length));
 	}
 	json_object_set_new(request, "events", list);
-	answer = call(control, request, error);
+	answer = control_call(control, request, error);
 	if (!answer)
 		return FALSE;
 	*ret_added = (guint64)json_get_int(answer, "added", 0);
@@ -222,7 +218,7 @@ gboolean
 control_reload(struct control *control, GError **error)
 {
 	g_autoptr(json_t) request = request_new("reload");
-	g_autoptr(json_t) answer = call(control, request, error);
+	g_autoptr(json_t) answer = control_call(control, request, error);
 
 	return answer != NULL;
 }

@@ -7,19 +7,22 @@
  * CONTROL_LINE_BYTES.  Who asks is known from SO_PEERCRED, never from the
  * request, and when from the collector's clock.  Operations: "audit" (tenant,
  * verb, arguments, case, reason, results), "ingest" (tenant, events: an array
- * of strings, each an event of an import), "reload" (keys).  An answer has
- * "ok" and, when false, "error"; that of ingest "added".  Members of the
- * socket's group may do all of it.  One thread each side.
+ * of strings, each an event of an import), "reload" (keys), and those of the
+ * collector's table.  An answer has "ok" and, when false, "error"; that of
+ * ingest "added".  Members of the socket's group may do all of it.  One thread
+ * each side.
  */
 #ifndef MAILTRACE_CONTROL_H
 #define MAILTRACE_CONTROL_H
 
 #include <glib.h>
 
+#include "json.h"
 #include "store.h"
 
 #define CONTROL_LINE_BYTES (16 * 1024 * 1024)
-#define CONTROL_PATIENCE_MS 60000 /* an import may read that long between two batches */
+#define CONTROL_ANSWER_BYTES 65536 /* fits into an empty socket's buffer */
+#define CONTROL_PATIENCE_MS 60000  /* an import may read that long between two batches */
 
 enum control_error {
 	CONTROL_ERROR_ABSENT,  /* nobody listens: no collector runs */
@@ -55,6 +58,13 @@ gboolean control_ingest(struct control *control, const char *tenant, GPtrArray *
 /* Has the collector read its keys and settings again. */
 gboolean control_reload(struct control *control, GError **error);
 
+/*
+ * Sends a request of the collector's table and waits for its answer.  request:
+ * borrowed, its "op" names the operation.  Returns the answer when it is "ok",
+ * for json_decref(); NULL with a CONTROL_ERROR.
+ */
+json_t *control_call(struct control *control, const json_t *request, GError **error);
+
 /* Closes.  NULL is allowed. */
 void control_free(struct control *control);
 
@@ -62,12 +72,32 @@ void control_free(struct control *control);
 
 struct control_server;
 
+/* Who asks: known from the socket. */
+struct control_caller {
+	guint uid;
+	const char *actor; /* as control_actor() */
+	gint64 time_us;	   /* when, by the collector's clock */
+};
+
+/* An operation of the collector's own. */
+struct control_operation {
+	const char *name;
+	/*
+	 * Reads a request, a JSON object of at most CONTROL_LINE_BYTES and hostile,
+	 * and adds to answer, at most CONTROL_ANSWER_BYTES of it.  Returns FALSE with
+	 * an error to refuse; its message is shown to the caller.
+	 */
+	gboolean (*serve)(void *data, const struct control_caller *caller, const json_t *request,
+			  json_t *answer, GError **error);
+};
+
 /* What the collector does for a request; each returns FALSE with an error to refuse. */
 struct control_handlers {
 	gboolean (*audit)(void *data, const struct store_audit *audit, GError **error);
 	gboolean (*ingest)(void *data, const char *tenant, GPtrArray *events, guint64 *ret_added,
 			   GError **error);
 	gboolean (*reload)(void *data, GError **error);
+	const struct control_operation *operations; /* ends with a NULL name; may be NULL */
 };
 
 /* Listens at path (0660; an old socket nobody listens at is removed). */

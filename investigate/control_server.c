@@ -11,8 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "json.h"
-
 #define CONTROL_CALLERS 16 /* at once: people and their scripts, one site */
 #define CONTROL_BACKLOG 32 /* more wait here until one has left */
 #define READ_BYTES 65536
@@ -241,6 +239,17 @@ serve_ingest(struct control_server *server, const json_t *request, json_t *answe
 }
 
 static gboolean
+serve_operation(struct control_server *server, const struct caller *caller,
+		const struct control_operation *operation, const json_t *request, json_t *answer,
+		GError **error)
+{
+	g_autofree char *actor = control_actor(caller->uid);
+	const struct control_caller who = {caller->uid, actor, g_get_real_time()};
+
+	return operation->serve(server->data, &who, request, answer, error);
+}
+
+static gboolean
 serve_request(struct control_server *server, const struct caller *caller, const json_t *request,
 	      json_t *answer, GError **error)
 {
@@ -252,6 +261,10 @@ serve_request(struct control_server *server, const struct caller *caller, const 
 		return serve_ingest(server, request, answer, error);
 	if (g_strcmp0(operation, "reload") == 0)
 		return server->handlers->reload(server->data, error);
+	for (const struct control_operation *known = server->handlers->operations;
+	     known && known->name; known++)
+		if (g_strcmp0(operation, known->name) == 0)
+			return serve_operation(server, caller, known, request, answer, error);
 	return refuse_request("no such operation", error);
 }
 

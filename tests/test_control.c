@@ -66,7 +66,26 @@ on_reload(void *data, GError **error)
 	return TRUE;
 }
 
-static const struct control_handlers handlers = {on_audit, on_ingest, on_reload};
+static gboolean
+on_echo(void *data, const struct control_caller *caller, const json_t *request, json_t *answer,
+	GError **error)
+{
+	const char *word = json_get_text(request, "word");
+
+	if (!word) {
+		g_set_error(error, CONTROL_ERROR, CONTROL_ERROR_REFUSED, "echo needs a word");
+		return FALSE;
+	}
+	json_put_text(answer, "word", word);
+	json_put_text(answer, "actor", caller->actor);
+	json_put_int(answer, "uid", caller->uid);
+	json_put_int(answer, "time_us", caller->time_us);
+	return TRUE;
+}
+
+static const struct control_operation operations[] = {{"echo", on_echo}, {NULL}};
+
+static const struct control_handlers handlers = {on_audit, on_ingest, on_reload, operations};
 
 GQuark
 store_error_quark(void)
@@ -242,6 +261,47 @@ Test(control, ingest_carries_events_byte_for_byte)
 	for (guint i = 0; i < 2; i++)
 		cr_assert(g_bytes_equal(g_ptr_array_index(site.events, i),
 					g_ptr_array_index(events, i)));
+	control_free(control);
+	site_stop(&site);
+}
+
+Test(control, operation_of_the_table_is_served_for_the_user_of_the_socket)
+{
+	g_autofree char *actor = control_actor(getuid());
+	g_autoptr(json_t) request =
+		json_pack("{s:s,s:s,s:s}", "op", "echo", "word", "\xe6\x9c\xac", "actor", "root");
+	g_autoptr(json_t) answer = NULL;
+	g_autoptr(GError) error = NULL;
+	struct control *control;
+	struct site site;
+
+	site_start(&site);
+	control = control_connect(site.path, &error);
+	answer = control_call(control, request, &error);
+	cr_assert_not_null(answer, "%s", error ? error->message : "");
+	cr_expect_str_eq(json_get_text(answer, "word"), "\xe6\x9c\xac");
+	cr_expect_str_eq(json_get_text(answer, "actor"), actor);
+	cr_expect_eq(json_get_int(answer, "uid", -1), getuid());
+	cr_expect_leq(ABS(json_get_int(answer, "time_us", 0) - g_get_real_time()),
+		      60 * G_TIME_SPAN_SECOND);
+	json_object_del(request, "word");
+	cr_expect_null(control_call(control, request, &error));
+	cr_expect(g_str_has_suffix(error->message, "echo needs a word"), "%s", error->message);
+	control_free(control);
+	site_stop(&site);
+}
+
+Test(control, operation_that_is_in_no_table_is_refused)
+{
+	g_autoptr(json_t) request = json_pack("{s:s}", "op", "shout");
+	g_autoptr(GError) error = NULL;
+	struct control *control;
+	struct site site;
+
+	site_start(&site);
+	control = control_connect(site.path, &error);
+	cr_expect_null(control_call(control, request, &error));
+	cr_expect(g_str_has_suffix(error->message, "no such operation"), "%s", error->message);
 	control_free(control);
 	site_stop(&site);
 }
