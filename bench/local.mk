@@ -18,3 +18,15 @@ EXTRA_DIST += bench/store.sh
 bench-store: all
 	$(SHELL) $(top_srcdir)/bench/store.sh '$(abs_top_builddir)' $(MESSAGES)
 .PHONY: bench-store
+
+# make bench-block-list, make bench-block SENSORS=10
+noinst_PROGRAMS += bench/block_list
+bench_block_list_SOURCES = bench/block_list.c
+bench_block_list_LDADD = $(BASE_LIBS)
+EXTRA_DIST += bench/block.py
+
+bench-block-list: bench/block_list
+	bench/block_list
+bench-block: all
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' python3 $(top_srcdir)/bench/block.py
+.PHONY: bench-block bench-block-list

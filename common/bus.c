@@ -22,7 +22,7 @@
 /* libzmq cuts a peer off for it without a word: a wall behind the check of CAP_EVENT_BYTES. */
 #define WALL_BYTES (2 * CAP_EVENT_BYTES)
 #define MESSAGE_BYTES (CAP_BATCH_BYTES + CAP_EVENT_BYTES) /* what is kept of one message */
-#define ANSWER_BYTES 65536				  /* of a frame from the collector */
+#define ANSWER_BYTES (BUS_TELL_BYTES + 4096)		  /* of a message from the collector */
 #define SUBSCRIPTION_BYTES 4096 /* a request to subscribe is 130 at most, CURVE's INITIATE more */
 #define BATCHES_QUEUED 8	/* of a connection, at either side; each up to CAP_BATCH_BYTES */
 #define ANSWERS_QUEUED 1000	/* of a connection; they are small */
@@ -428,6 +428,23 @@ bus_sensor_beat(struct bus_sensor *bus, guint64 last, const char *counters)
 	return bus->greeted && sensor_send(bus, &message);
 }
 
+gboolean
+bus_sensor_have(struct bus_sensor *bus, const char *topic, GBytes *state)
+{
+	struct bus_message message = {
+		.kind = BUS_KIND_HAVE, .text = (char *)topic, .payload = state};
+
+	g_strlcpy(message.epoch, bus->epoch, sizeof message.epoch);
+	return bus->greeted && sensor_send(bus, &message);
+}
+
+void
+bus_sensor_news_clear(struct bus_sensor_news *news)
+{
+	g_clear_pointer(&news->payload, g_bytes_unref);
+	*news = (struct bus_sensor_news){.event = BUS_SENSOR_NOTHING};
+}
+
 /* Says HELLO as soon as the new connection takes it. */
 static void
 sensor_greet(struct bus_sensor *bus)
@@ -469,6 +486,11 @@ sensor_take(struct bus_sensor *bus, const struct bus_message *message, struct bu
 		break;
 	case BUS_KIND_ACK:
 		news->event = BUS_SENSOR_ACK;
+		break;
+	case BUS_KIND_TELL:
+		news->event = BUS_SENSOR_TELL;
+		g_strlcpy(news->topic, message->text, sizeof news->topic);
+		news->payload = g_bytes_ref(message->payload);
 		break;
 	default:
 		news->event = BUS_SENSOR_REFUSE;
@@ -877,19 +899,36 @@ bus_collector_publish(struct bus_collector *bus, const char *tenant, const char 
 /* ---- the collector's messages ---- */
 
 static void
-answer(struct bus_collector *bus, GBytes *peer, const char *epoch, enum bus_kind kind, guint64 n,
-       const char *text)
+send_to(struct bus_collector *bus, GBytes *peer, const char *epoch, struct bus_message *message)
 {
-	struct bus_message message = {.kind = kind, .n = n, .text = (char *)text};
 	g_autoptr(GPtrArray) frames = NULL;
 	gsize size;
 	const void *id = g_bytes_get_data(peer, &size);
 
-	g_strlcpy(message.epoch, epoch, sizeof message.epoch);
-	frames = bus_message_format(&message);
+	g_strlcpy(message->epoch, epoch, sizeof message->epoch);
+	frames = bus_message_format(message);
 	/* To a peer that has gone, a ROUTER takes the frames and drops them. */
 	if (send_bytes(bus->router, id, size, TRUE))
 		send_frames(bus->router, frames, FALSE);
+}
+
+static void
+answer(struct bus_collector *bus, GBytes *peer, const char *epoch, enum bus_kind kind, guint64 n,
+       const char *text)
+{
+	struct bus_message message = {.kind = kind, .n = n, .text = (char *)text};
+
+	send_to(bus, peer, epoch, &message);
+}
+
+void
+bus_collector_tell(struct bus_collector *bus, GBytes *peer, const char *epoch, const char *topic,
+		   GBytes *bytes)
+{
+	struct bus_message message = {
+		.kind = BUS_KIND_TELL, .text = (char *)topic, .payload = bytes};
+
+	send_to(bus, peer, epoch, &message);
 }
 
 void
@@ -965,13 +1004,18 @@ take_message(struct bus_collector *bus, struct bus_message *message,
 		[BUS_KIND_HELLO] = BUS_COLLECTOR_HELLO,
 		[BUS_KIND_BATCH] = BUS_COLLECTOR_BATCH,
 		[BUS_KIND_BEAT] = BUS_COLLECTOR_BEAT,
+		[BUS_KIND_HAVE] = BUS_COLLECTOR_HAVE,
 	};
 
 	news->event = events[message->kind];
 	g_strlcpy(news->epoch, message->epoch, sizeof news->epoch);
 	news->first = message->n;
 	news->events = g_steal_pointer(&message->events);
-	news->counters = g_steal_pointer(&message->text);
+	if (message->kind == BUS_KIND_HAVE)
+		news->topic = g_steal_pointer(&message->text);
+	else
+		news->counters = g_steal_pointer(&message->text);
+	news->state = g_steal_pointer(&message->payload);
 	news->second_peer = note_talker(bus, news->sensor, news->peer);
 	if (news->events)
 		refuse_oversized(bus, news);
@@ -1079,8 +1123,10 @@ bus_collector_news_clear(struct bus_collector_news *news)
 	g_free(news->tenant);
 	g_free(news->address);
 	g_free(news->counters);
+	g_free(news->topic);
 	g_clear_pointer(&news->peer, g_bytes_unref);
 	g_clear_pointer(&news->events, g_ptr_array_unref);
+	g_clear_pointer(&news->state, g_bytes_unref);
 	*news = (struct bus_collector_news){.event = BUS_COLLECTOR_NOTHING};
 }
 

@@ -11,10 +11,12 @@
  *     "MT1" "HELLO" epoch                  on each new connection
  *     "MT1" "BATCH" epoch first count event…   count frames, numbered first…
  *     "MT1" "BEAT" epoch last counters     nothing to send; counters are JSON
+ *     "MT1" "HAVE" epoch topic state       how far it has come with a topic
  *   collector -> sensor:
  *     "MT1" "WELCOME" epoch through        what is already in the store
  *     "MT1" "ACK" epoch through            everything up to it is in the store
  *     "MT1" "REFUSE" epoch n reason        this event is poison: dead letter
+ *     "MT1" "TELL" epoch topic bytes       what the sensor is to have: block_chunk.h
  *   epoch is a UUID in text, numbers are 8 bytes big-endian.
  *   collector -> reader of the live stream (PUB -> SUB):
  *     "tenant/sensor" event
@@ -52,13 +54,16 @@ enum bus_sensor_event {
 	BUS_SENSOR_ACK,	    /* through is in the store */
 	BUS_SENSOR_REFUSE,  /* event n was put aside as poison; reason says why */
 	BUS_SENSOR_DENIED,  /* the collector does not know our key, or it is revoked */
+	BUS_SENSOR_TELL,    /* something to keep, under a topic */
 };
 
-/* What bus_sensor_poll() found. */
+/* What bus_sensor_poll() found; clear with bus_sensor_news_clear(). */
 struct bus_sensor_news {
 	enum bus_sensor_event event;
 	guint64 through;  /* of WELCOME and ACK; n of REFUSE */
 	char reason[256]; /* of REFUSE, UTF-8 */
+	char topic[33];	  /* of TELL */
+	GBytes *payload;  /* of TELL, at most 64 KiB; hostile but for the collector's key */
 };
 
 /*
@@ -84,6 +89,16 @@ gboolean bus_sensor_send(struct bus_sensor *bus, guint64 first, GPtrArray *event
 gboolean bus_sensor_beat(struct bus_sensor *bus, guint64 last, const char *counters);
 
 /*
+ * Says how far we have come with a topic of TELL: on each new connection once we
+ * are welcome, and after each TELL.  state: at most 256 bytes.  Returns FALSE
+ * as bus_sensor_send() does.
+ */
+gboolean bus_sensor_have(struct bus_sensor *bus, const char *topic, GBytes *state);
+
+/* Frees what the news owns, and empties it. */
+void bus_sensor_news_clear(struct bus_sensor_news *news);
+
+/*
  * Waits at most timeout_ms for news or until wake_fd (-1 for none) is
  * readable.  Frames that are not of the protocol are counted and dropped.
  */
@@ -106,6 +121,7 @@ enum bus_collector_event {
 	BUS_COLLECTOR_HELLO,
 	BUS_COLLECTOR_BATCH,
 	BUS_COLLECTOR_BEAT,
+	BUS_COLLECTOR_HAVE,
 	BUS_COLLECTOR_GARBAGE, /* not the protocol; counted, peer named */
 };
 
@@ -119,6 +135,8 @@ struct bus_collector_news {
 	guint64 first;	      /* of BATCH; last of BEAT */
 	GPtrArray *events;    /* of GBytes; of BATCH */
 	char *counters;	      /* of BEAT, at most 4 KB, UTF-8 */
+	char *topic;	      /* of HAVE */
+	GBytes *state;	      /* of HAVE, at most 256 bytes */
 	const char *garbage;  /* why, static */
 	char *address;	      /* the peer's, for the log; "" if unknown */
 	gboolean second_peer; /* two live connections use this sensor's key in turn */
@@ -169,6 +187,10 @@ void bus_collector_ack(struct bus_collector *bus, GBytes *peer, const char *epoc
 /* Event n is poison and has been put aside; before the ACK that covers it.  reason: UTF-8. */
 void bus_collector_refuse(struct bus_collector *bus, GBytes *peer, const char *epoch, guint64 n,
 			  const char *reason);
+
+/* Tells a peer what to keep under a topic; it answers HAVE.  bytes: at most 64 KiB. */
+void bus_collector_tell(struct bus_collector *bus, GBytes *peer, const char *epoch,
+			const char *topic, GBytes *bytes);
 
 /*
  * Returns the endpoint that was bound for the i-th of listen, with the port that

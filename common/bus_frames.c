@@ -16,6 +16,7 @@ static const struct {
 	[BUS_KIND_HELLO] = {"HELLO", 3}, [BUS_KIND_BATCH] = {"BATCH", BUS_HEAD_FRAMES + 1},
 	[BUS_KIND_BEAT] = {"BEAT", 5},	 [BUS_KIND_WELCOME] = {"WELCOME", 4},
 	[BUS_KIND_ACK] = {"ACK", 4},	 [BUS_KIND_REFUSE] = {"REFUSE", 5},
+	[BUS_KIND_TELL] = {"TELL", 5},	 [BUS_KIND_HAVE] = {"HAVE", 5},
 };
 
 static gboolean
@@ -118,6 +119,28 @@ parse_events(const GPtrArray *frames, struct bus_message *message)
 	return NULL;
 }
 
+static gboolean
+is_topic(const char *text)
+{
+	gsize length = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+
+	return length > 0 && length <= BUS_TOPIC_BYTES && !text[length];
+}
+
+static const char *
+parse_payload(const GPtrArray *frames, struct bus_message *message)
+{
+	gsize most = message->kind == BUS_KIND_TELL ? BUS_TELL_BYTES : BUS_STATE_BYTES;
+
+	message->text = read_text(frames->pdata[3], BUS_TOPIC_BYTES);
+	if (!message->text || !is_topic(message->text))
+		return "topic is not of lower-case letters";
+	if (g_bytes_get_size(frames->pdata[4]) > most)
+		return "more bytes than it may carry";
+	message->payload = g_bytes_ref(frames->pdata[4]);
+	return NULL;
+}
+
 /* Reads what follows the epoch. */
 static const char *
 parse_rest(const GPtrArray *frames, struct bus_message *message)
@@ -126,6 +149,8 @@ parse_rest(const GPtrArray *frames, struct bus_message *message)
 
 	if (message->kind == BUS_KIND_HELLO)
 		return NULL;
+	if (message->kind == BUS_KIND_TELL || message->kind == BUS_KIND_HAVE)
+		return parse_payload(frames, message);
 	if (!read_number(frames->pdata[3], &message->n))
 		return "a number is not 8 bytes, or out of range";
 	if (message->kind == BUS_KIND_BATCH)
@@ -189,6 +214,11 @@ bus_message_format(const struct bus_message *message)
 	add_text(frames, message->epoch);
 	if (message->kind == BUS_KIND_HELLO)
 		return frames;
+	if (message->kind == BUS_KIND_TELL || message->kind == BUS_KIND_HAVE) {
+		add_text(frames, message->text);
+		g_ptr_array_add(frames, g_bytes_ref(message->payload));
+		return frames;
+	}
 	g_ptr_array_add(frames, write_number(message->n));
 	if (message->kind == BUS_KIND_BEAT)
 		add_cut_text(frames, message->text, BUS_COUNTERS_BYTES);
@@ -207,10 +237,12 @@ bus_message_clear(struct bus_message *message)
 {
 	g_clear_pointer(&message->events, g_ptr_array_unref);
 	g_clear_pointer(&message->text, g_free);
+	g_clear_pointer(&message->payload, g_bytes_unref);
 }
 
 gboolean
 bus_kind_is_of_sensor(enum bus_kind kind)
 {
-	return kind == BUS_KIND_HELLO || kind == BUS_KIND_BATCH || kind == BUS_KIND_BEAT;
+	return kind == BUS_KIND_HELLO || kind == BUS_KIND_BATCH || kind == BUS_KIND_BEAT ||
+	       kind == BUS_KIND_HAVE;
 }

@@ -17,6 +17,9 @@
 #define BUS_EPOCH_LENGTH 36	/* a UUID in text */
 #define BUS_REASON_BYTES 255	/* of REFUSE; longer ones are cut */
 #define BUS_COUNTERS_BYTES 4096 /* of BEAT */
+#define BUS_TOPIC_BYTES 32	/* of TELL and HAVE: lower-case letters */
+#define BUS_TELL_BYTES 65536	/* of what TELL carries */
+#define BUS_STATE_BYTES 256	/* of what HAVE carries */
 #define BUS_HEAD_FRAMES 5	/* of a BATCH, before its events */
 #define BUS_MAX_FRAMES (BUS_HEAD_FRAMES + CAP_BATCH_EVENTS)
 
@@ -27,6 +30,8 @@ enum bus_kind {
 	BUS_KIND_WELCOME,
 	BUS_KIND_ACK,
 	BUS_KIND_REFUSE,
+	BUS_KIND_TELL,
+	BUS_KIND_HAVE,
 };
 
 /* A message; which fields hold depends on its kind. */
@@ -35,7 +40,8 @@ struct bus_message {
 	char epoch[BUS_EPOCH_LENGTH + 1]; /* lower case */
 	guint64 n;	   /* first of BATCH, last of BEAT, through, or n of REFUSE */
 	GPtrArray *events; /* of BATCH, of GBytes, 1 to CAP_BATCH_EVENTS; sizes are not checked */
-	char *text;	   /* counters of BEAT, reason of REFUSE; UTF-8 */
+	char *text;	   /* counters of BEAT, reason of REFUSE; UTF-8; topic of TELL and HAVE */
+	GBytes *payload;   /* of TELL and HAVE; any bytes */
 };
 
 /*

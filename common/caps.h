@@ -82,6 +82,8 @@
 #define CAP_ANSWER_BYTES (4 * 1024 * 1024) /* a worker's answer, as bounded as an event */
 #define CAP_EVENT_BYTES (4 * 1024 * 1024)  /* an event before it enters the spool */
 #define CAP_EVENT_BYTES_NAME "event-bytes"
+#define CAP_BLOCKS 64 /* blocked files noted of one message, the gravest; more say nothing new */
+#define CAP_BLOCKS_NAME "blocks"
 #define CAP_INLINE_BYTES (64 * 1024)		 /* a message in the packet; above it a memfd */
 #define CAP_MESSAGE_BYTES (1024LL * 1024 * 1024) /* a message as a whole */
 #define CAP_MESSAGE_BYTES_NAME "message-bytes"

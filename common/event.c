@@ -7,6 +7,13 @@
 
 #define UUID_BYTES 16
 
+static void
+event_block_free(struct event_block *block)
+{
+	g_free(block->file);
+	g_free(block);
+}
+
 struct event *
 event_new(void)
 {
@@ -14,6 +21,7 @@ event_new(void)
 
 	event->recipients = g_ptr_array_new_with_free_func((GDestroyNotify)envelope_address_free);
 	event->record = record_new();
+	event->blocks = g_ptr_array_new_with_free_func((GDestroyNotify)event_block_free);
 	return event;
 }
 
@@ -66,6 +74,7 @@ event_free(struct event *event)
 	record_free(event->record);
 	g_free(event->unread);
 	g_free(event->verdict_reason);
+	g_ptr_array_unref(event->blocks);
 	g_free(event);
 }
 
@@ -125,6 +134,44 @@ direction_name(enum direction direction)
 
 	g_assert((guint)direction < G_N_ELEMENTS(names));
 	return names[direction];
+}
+
+void
+event_add_block(struct event *event, guint32 number, enum block_mode mode, gboolean candidate,
+		const char *file)
+{
+	struct event_block *block = g_new0(struct event_block, 1);
+
+	block->number = number;
+	block->mode = mode;
+	block->candidate = candidate;
+	block->file = g_strdup(file);
+	g_ptr_array_add(event->blocks, block);
+}
+
+static const char *const block_mode_names[BLOCK_MODES] = {
+	[BLOCK_OBSERVE] = "observe",
+	[BLOCK_HOLD] = "hold",
+	[BLOCK_DISCARD] = "discard",
+	[BLOCK_REJECT] = "reject",
+};
+
+const char *
+block_mode_name(enum block_mode mode)
+{
+	return (guint)mode < BLOCK_MODES ? block_mode_names[mode] : "observe";
+}
+
+gboolean
+block_mode_parse(const char *name, enum block_mode *ret_mode)
+{
+	for (guint i = 0; i < BLOCK_MODES; i++) {
+		if (g_strcmp0(name, block_mode_names[i]) == 0) {
+			*ret_mode = (enum block_mode)i;
+			return TRUE;
+		}
+	}
+	return FALSE;
 }
 
 const char *

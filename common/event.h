@@ -21,6 +21,18 @@ enum direction { DIRECTION_UNKNOWN, DIRECTION_INBOUND, DIRECTION_OUTBOUND, DIREC
 /* What the MTA was told about the message. */
 enum verdict { VERDICT_ACCEPT, VERDICT_HOLD, VERDICT_TEMPFAIL, VERDICT_REJECT, VERDICT_DISCARD };
 
+/* What a block does to a message that has its file; the gravest last. */
+enum block_mode { BLOCK_OBSERVE, BLOCK_HOLD, BLOCK_DISCARD, BLOCK_REJECT };
+#define BLOCK_MODES 4
+
+/* A file of the message that the block list has. */
+struct event_block {
+	guint32 number; /* of the block, at the collector */
+	enum block_mode mode;
+	gboolean candidate; /* known by CRC-32 and size alone */
+	char *file;	    /* its path in the record */
+};
+
 /* An address of the envelope: RFC 5321 reverse-path or forward-path. */
 struct envelope_address {
 	char *typed;	      /* as typed, angle brackets included: "<a@b.example>", "<>" */
@@ -63,6 +75,7 @@ struct event {
 	char *unread;			 /* why the files could not be read, or NULL */
 	enum verdict verdict;
 	char *verdict_reason; /* NULL for a plain accept */
+	GPtrArray *blocks;    /* of struct event_block; at most CAP_BLOCKS, the gravest first */
 };
 
 /* Fills an empty client with copies of what another has; the caller clears it. */
@@ -86,6 +99,16 @@ struct envelope_address *envelope_address_new(const char *typed);
 
 /* Frees an address.  NULL is allowed. */
 void envelope_address_free(struct envelope_address *address);
+
+/* Notes that a file is blocked.  file: its path, copied. */
+void event_add_block(struct event *event, guint32 number, enum block_mode mode, gboolean candidate,
+		     const char *file);
+
+/* Returns the name of a mode ("observe"), static. */
+const char *block_mode_name(enum block_mode mode);
+
+/* Reads the name of a mode; FALSE, with *ret_mode untouched, if it is none. */
+gboolean block_mode_parse(const char *name, enum block_mode *ret_mode);
 
 /* Returns the name of a direction ("inbound"), static. */
 const char *direction_name(enum direction direction);

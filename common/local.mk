@@ -30,6 +30,8 @@ common_libbase_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
 BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 common_libbase_a_SOURCES += common/trace_id.c
 common_libbase_a_SOURCES += common/json.h
+common_libbase_a_SOURCES += common/block_chunk.c common/block_chunk.h common/block_list.c \
+	common/block_list.h
 common_libbase_a_SOURCES += common/scanner_client.c common/scanner_protocol.h \
 	common/scanner_exchange.c common/scanner_exchange.h common/scanner_spawn.c
 

@@ -337,6 +337,24 @@ put_identity(json_t *value, const struct event *event)
 	ocsf_put_text(value, "queue_id", event->queue_id);
 }
 
+static json_t *
+blocks_value(const GPtrArray *blocks)
+{
+	json_t *array = json_array();
+
+	for (guint i = 0; i < blocks->len; i++) {
+		const struct event_block *block = g_ptr_array_index(blocks, i);
+		json_t *value = json_object();
+
+		ocsf_put_number(value, "block", block->number);
+		ocsf_put_text(value, "mode", block_mode_name(block->mode));
+		ocsf_put_text(value, "match", block->candidate ? "candidate" : "exact");
+		ocsf_put_text(value, "file", block->file);
+		json_array_append_new(array, value);
+	}
+	return array;
+}
+
 json_t *
 ocsf_mailtrace_value(const struct ocsf_attempt *attempt)
 {
@@ -359,5 +377,6 @@ ocsf_mailtrace_value(const struct ocsf_attempt *attempt)
 	ocsf_put_text(value, "unread", event->unread);
 	ocsf_put_text(value, "verdict", verdict_name(event->verdict));
 	ocsf_put_text(value, "verdict_reason", event->verdict_reason);
+	ocsf_put_filled(value, "blocks", blocks_value(event->blocks));
 	return value;
 }

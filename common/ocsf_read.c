@@ -312,6 +312,24 @@ read_record(struct ocsf_in *in, json_t *root, json_t *mailtrace, struct record *
 	ocsf_take_texts(in, mailtrace, "caps", CAP_ANOMALIES, record->caps);
 }
 
+static void
+read_blocks(struct ocsf_in *in, json_t *mailtrace, struct event *event)
+{
+	static const char *const modes[] = {"observe", "hold", "discard", "reject", NULL};
+	static const char *const matches[] = {"exact", "candidate", NULL};
+	json_t *array = ocsf_take_array(in, mailtrace, "blocks", CAP_BLOCKS), *value;
+	gsize i;
+
+	json_array_foreach (array, i, value) {
+		gint64 number = ocsf_need_number(in, value, "block", 0, G_MAXUINT32);
+		enum block_mode mode = ocsf_need_choice(in, value, "mode", modes);
+		gboolean candidate = ocsf_need_choice(in, value, "match", matches) == 1;
+
+		event_add_block(event, (guint32)number, mode, candidate,
+				ocsf_need_string(in, value, "file"));
+	}
+}
+
 struct event *
 ocsf_decode_event(const void *json, gsize length, GError **error)
 {
@@ -327,6 +345,7 @@ ocsf_decode_event(const void *json, gsize length, GError **error)
 		read_client(&in, mailtrace, &event->client);
 		read_envelope(&in, mailtrace, event);
 		read_record(&in, root, mailtrace, event->record);
+		read_blocks(&in, mailtrace, event);
 	}
 	json_decref(root);
 	return mailtrace != NULL && !in.failed ? g_steal_pointer(&event) : NULL;

@@ -32,6 +32,9 @@ enum file_flag {
 };
 #define FILE_FLAG_COUNT 7
 
+/* Below this size a CRC-32 is shared by too many contents to make a candidate. */
+#define CANDIDATE_MIN_BYTES 16
+
 /* How a variant's bytes were made from the decoded content. */
 enum variant_kind {
 	VARIANT_EXACT,	   /* the decoded content itself (file->digests) */

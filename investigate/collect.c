@@ -16,6 +16,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "block_control.h"
 #include "bus.h"
 #include "control.h"
 #include "ingest.h"
@@ -37,10 +38,12 @@ struct collector {
 	char *store_url;
 	struct store *store;
 	struct bus_collector *bus;
+	struct block_feed *blocks;
 	struct control_server *control;
 	int signal_fd;
 	gint64 retry_at_ms; /* no batch is taken before; 0: none failed */
 	guint retry_ms;
+	gint64 tend_at_ms;
 	gboolean stopping;
 };
 
@@ -203,6 +206,42 @@ take_beat(struct collector *collector, const struct bus_collector_news *news)
 		note_write_failure(collector, error);
 }
 
+/* ---- the block list ---- */
+
+static void
+send_blocks(void *data, GBytes *peer, const char *epoch, GBytes *chunk)
+{
+	struct collector *collector = data;
+
+	bus_collector_tell(collector->bus, peer, epoch, BLOCK_TOPIC, chunk);
+}
+
+/* A failure passes: the next second tries again. */
+static void
+log_feed_failure(const struct collector *collector, const GError *error)
+{
+	log_event(LOG_LEVEL_ERROR, "blocks-not-told", "store", collector->store_url, "error",
+		  error->message, NULL);
+}
+
+static void
+take_have(struct collector *collector, const struct bus_collector_news *news)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!block_feed_have(collector->blocks, news, &error))
+		log_feed_failure(collector, error);
+}
+
+static void
+tend_blocks(struct collector *collector)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!block_feed_tick(collector->blocks, &error))
+		log_feed_failure(collector, error);
+}
+
 /* Two programs with one key are told apart by their epochs, and nothing is lost; but one of them
  * should not be. */
 static void
@@ -229,6 +268,9 @@ take_news(struct collector *collector, const struct bus_collector_news *news)
 		break;
 	case BUS_COLLECTOR_BEAT:
 		take_beat(collector, news);
+		break;
+	case BUS_COLLECTOR_HAVE:
+		take_have(collector, news);
 		break;
 	case BUS_COLLECTOR_GARBAGE:
 		log_event(LOG_LEVEL_WARNING, "garbage", "sensor", news->sensor, "address",
@@ -267,7 +309,48 @@ on_reload(void *data, GError **error)
 	return reload_keys(data, error);
 }
 
-static const struct control_handlers handlers = {on_audit, on_ingest, on_reload};
+static struct block_control
+block_control_of(const struct collector *collector)
+{
+	return (struct block_control){collector->store, collector->blocks,
+				      (const char *const *)collector->settings->expected_sensors};
+}
+
+static gboolean
+on_block_add(void *data, const struct control_caller *caller, const json_t *request, json_t *answer,
+	     GError **error)
+{
+	const struct block_control blocks = block_control_of(data);
+
+	return block_control_add(&blocks, caller, request, answer, error);
+}
+
+static gboolean
+on_block_remove(void *data, const struct control_caller *caller, const json_t *request,
+		json_t *answer, GError **error)
+{
+	const struct block_control blocks = block_control_of(data);
+
+	return block_control_remove(&blocks, caller, request, answer, error);
+}
+
+static gboolean
+on_block_force(void *data, const struct control_caller *caller, const json_t *request,
+	       json_t *answer, GError **error)
+{
+	const struct block_control blocks = block_control_of(data);
+
+	return block_control_force(&blocks, request, answer, error);
+}
+
+static const struct control_operation operations[] = {
+	{"block-add", on_block_add},
+	{"block-remove", on_block_remove},
+	{"block-force", on_block_force},
+	{NULL},
+};
+
+static const struct control_handlers handlers = {on_audit, on_ingest, on_reload, operations};
 
 /* ---- signals ---- */
 
@@ -319,6 +402,16 @@ take_signals(struct collector *collector)
 
 /* ---- life ---- */
 
+/* What is done once a second, however much comes. */
+static void
+tend_if_due(struct collector *collector)
+{
+	if (now_ms() < collector->tend_at_ms)
+		return;
+	collector->tend_at_ms = now_ms() + POLL_MS;
+	tend_blocks(collector);
+}
+
 static void
 run(struct collector *collector)
 {
@@ -331,6 +424,7 @@ run(struct collector *collector)
 		take_news(collector, &news);
 		bus_collector_news_clear(&news);
 		control_server_serve(collector->control);
+		tend_if_due(collector);
 		take_signals(collector);
 		sd_notify(0, "WATCHDOG=1");
 	}
@@ -362,6 +456,7 @@ collector_open(struct collector *collector, GError **error)
 	collector->store = store_open(collector->store_url, STORE_WRITE, error);
 	if (!collector->store || !open_bus(collector, error))
 		return FALSE;
+	collector->blocks = block_feed_new(collector->store, send_blocks, collector);
 	collector->control = control_server_new(collector->settings->control_socket, &handlers,
 						collector, error);
 	return collector->control != NULL;
@@ -371,6 +466,7 @@ static void
 collector_clear(struct collector *collector)
 {
 	control_server_free(collector->control);
+	block_feed_free(collector->blocks);
 	bus_collector_free(collector->bus);
 	store_close(collector->store);
 	settings_unref(collector->settings);

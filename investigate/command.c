@@ -90,12 +90,12 @@ command_end(const struct command *command, struct out *out, int status)
 			    "cannot write the answer: is the disk full or the reader gone?");
 }
 
-static char *
-arguments_as_json(char **arguments)
+char *
+command_arguments(const struct command *command)
 {
 	g_autoptr(json_t) array = json_array();
 
-	for (; *arguments; arguments++) {
+	for (char **arguments = command->arguments; *arguments; arguments++) {
 		g_autofree char *text =
 			text_from_bytes(*arguments, strlen(*arguments), ARGUMENT_BYTES, NULL);
 
@@ -121,7 +121,7 @@ audit_directly(const struct command *command, struct store_audit *audit, GError 
 gboolean
 command_audit(const struct command *command, gint64 results)
 {
-	g_autofree char *arguments = arguments_as_json(command->arguments);
+	g_autofree char *arguments = command_arguments(command);
 	g_autoptr(GError) error = NULL;
 	struct store_audit audit = {
 		.time_us = g_get_real_time(),

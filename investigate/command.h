@@ -61,6 +61,9 @@ int cmd_keygen(struct command *command, int argc, char **argv);
 /* Adds and removes sensors in authorized_keys, and has the collector read it again. */
 int cmd_sensor(struct command *command, int argc, char **argv);
 
+/* The block list: add, remove, import, list. */
+int cmd_block(struct command *command, int argc, char **argv);
+
 /* Becomes the collector; returns only if that fails. */
 int cmd_collect(struct command *command, int argc, char **argv);
 int cmd_follow(struct command *command, int argc, char **argv);
@@ -92,6 +95,9 @@ int command_end(const struct command *command, struct out *out, int status);
  * reveals must then not answer.
  */
 gboolean command_audit(const struct command *command, gint64 results);
+
+/* Returns the verb's arguments as the audit log has them, a JSON array.  Free with g_free(). */
+char *command_arguments(const struct command *command);
 
 /* Returns the path of a helper program in libexec, or in MAILTRACE_LIBEXEC_DIR when it is set.
  * Free with g_free(). */

@@ -3,6 +3,11 @@
 # more is a helper in libexec.
 noinst_LIBRARIES += investigate/libcli.a
 investigate_libcli_a_SOURCES = \
+	investigate/block_control.c \
+	investigate/block_control.h \
+	investigate/block_feed.c \
+	investigate/block_feed.h \
+	investigate/cmd_block.c \
 	investigate/cmd_collect.c \
 	investigate/cmd_follow.c \
 	investigate/cmd_import.c \
@@ -44,6 +49,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/store.c \
 	investigate/store.h \
 	investigate/store_add.c \
+	investigate/store_blocks.c \
+	investigate/store_blocks.h \
 	investigate/store_asking.h \
 	investigate/store_coverage.c \
 	investigate/store_delivery.c \

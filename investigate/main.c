@@ -28,6 +28,7 @@ static const struct verb verbs[] = {
 	{"import", cmd_import, "record existing mail: eml, mbox, Maildir, compressed too"},
 	{"watch", cmd_watch, "the live stream of events"},
 	{"status", cmd_status, "sensors, lag, gaps, size of the store"},
+	{"block", cmd_block, "block files at the gateways"},
 	{"collect", cmd_collect, "run the collector"},
 	{"follow", cmd_follow, "follow the MTA's log: what became of each message"},
 	{"keygen", cmd_keygen, "make keys"},

@@ -11,9 +11,6 @@
 #include "event.h"
 #include "text.h"
 
-/* Below this size, CRC-32 and size are shared by too many contents to be a clue. */
-#define CANDIDATE_MIN_BYTES 16
-
 #define READ_CHUNK_BYTES (256 * 1024)
 
 typedef struct query_term query_term_t;

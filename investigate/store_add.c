@@ -9,8 +9,6 @@
 #define INDEXED_URLS 64
 /* What follows the last dot of a name and is longer is no extension. */
 #define EXTENSION_BYTES 16
-/* Below this size a CRC-32 is shared by too many contents to make a candidate. */
-#define CANDIDATE_MIN_BYTES 16
 
 /* An event on its way into the tables. */
 struct addition {
@@ -632,7 +630,8 @@ add_once(struct addition *add, GBytes *json, gboolean *ret_added, GError **error
 	    !all_recipients_known(add, &known, error))
 		return FALSE;
 	*ret_added = !known_id && !known;
-	return !*ret_added || store_addition(add, json, error);
+	return !*ret_added || (store_addition(add, json, error) &&
+			       store_block_count(add->store, add->tenant, add->event, error));
 }
 
 gboolean

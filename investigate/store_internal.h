@@ -100,6 +100,10 @@ gboolean store_settle(struct store *store, gint64 tenant, gint64 event, const ch
 gboolean store_note_number(struct store *store, const char *sensor,
 			   const struct store_sequence *sequence, gint64 time_us, GError **error);
 
+/* Counts a message, just added, as a hit of each block that it met. */
+gboolean store_block_count(struct store *store, gint64 tenant, const struct event *event,
+			   GError **error);
+
 /*
  * Begins a question: a transaction of its own, unless one is under way
  * (*ret_own says which), so that all its statements see one state.

@@ -143,7 +143,29 @@ static const char version_2[] =
 	"CREATE INDEX deliveries_original ON deliveries (event, original_key)"
 	" WHERE event IS NOT NULL AND original_key IS NOT NULL;";
 
-static const char *const steps_of_store[] = {version_1, version_2};
+/*
+ * Version 3: the block list (store_blocks.h).  A key has a row for each block
+ * that has it; its version is that of the list's last change of it.
+ */
+static const char version_3[] =
+	"CREATE TABLE block_list (id BLOB NOT NULL, version INTEGER NOT NULL);"
+	"INSERT INTO block_list (id, version) VALUES (randomblob(16), 0);"
+	"CREATE TABLE blocks ("
+	" number INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" what TEXT NOT NULL, name TEXT, mode INTEGER NOT NULL, created_us INTEGER NOT NULL,"
+	" expires_us INTEGER NOT NULL DEFAULT 0, ended_us INTEGER NOT NULL DEFAULT 0,"
+	" actor TEXT, case_id TEXT, reason TEXT, hits INTEGER NOT NULL DEFAULT 0,"
+	" last_hit_us INTEGER NOT NULL DEFAULT 0);"
+	"CREATE UNIQUE INDEX blocks_what ON blocks (tenant, what) WHERE ended_us=0;"
+	"CREATE INDEX blocks_expires ON blocks (expires_us) WHERE ended_us=0 AND expires_us>0;"
+	"CREATE TABLE block_keys ("
+	" tenant INTEGER NOT NULL REFERENCES tenants(id), kind INTEGER NOT NULL,"
+	" key BLOB NOT NULL, number INTEGER NOT NULL REFERENCES blocks(number) ON DELETE CASCADE,"
+	" version INTEGER NOT NULL, PRIMARY KEY (tenant, kind, key, number)) WITHOUT ROWID;"
+	"CREATE INDEX block_keys_version ON block_keys (tenant, version);"
+	"CREATE INDEX block_keys_number ON block_keys (number);";
+
+static const char *const steps_of_store[] = {version_1, version_2, version_3};
 
 const char *const *
 store_schema_steps(gsize *ret_count)

@@ -134,7 +134,8 @@ wanted_actions(const struct settings *settings)
 
 	if (*settings->site_key)
 		wanted |= CHANGES;
-	if (settings->on_unread == ON_UNREAD_HOLD)
+	/* The collector may send a block that holds at any time. */
+	if (settings->on_unread == ON_UNREAD_HOLD || *settings->collector)
 		wanted |= SMFIF_QUARANTINE;
 	return wanted;
 }

@@ -10,6 +10,7 @@
 struct engine {
 	struct spool *spool;		/* borrowed */
 	struct scanner_client *scanner; /* borrowed */
+	struct block_list *blocks;	/* borrowed, or NULL */
 	GMutex lock;			/* settings, key, has_key, ending */
 	GArray *ending;			/* of gint64: receive times of messages at their end */
 	struct settings *settings;
@@ -31,6 +32,9 @@ static const char *const counter_names[ENGINE_COUNTERS] = {
 	[COUNT_UNREAD] = "unread",
 	[COUNT_TEMPFAIL] = "tempfail",
 	[COUNT_HELD] = "held",
+	[COUNT_REJECTED] = "rejected",
+	[COUNT_DISCARDED] = "discarded",
+	[COUNT_BLOCKED] = "blocked",
 	[COUNT_ABORTED] = "aborted",
 	[COUNT_SPILLED] = "spilled",
 };
@@ -91,6 +95,18 @@ struct scanner_client *
 engine_scanner(struct engine *engine)
 {
 	return engine->scanner;
+}
+
+void
+engine_set_block_list(struct engine *engine, struct block_list *list)
+{
+	engine->blocks = list;
+}
+
+struct block_list *
+engine_block_list(struct engine *engine)
+{
+	return engine->blocks;
 }
 
 gboolean

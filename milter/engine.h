@@ -11,6 +11,7 @@
 
 #include <glib.h>
 
+#include "block_list.h"
 #include "keys.h"
 #include "scanner_client.h"
 #include "settings.h"
@@ -31,6 +32,9 @@ enum engine_counter {
 	COUNT_UNREAD,	  /* recorded, files not read */
 	COUNT_TEMPFAIL,
 	COUNT_HELD,
+	COUNT_REJECTED,
+	COUNT_DISCARDED,
+	COUNT_BLOCKED, /* messages with a file of the block list, whatever became of them */
 	COUNT_ABORTED,
 	COUNT_SPILLED, /* messages kept in temporary files */
 	ENGINE_COUNTERS,
@@ -55,6 +59,12 @@ struct spool *engine_spool(struct engine *engine);
 
 /* Returns the scanner's client, borrowed. */
 struct scanner_client *engine_scanner(struct engine *engine);
+
+/* Sets the block list, before the first session.  Borrowed, outlives the engine. */
+void engine_set_block_list(struct engine *engine, struct block_list *list);
+
+/* Returns the block list, borrowed, or NULL if there is none. */
+struct block_list *engine_block_list(struct engine *engine);
 
 /* Copies the site's key into ret_key; FALSE if the site has none. */
 gboolean engine_site_key(struct engine *engine, guint8 ret_key[SITE_KEY_BYTES]);

@@ -25,6 +25,7 @@
 #include <gio/gio.h>
 #include <libmilter/mfapi.h>
 
+#include "block_file.h"
 #include "callbacks.h"
 #include "engine.h"
 #include "liveness.h"
@@ -40,6 +41,7 @@ struct process {
 	struct engine *engine;
 	struct spool *spool;
 	struct scanner_client *scanner;
+	struct block_file *blocks;
 	struct publisher *publisher;
 	GThread *control;
 	atomic_bool ended;		    /* smfi_main() has returned */
@@ -302,15 +304,31 @@ control_thread(gpointer data)
 /* ---- start and end ---- */
 
 static char *
-engine_counters(void *engine)
+counters(void *data)
 {
-	return engine_counters_json(engine);
+	return engine_counters_json(((struct process *)data)->engine);
 }
 
 static gint64
-engine_settled(void *engine)
+settled(void *data)
 {
-	return engine_settled_us(engine);
+	return engine_settled_us(((struct process *)data)->engine);
+}
+
+/* What the collector tells of the block list; of the publisher's thread. */
+static GBytes *
+keep_blocks(void *data, GBytes *bytes)
+{
+	struct process *process = data;
+	g_autoptr(GError) error = NULL;
+	struct block_state state;
+
+	if (bytes && !block_file_apply(process->blocks, g_bytes_get_data(bytes, NULL),
+				       g_bytes_get_size(bytes), &error))
+		log_event(LOG_LEVEL_ERROR, "blocks-not-kept", "error", error->message, "remedy",
+			  "make room on or mend the spool's disk; the former blocks hold", NULL);
+	state = block_file_state(process->blocks);
+	return block_state_format(&state);
 }
 
 static gboolean
@@ -321,13 +339,29 @@ start_publisher(struct process *process, const struct settings *settings, GError
 		.sensor_key = settings->sensor_key,
 		.collector_public_key = settings->collector_public_key,
 		.spool = process->spool,
-		.counters = engine_counters,
-		.settled_us = engine_settled,
-		.data = process->engine,
+		.counters = counters,
+		.settled_us = settled,
+		.told = keep_blocks,
+		.topic = BLOCK_TOPIC,
+		.data = process,
 	};
 
 	process->publisher = publisher_start(&source, error);
 	return process->publisher || !*settings->collector;
+}
+
+static gboolean
+open_blocks(struct process *process, const struct settings *settings, GError **error)
+{
+	process->blocks = block_file_open(settings->spool_directory, error);
+	if (!process->blocks)
+		return FALSE;
+	if (block_file_was_damaged(process->blocks))
+		log_event(LOG_LEVEL_WARNING, "blocks-damaged", "directory",
+			  settings->spool_directory, "remedy",
+			  "none needed: the collector sends them again", NULL);
+	engine_set_block_list(process->engine, block_file_list(process->blocks));
+	return TRUE;
 }
 
 static gboolean
@@ -338,7 +372,7 @@ open_parts(struct process *process, struct settings *settings, GError **error)
 		return FALSE;
 	process->scanner = scanner_client_new();
 	process->engine = engine_new(settings, process->spool, process->scanner, error);
-	if (!process->engine)
+	if (!process->engine || !open_blocks(process, settings, error))
 		return FALSE;
 	return start_publisher(process, settings, error);
 }
@@ -380,6 +414,7 @@ finish(struct process *process, int status)
 #ifdef MAILTRACE_SANITIZERS
 	else {
 		engine_free(process->engine);
+		block_file_free(process->blocks);
 		scanner_client_free(process->scanner);
 		spool_close(process->spool);
 		return;

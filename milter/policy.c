@@ -53,6 +53,35 @@ static const struct policy_decision unread_accept = {
 	"on_unread = accept",
 };
 
+/* RFC 3463: X.7.1 "delivery not authorized, message refused". */
+static const struct policy_decision blocked_reject = {
+	VERDICT_REJECT,
+	"550 5.7.1",
+	"Message refused: it holds a file that is blocked at this site",
+	"block = reject",
+};
+
+static const struct policy_decision blocked_discard = {
+	VERDICT_DISCARD,
+	NULL,
+	NULL,
+	"block = discard",
+};
+
+static const struct policy_decision blocked_hold = {
+	VERDICT_HOLD,
+	NULL,
+	"mailtrace: the message holds a file that is blocked",
+	"block = hold",
+};
+
+static const struct policy_decision blocked_no_hold = {
+	VERDICT_TEMPFAIL,
+	"451 4.7.1",
+	"Message cannot be taken at present, please try again later",
+	"block = hold, which the MTA does not offer",
+};
+
 static const struct policy_decision plain_accept = {VERDICT_ACCEPT, NULL, NULL, NULL};
 
 static const struct policy_decision *
@@ -69,14 +98,47 @@ decide_unread(enum on_unread on_unread, gboolean can_hold)
 	return &unread_tempfail;
 }
 
+/* Returns NULL for a block that decides nothing. */
+static const struct policy_decision *
+decide_blocked(enum block_mode mode, gboolean can_hold)
+{
+	switch (mode) {
+	case BLOCK_OBSERVE:
+		return NULL;
+	case BLOCK_HOLD:
+		return can_hold ? &blocked_hold : &blocked_no_hold;
+	case BLOCK_DISCARD:
+		return &blocked_discard;
+	case BLOCK_REJECT:
+		return &blocked_reject;
+	}
+	return &blocked_reject;
+}
+
+static const struct policy_decision *
+decide_unrecorded(enum on_unrecorded on_unrecorded, const struct policy_decision *blocked)
+{
+	if (on_unrecorded != ON_UNRECORDED_ACCEPT)
+		return &unrecorded_tempfail;
+	if (!blocked)
+		return &unrecorded_accept;
+	return blocked->verdict == VERDICT_DISCARD ? &unrecorded_tempfail : blocked;
+}
+
 struct policy_decision
 policy_decide(const struct settings *settings, const struct policy_facts *facts)
 {
+	const struct policy_decision *blocked =
+		facts->blocked ? decide_blocked(facts->block, facts->can_hold) : NULL;
+
 	if (facts->over_capacity)
 		return no_room;
+	if (blocked && blocked->verdict == VERDICT_REJECT)
+		return *blocked;
 	if (facts->unrecorded)
-		return settings->on_unrecorded == ON_UNRECORDED_ACCEPT ? unrecorded_accept
-								       : unrecorded_tempfail;
+		return *decide_unrecorded(settings->on_unrecorded, blocked);
+	if (blocked)
+		return *blocked;
 	if (facts->unread)
 		return *decide_unread(settings->on_unread, facts->can_hold);
 	return plain_accept;

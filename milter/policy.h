@@ -19,6 +19,8 @@ struct policy_facts {
 	gboolean unrecorded;	/* its event could not be put on disk */
 	gboolean over_capacity; /* there is no room for its bytes, in memory or file */
 	gboolean can_hold;	/* the MTA agreed to quarantine */
+	gboolean blocked;	/* a file of it is on the block list… */
+	enum block_mode block;	/* …and this is the gravest that it asks for */
 };
 
 /* What the MTA is told. */
@@ -30,9 +32,11 @@ struct policy_decision {
 };
 
 /*
- * Decides.  The gravest of the facts wins: over_capacity, then unrecorded,
- * then unread.  A hold that the MTA cannot do becomes a tempfail, never an
- * accept.
+ * Decides.  The gravest of the facts wins: over_capacity; then a block that
+ * rejects, since nothing is lost by it; then unrecorded; then the other blocks;
+ * then unread.  What may go on unrecorded is held all the same by a block that
+ * holds, and never discarded.  A block that observes decides nothing.  A hold that the MTA cannot
+ * do becomes a tempfail, never an accept.
  */
 struct policy_decision policy_decide(const struct settings *settings,
 				     const struct policy_facts *facts);

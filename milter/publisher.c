@@ -154,6 +154,18 @@ acknowledge(struct publisher *publisher, guint64 through)
 		publisher->in_flight * sizeof publisher->ends[0]);
 }
 
+/* Has the program keep what came, or nothing, and says how far it has come. */
+static void
+tell_program(struct publisher *publisher, GBytes *bytes)
+{
+	g_autoptr(GBytes) state = NULL;
+
+	if (!publisher->source.told)
+		return;
+	state = publisher->source.told(publisher->source.data, bytes);
+	bus_sensor_have(publisher->bus, publisher->source.topic, state);
+}
+
 static void
 on_welcome(struct publisher *publisher, guint64 through)
 {
@@ -170,6 +182,7 @@ on_welcome(struct publisher *publisher, guint64 through)
 	publisher->welcomed = TRUE;
 	publisher->beat_us = 0;
 	log_event(LOG_LEVEL_INFO, "collector-connected", "endpoint", publisher->endpoint, NULL);
+	tell_program(publisher, NULL);
 }
 
 static void
@@ -211,6 +224,10 @@ take_news(struct publisher *publisher, const struct bus_sensor_news *news)
 	case BUS_SENSOR_DENIED:
 		log_event(LOG_LEVEL_WARNING, "collector-denied", "endpoint", publisher->endpoint,
 			  "remedy", "mailtrace sensor add, at the collector", NULL);
+		break;
+	case BUS_SENSOR_TELL:
+		if (publisher->welcomed && g_strcmp0(news->topic, publisher->source.topic) == 0)
+			tell_program(publisher, news->payload);
 		break;
 	}
 }
@@ -376,6 +393,7 @@ publisher_main(gpointer data)
 		bus_sensor_poll(publisher->bus, wake_fd, wait_ms(publisher), &news);
 		eventfd_read(wake_fd, &count);
 		take_news(publisher, &news);
+		bus_sensor_news_clear(&news);
 		check_deadline(publisher);
 		fill_window(publisher);
 		beat_if_due(publisher);

@@ -32,6 +32,14 @@ struct publisher_source {
 	 */
 	char *(*counters)(void *data);
 	gint64 (*settled_us)(void *data);
+	/*
+	 * Keeps what the collector tells; NULL for a program that keeps nothing.
+	 * Called by the thread: bytes, borrowed, as they came; or NULL on each
+	 * new connection.  Returns how far it has come now, to be told to the
+	 * collector; the caller unrefs it.
+	 */
+	GBytes *(*told)(void *data, GBytes *bytes);
+	const char *topic; /* what is kept; static; NULL like told */
 	void *data;
 };
 

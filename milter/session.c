@@ -493,6 +493,42 @@ lets_pass(const struct policy_decision *decision)
 	return decision->verdict == VERDICT_ACCEPT || decision->verdict == VERDICT_HOLD;
 }
 
+/* What is refused stays with its sender; anything else is lost without its record. */
+static gboolean
+needs_record(const struct policy_decision *decision)
+{
+	return lets_pass(decision) || decision->verdict == VERDICT_DISCARD;
+}
+
+static void
+log_block(const struct session *session, const struct event_block *block)
+{
+	g_autofree char *number = g_strdup_printf("%u", block->number);
+
+	log_event(LOG_LEVEL_WARNING, "block-hit", "queue_id", session->event->queue_id, "event_id",
+		  session->event->event_id, "block", number, "mode", block_mode_name(block->mode),
+		  "match", block->candidate ? "candidate" : "exact", "file", block->file, NULL);
+}
+
+/* Looks the files up in the block list. */
+static void
+match_blocks(struct session *session, struct policy_facts *facts)
+{
+	struct block_list *list = engine_block_list(session->engine);
+	struct event *event = session->event;
+
+	if (!list)
+		return;
+	block_list_match(list, event->received_at_us, event);
+	for (guint i = 0; i < event->blocks->len; i++)
+		log_block(session, event->blocks->pdata[i]);
+	facts->blocked = event->blocks->len > 0;
+	if (!facts->blocked)
+		return;
+	facts->block = ((const struct event_block *)event->blocks->pdata[0])->mode;
+	engine_count(session->engine, COUNT_BLOCKED, 1);
+}
+
 static void
 note_caps(struct record *record, const GPtrArray *names)
 {
@@ -529,13 +565,20 @@ decide_and_record(struct session *session, struct policy_facts *facts)
 	struct policy_decision decision = policy_decide(session->settings, facts);
 
 	set_verdict(session->event, &decision);
-	if (spool_event(session) || !lets_pass(&decision))
+	if (spool_event(session) || !needs_record(&decision))
 		return decision;
 	facts->unrecorded = TRUE;
 	decision = policy_decide(session->settings, facts);
 	set_verdict(session->event, &decision);
 	return decision;
 }
+
+/* ENGINE_COUNTERS: counted by nothing of its own. */
+static const enum engine_counter verdict_counters[] = {
+	[VERDICT_ACCEPT] = ENGINE_COUNTERS,  [VERDICT_HOLD] = COUNT_HELD,
+	[VERDICT_TEMPFAIL] = COUNT_TEMPFAIL, [VERDICT_REJECT] = COUNT_REJECTED,
+	[VERDICT_DISCARD] = COUNT_DISCARDED,
+};
 
 static void
 count_outcome(struct engine *engine, const struct policy_facts *facts,
@@ -546,10 +589,8 @@ count_outcome(struct engine *engine, const struct policy_facts *facts,
 		engine_count(engine, COUNT_UNREAD, 1);
 	if (facts->unrecorded && lets_pass(decision))
 		engine_count(engine, COUNT_UNRECORDED, 1);
-	if (decision->verdict == VERDICT_TEMPFAIL)
-		engine_count(engine, COUNT_TEMPFAIL, 1);
-	if (decision->verdict == VERDICT_HOLD)
-		engine_count(engine, COUNT_HELD, 1);
+	if (verdict_counters[decision->verdict] != ENGINE_COUNTERS)
+		engine_count(engine, verdict_counters[decision->verdict], 1);
 }
 
 static void
@@ -582,6 +623,7 @@ session_end_of_message(struct session *session, void *mta, struct session_outcom
 	believed = believed_field(session);
 	fill_event(session, mta, believed);
 	fill_record(session, &facts);
+	match_blocks(session, &facts);
 	ret_outcome->decision = decide_and_record(session, &facts);
 	engine_end_message(session->engine, session->event->received_at_us);
 	/* An event that is nowhere must not be named in the message. */

@@ -259,6 +259,10 @@ generate_event(GRand *rand)
 	event->unread = word_or_null(rand);
 	event->verdict = (enum verdict)g_rand_int_range(rand, 0, VERDICT_DISCARD + 1);
 	event->verdict_reason = word_or_null(rand);
+	for (int n = chance(rand) ? g_rand_int_range(rand, 0, 3) : 0; n > 0; n--)
+		event_add_block(event, g_rand_int(rand),
+				(enum block_mode)g_rand_int_range(rand, 0, BLOCK_MODES),
+				chance(rand), "2!/a.js");
 	return event;
 }
 
@@ -471,6 +475,13 @@ dump_event(const struct event *event)
 	dump_text(dump, "unread", event->unread);
 	dump_text(dump, "verdict", verdict_name(event->verdict));
 	dump_text(dump, "verdict_reason", event->verdict_reason);
+	for (guint i = 0; i < event->blocks->len; i++) {
+		const struct event_block *block = g_ptr_array_index(event->blocks, i);
+
+		dump_number(dump, "block", block->number);
+		dump_text(dump, block_mode_name(block->mode), block->file);
+		dump_number(dump, "candidate", block->candidate);
+	}
 	return g_string_free(dump, FALSE);
 }
 

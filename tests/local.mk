@@ -43,6 +43,18 @@ tests_test_direction_LDADD = $(SESSION_LIBS)
 tests_test_message_SOURCES = tests/test_message.c
 tests_test_message_CFLAGS = $(UNIT_CFLAGS)
 tests_test_message_LDADD = $(SESSION_LIBS)
+# The block list, at the sensor.
+check_PROGRAMS += tests/test_block_list tests/test_block_chunk tests/test_block_file
+TESTS += tests/test_block_list tests/test_block_chunk tests/test_block_file
+tests_test_block_list_SOURCES = tests/test_block_list.c
+tests_test_block_list_CFLAGS = $(UNIT_CFLAGS)
+tests_test_block_list_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_block_chunk_SOURCES = tests/test_block_chunk.c
+tests_test_block_chunk_CFLAGS = $(UNIT_CFLAGS)
+tests_test_block_chunk_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_block_file_SOURCES = tests/test_block_file.c
+tests_test_block_file_CFLAGS = $(UNIT_CFLAGS)
+tests_test_block_file_LDADD = $(SESSION_LIBS)
 # The session is tested with the real scanner program.
 check_PROGRAMS += tests/test_session
 TESTS += tests/test_session
@@ -245,6 +257,14 @@ tests_test_mailbox_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 if HAVE_CRITERION
+check_PROGRAMS += tests/test_store_blocks tests/test_block_feed
+TESTS += tests/test_store_blocks tests/test_block_feed
+tests_test_store_blocks_SOURCES = tests/test_store_blocks.c tests/store_fixture.h
+tests_test_store_blocks_CFLAGS = $(UNIT_CFLAGS)
+tests_test_store_blocks_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_block_feed_SOURCES = tests/test_block_feed.c tests/store_fixture.h
+tests_test_block_feed_CFLAGS = $(UNIT_CFLAGS)
+tests_test_block_feed_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/test_query tests/test_store tests/test_store_search
 TESTS += tests/test_query tests/test_store tests/test_store_search
 tests_test_query_SOURCES = tests/test_query.c
@@ -338,7 +358,8 @@ tests_tools_sensor_SOURCES = tests/tools/sensor.c
 tests_tools_sensor_LDADD = $(BUS_LIBS) $(BASE_LIBS)
 TESTS += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
 EXTRA_DIST += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
-TESTS += tests/it/delivery.py
+TESTS += tests/it/delivery.py tests/it/block.py
+EXTRA_DIST += tests/it/block.py
 EXTRA_DIST += tests/it/delivery.py tests/it/sensor.py
 
 # The pages against the tree.

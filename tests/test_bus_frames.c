@@ -106,6 +106,21 @@ Test(bus_frames, recorded_refuse_decodes)
 	bus_message_clear(&message);
 }
 
+Test(bus_frames, recorded_tell_and_have_decode)
+{
+	struct bus_message message = assert_decodes("tell.hex", BUS_KIND_TELL);
+
+	cr_assert_str_eq(message.text, "blocks");
+	cr_assert_eq(g_bytes_get_size(message.payload), 8);
+	cr_assert_not(bus_kind_is_of_sensor(message.kind));
+	bus_message_clear(&message);
+	message = assert_decodes("have.hex", BUS_KIND_HAVE);
+	cr_assert_str_eq(message.text, "blocks");
+	cr_assert_eq(g_bytes_get_size(message.payload), 24);
+	cr_assert(bus_kind_is_of_sensor(message.kind));
+	bus_message_clear(&message);
+}
+
 static void
 assert_fault(GPtrArray *frames, const char *part)
 {
@@ -128,8 +143,8 @@ set_frame(GPtrArray *frames, guint i, const void *bytes, gsize size)
 
 Test(bus_frames, every_cut_of_every_message_is_refused)
 {
-	static const char *const names[] = {"hello.hex",   "batch.hex", "beat.hex",
-					    "welcome.hex", "ack.hex",	"refuse.hex"};
+	static const char *const names[] = {"hello.hex", "batch.hex",  "beat.hex", "welcome.hex",
+					    "ack.hex",	 "refuse.hex", "tell.hex", "have.hex"};
 
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autoptr(GPtrArray) frames = recorded(names[i]);
@@ -313,4 +328,62 @@ Test(bus_frames, only_three_kinds_are_a_sensors)
 	cr_assert(!bus_kind_is_of_sensor(BUS_KIND_WELCOME));
 	cr_assert(!bus_kind_is_of_sensor(BUS_KIND_ACK));
 	cr_assert(!bus_kind_is_of_sensor(BUS_KIND_REFUSE));
+}
+
+/* Returns a TELL or HAVE of this topic with so many bytes. */
+static GPtrArray *
+told(enum bus_kind kind, const char *topic, gsize bytes)
+{
+	g_autofree char *filler = g_malloc0(bytes + 1);
+	struct bus_message message = {.kind = kind, .epoch = EPOCH, .text = (char *)topic};
+	GPtrArray *frames;
+
+	message.payload = g_bytes_new(filler, bytes);
+	frames = bus_message_format(&message);
+	g_bytes_unref(message.payload);
+	return frames;
+}
+
+static void
+assert_told_fault(enum bus_kind kind, const char *topic, gsize bytes, const char *part)
+{
+	g_autoptr(GPtrArray) frames = told(kind, topic, bytes);
+
+	assert_fault(frames, part);
+}
+
+static void
+assert_taken(enum bus_kind kind, gsize bytes)
+{
+	g_autoptr(GPtrArray) frames = told(kind, "blocks", bytes);
+	struct bus_message message;
+	const char *fault = bus_message_parse(frames, &message);
+
+	cr_assert_null(fault, "%s", fault);
+	cr_assert_eq(g_bytes_get_size(message.payload), bytes);
+	bus_message_clear(&message);
+}
+
+Test(bus_frames, tell_and_have_carry_up_to_their_caps)
+{
+	assert_taken(BUS_KIND_TELL, 0);
+	assert_taken(BUS_KIND_TELL, BUS_TELL_BYTES - 1);
+	assert_taken(BUS_KIND_TELL, BUS_TELL_BYTES);
+	assert_taken(BUS_KIND_HAVE, BUS_STATE_BYTES);
+	assert_told_fault(BUS_KIND_TELL, "blocks", BUS_TELL_BYTES + 1, "more bytes");
+	assert_told_fault(BUS_KIND_HAVE, "blocks", BUS_STATE_BYTES + 1, "more bytes");
+}
+
+Test(bus_frames, topic_is_a_short_word_of_small_letters)
+{
+	static const char *const wrong[] = {
+		"",	  "Blocks",	   "blocks ",
+		"b/ocks", "block\xc3\xa9", "abcdefghijklmnopqrstuvwxyzabcdefg"};
+	g_autoptr(GPtrArray) longest = told(BUS_KIND_TELL, "abcdefghijklmnopqrstuvwxyzabcdef", 1);
+	struct bus_message message;
+
+	cr_assert_null(bus_message_parse(longest, &message));
+	bus_message_clear(&message);
+	for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++)
+		assert_told_fault(BUS_KIND_TELL, wrong[i], 1, "topic");
 }

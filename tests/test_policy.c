@@ -17,6 +17,15 @@ struct row {
 #define TF ON_UNRECORDED_TEMPFAIL
 #define AC ON_UNRECORDED_ACCEPT
 
+#define BLOCKED(mode)                                            \
+	{                                                        \
+		.can_hold = TRUE, .blocked = TRUE, .block = mode \
+	}
+#define UNRECORDED(mode)                                                             \
+	{                                                                            \
+		.unrecorded = TRUE, .can_hold = TRUE, .blocked = TRUE, .block = mode \
+	}
+
 ParameterizedTestParameters(policy, each_row)
 {
 	static struct row rows[] = {
@@ -67,9 +76,34 @@ ParameterizedTestParameters(policy, each_row)
 		 {.over_capacity = TRUE},
 		 VERDICT_TEMPFAIL,
 		 "max_in_flight_bytes"},
+		/* blocks */
+		{TF, ON_UNREAD_ACCEPT, BLOCKED(BLOCK_OBSERVE), VERDICT_ACCEPT, ""},
+		{TF, ON_UNREAD_ACCEPT, BLOCKED(BLOCK_HOLD), VERDICT_HOLD, "block = hold"},
+		{TF, ON_UNREAD_ACCEPT, BLOCKED(BLOCK_DISCARD), VERDICT_DISCARD, "block = discard"},
+		{TF, ON_UNREAD_ACCEPT, BLOCKED(BLOCK_REJECT), VERDICT_REJECT, "block = reject"},
+		{TF,
+		 ON_UNREAD_ACCEPT,
+		 {.blocked = TRUE, .block = BLOCK_HOLD},
+		 VERDICT_TEMPFAIL,
+		 "block = hold, which the MTA does not offer"},
+		/* what observes leaves the rest to decide */
+		{TF,
+		 ON_UNREAD_HOLD,
+		 {.unread = TRUE, .can_hold = TRUE, .blocked = TRUE, .block = BLOCK_OBSERVE},
+		 VERDICT_HOLD,
+		 "on_unread = hold"},
+		/* a refusal needs no record; what is let go without one is never lost by it */
+		{TF, ON_UNREAD_ACCEPT, UNRECORDED(BLOCK_REJECT), VERDICT_REJECT, "block = reject"},
+		{TF, ON_UNREAD_ACCEPT, UNRECORDED(BLOCK_HOLD), VERDICT_TEMPFAIL,
+		 "on_unrecorded = tempfail"},
+		{AC, ON_UNREAD_ACCEPT, UNRECORDED(BLOCK_HOLD), VERDICT_HOLD, "block = hold"},
+		{AC, ON_UNREAD_ACCEPT, UNRECORDED(BLOCK_DISCARD), VERDICT_TEMPFAIL,
+		 "on_unrecorded = tempfail"},
+		{AC, ON_UNREAD_ACCEPT, UNRECORDED(BLOCK_OBSERVE), VERDICT_ACCEPT,
+		 "on_unrecorded = accept"},
 		{AC,
 		 ON_UNREAD_ACCEPT,
-		 {TRUE, TRUE, TRUE, TRUE},
+		 {TRUE, TRUE, TRUE, TRUE, TRUE, BLOCK_REJECT},
 		 VERDICT_TEMPFAIL,
 		 "max_in_flight_bytes"},
 	};
@@ -90,9 +124,9 @@ ParameterizedTest(struct row *row, policy, each_row)
 }
 
 static void
-each_decision(void (*check)(const struct policy_decision *))
+each_decision(void (*check)(const struct policy_decision *), gboolean blocked)
 {
-	for (guint i = 0; i < 2 * 3 * 16; i++) {
+	for (guint i = 0; i < 2 * 3 * 16 * BLOCK_MODES; i++) {
 		const struct settings settings = {
 			.on_unrecorded = i & 1 ? AC : TF,
 			.on_unread = (enum on_unread)(i / 2 % 3),
@@ -102,6 +136,8 @@ each_decision(void (*check)(const struct policy_decision *))
 			.unrecorded = (i / 6 & 2) != 0,
 			.over_capacity = (i / 6 & 4) != 0,
 			.can_hold = (i / 6 & 8) != 0,
+			.blocked = blocked,
+			.block = (enum block_mode)(i / 96),
 		};
 		struct policy_decision decision = policy_decide(&settings, &facts);
 
@@ -109,23 +145,26 @@ each_decision(void (*check)(const struct policy_decision *))
 	}
 }
 
-/* RFC 3463: a temporary failure is 4yz with an enhanced code of class 4. */
+/* RFC 3463: a temporary failure is 4yz with an enhanced code of class 4, a refusal of 5. */
 static void
 check_reply(const struct policy_decision *decision)
 {
-	if (decision->verdict != VERDICT_TEMPFAIL) {
+	const char *form = decision->verdict == VERDICT_REJECT ? "^5\\d\\d 5\\.\\d+\\.\\d+$"
+							       : "^4\\d\\d 4\\.\\d+\\.\\d+$";
+
+	if (decision->verdict != VERDICT_TEMPFAIL && decision->verdict != VERDICT_REJECT) {
 		cr_assert_null(decision->reply);
 		return;
 	}
-	cr_assert(g_regex_match_simple("^4\\d\\d 4\\.\\d+\\.\\d+$", decision->reply, 0, 0), "%s",
-		  decision->reply);
+	cr_assert(g_regex_match_simple(form, decision->reply, 0, 0), "%s", decision->reply);
 	cr_assert_not_null(decision->text);
 	cr_assert_null(strpbrk(decision->text, "%\r\n"));
 }
 
-Test(policy, every_tempfail_has_a_reply_and_nothing_else_has)
+Test(policy, every_tempfail_and_refusal_has_a_reply_and_nothing_else_has)
 {
-	each_decision(check_reply);
+	each_decision(check_reply, FALSE);
+	each_decision(check_reply, TRUE);
 }
 
 /* smfi_quarantine() refuses an empty reason. */
@@ -138,7 +177,8 @@ check_hold(const struct policy_decision *decision)
 
 Test(policy, every_hold_has_a_reason)
 {
-	each_decision(check_hold);
+	each_decision(check_hold, FALSE);
+	each_decision(check_hold, TRUE);
 }
 
 static void
@@ -150,5 +190,5 @@ check_known(const struct policy_decision *decision)
 
 Test(policy, a_failure_of_ours_never_rejects_or_discards_mail)
 {
-	each_decision(check_known);
+	each_decision(check_known, FALSE);
 }

@@ -8,6 +8,7 @@ _mailtrace_options()
 	import) echo "-r --rcpt --sensor" ;;
 	watch) echo "-k --key --server-key --endpoint -n --max" ;;
 	status) echo "--all-tenants" ;;
+	block) echo "--mode --match --expires --wait --all" ;;
 	keygen) echo "-t --type" ;;
 	sensor) echo "--role" ;;
 	esac
@@ -16,7 +17,7 @@ _mailtrace_options()
 _mailtrace()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="who show inspect import watch status collect follow keygen sensor"
+	local verbs="who show inspect import watch status block collect follow keygen sensor"
 	local globals="--config --store --tenant --utc --case --reason --json --csv -q --quiet --version -h --help"
 	local terms="name: subject: from: to: id: queue: event: url: ip: sasl: sensor: malware: ext: size: direction: state:"
 	local verb="" i
@@ -30,6 +31,8 @@ _mailtrace()
 	case $before in
 	--group-by) mapfile -t COMPREPLY < <(compgen -W "recipient sender sensor subject file day" -- "$word") ;;
 	--role) mapfile -t COMPREPLY < <(compgen -W "publish subscribe command" -- "$word") ;;
+	--mode) mapfile -t COMPREPLY < <(compgen -W "observe hold reject discard" -- "$word") ;;
+	--match) mapfile -t COMPREPLY < <(compgen -W "exact candidate" -- "$word") ;;
 	-t | --type) mapfile -t COMPREPLY < <(compgen -W "sensor collector client site" -- "$word") ;;
 	esac
 	[ ${#COMPREPLY[@]} -eq 0 ] || return 0
@@ -40,6 +43,8 @@ _mailtrace()
 			mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word")
 		elif [ "$verb" = sensor ]; then
 			mapfile -t COMPREPLY < <(compgen -W "add remove list" -- "$word")
+		elif [ "$verb" = block ]; then
+			mapfile -t COMPREPLY < <(compgen -W "add remove import list" -- "$word")
 		elif [ "$verb" = who ]; then
 			mapfile -t COMPREPLY < <(compgen -W "$terms" -- "$word")
 		fi

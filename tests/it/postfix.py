@@ -211,6 +211,39 @@ def a_message_that_comes_back_from_a_content_filter_counts_once():
         equal(recipients_of(site.who(payload)[0]), ["alice@example.org"])
 
 
+def refusal(mx, path):
+    """Sends a message that must be refused; returns code and text."""
+    try:
+        send(mx, ["alice@example.org", "bob@example.org"], path)
+    except smtplib.SMTPResponseException as answer:
+        return answer.smtp_code, answer.smtp_error.decode()
+    raise AssertionError("the message was not refused")
+
+
+@test
+def a_blocked_file_is_rejected_held_or_discarded_by_the_real_thing():
+    with site_and_postfix() as (site, mx):
+        path, payload = message_with_payload(site, "evil")
+        site.mailtrace("block", "add", payload)
+        code, text = refusal(mx, path)
+        equal((code, "5.7.1" in text), (550, True), text)
+        equal(mx.queued(), [], "nothing of a rejected message is queued")
+        site.mailtrace("block", "add", payload, "--mode", "hold")
+        send(mx, ["alice@example.org", "bob@example.org"], path)
+        queue = mx.queued()
+        equal([entry["queue_name"] for entry in queue], ["hold"])
+        equal(len(queue[0]["recipients"]), 2, "the whole message is held")
+        site.wait_stored(2)
+        equal(states(site.who(payload)[0]), {"alice@example.org": "held", "bob@example.org": "held"})
+        site.mailtrace("block", "add", payload, "--mode", "discard")
+        send(mx, ["alice@example.org", "bob@example.org"], path)
+        equal(len(mx.queued()), 1, "a discarded message is not queued")
+        site.mailtrace("block", "add", payload, "--mode", "observe")
+        send(mx, ["carol@example.org"], path)
+        wait_until(lambda: mx.inbox("carol"), "an observed message is delivered")
+        equal([mx.inbox(user) for user in ("alice", "bob")], [[], []])
+
+
 @test
 def mail_waits_at_the_client_while_the_milter_is_down():
     with site_and_postfix() as (site, mx):

@@ -78,6 +78,29 @@ def mail_whose_files_cannot_be_read_is_quarantined_where_the_site_says_so():
 
 
 @test
+def a_blocked_file_is_rejected_held_or_discarded_by_the_real_thing():
+    with site_and_sendmail() as (site, mx):
+        path, payload = message_with_payload(site, "evil")
+        site.mailtrace("block", "add", payload)
+        try:
+            send(mx, ["alice@example.org"], path)
+            raise AssertionError("the message was not refused")
+        except smtplib.SMTPResponseException as answer:
+            equal((answer.smtp_code, b"5.7.1" in answer.smtp_error), (550, True), answer.smtp_error)
+        site.mailtrace("block", "add", payload, "--mode", "hold")
+        send(mx, ["alice@example.org", "bob@example.org"], path)
+        equal(len(mx.queue_files("hf")), 1, "a quarantined control file")
+        site.mailtrace("block", "add", payload, "--mode", "discard")
+        send(mx, ["alice@example.org"], path)
+        site.mailtrace("block", "add", payload, "--mode", "observe")
+        send(mx, ["carol@example.org"], path)
+        wait_until(lambda: mx.inbox("carol"), "an observed message is delivered")
+        equal((len(mx.queue_files("hf")), mx.inbox("alice"), mx.inbox("bob")), (1, [], []))
+        site.wait_stored(4)
+        equal(sorted(hit["state"] for hit in site.who(payload)[0]), ["accepted", "held", "held"])
+
+
+@test
 def mail_waits_at_the_client_while_the_milter_is_down():
     with site_and_sendmail() as (site, mx):
         site.milter.stop()

@@ -56,6 +56,9 @@ take(const struct bus_sensor_news *news, guint64 last, gboolean *ret_connected)
 	case BUS_SENSOR_DENIED:
 		printf("denied\n");
 		return TRUE;
+	case BUS_SENSOR_TELL:
+		printf("tell %s\n", news->topic);
+		return FALSE;
 	}
 	return FALSE;
 }

@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The block list, from the command line to the filter's answer and back."""
+import hashlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import time
+import zipfile
+
+from mtlib import (Site, equal, json_lines, main, make_message, message_with_payload, program, run, test, wait_until)
+
+RCPT = ["--from", "<sender@example.net>", "--rcpt", "<alice@example.org>"]
+REPLY = "550 5.7.1"
+
+
+def new_site(sensors=("mx1",)):
+    site = Site()
+    site.make_keys()
+    site.set("collector", expected_sensors=";".join(sensors))
+    site.start_collector()
+    return site
+
+
+def block(site, *argv, status=0):
+    """Runs `mailtrace --json block`; returns {type: line}."""
+    done = site.mailtrace("--json", "block", *argv, status=status)
+    return {line["type"]: line for line in json_lines(done.stdout)}
+
+
+def verdict(site, path):
+    line = site.play(*RCPT, path)[0]
+    return line["verdict"], line.get("quarantine"), line.get("text")
+
+
+def blocks(site, *argv):
+    done = site.mailtrace("--json", "block", "list", *argv, status=None)
+    return json_lines(done.stdout)
+
+
+@test
+def a_block_is_in_force_when_the_command_says_so_in_each_of_its_modes():
+    site = new_site()
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil")
+    other, _ = message_with_payload(site, "good")
+    equal(verdict(site, path)[0], "accept")
+    site.wait_stored(1)
+    said = block(site, "add", payload)
+    equal((said["blocked"]["added"], said["blocked"]["changed"]), (1, 0))
+    equal((said["force"]["in_force"], said["force"]["sensors"], said["force"]["missing"]), (1, 1, ""))
+    equal(said["received"]["recipients"], 1, "who has it already")
+    got = verdict(site, path)
+    equal(got[0], "reply")
+    assert REPLY in got[2], got
+    equal(verdict(site, other)[0], "accept")
+    for mode, wanted in (("hold", "accept"), ("discard", "discard"), ("observe", "accept")):
+        equal(block(site, "add", payload, "--mode", mode)["blocked"], {"type": "blocked", "added": 0, "changed": 1})
+        got = verdict(site, path)
+        equal(got[0], wanted, mode)
+        equal(got[1] is not None, mode == "hold", mode)
+    said = block(site, "remove", hashlib.sha256(open(payload, "rb").read()).hexdigest())
+    equal((said["removed"]["removed"], said["force"]["in_force"]), (1, 1))
+    equal(verdict(site, path)[0], "accept")
+    site.wait_stored(7)
+    site.stop()
+
+
+@test
+def what_was_refused_is_recorded_and_never_counts_as_received():
+    site = new_site()
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil")
+    block(site, "add", payload, "--case", "C-7", "--reason", "reported by the EDR")
+    verdict(site, path)
+    block(site, "add", payload, "--mode", "hold")
+    verdict(site, path)
+    wait_until(lambda: blocks(site)[0]["hits"] == 2, "both messages are counted as hits")
+    hits, coverage = site.who(payload)
+    equal([hit["state"] for hit in hits], ["held"])
+    equal(sorted(hit["state"] for hit in site.who(payload, "--with-refused")[0]), ["held", "rejected"])
+    row = blocks(site)[0]
+    equal((row["mode"], row["state"], row["what"]),
+          ("hold", "in force", hashlib.sha256(open(payload, "rb").read()).hexdigest()))
+    assert row["last_hit_at"] and row["expires_at"] and row["actor"].startswith("uid="), row
+    equal(row["name"], "evil.exe")
+    shown = json_lines(site.mailtrace("--json", "show", hits[0]["event_id"]).stdout)[0]
+    ours = shown["unmapped"]["mailtrace"]
+    equal([(b["mode"], b["match"], b["file"]) for b in ours["blocks"]], [("hold", "exact", "2")])
+    equal((shown["action_id"], shown["disposition_id"], ours["verdict_reason"]), (2, 3, "block = hold"))
+    assert "block-hit" in site.milter.text()
+    site.stop()
+
+
+@test
+def any_digest_blocks_at_any_depth_and_under_any_name():
+    site = new_site()
+    site.start_milter()
+    content = b"the file that nobody is to have\n" * 20
+    inner, outer = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("deep/holiday.txt", content)
+    with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inner.zip", inner.getvalue())
+    path = make_message(f"{site.root}/nested.eml", attachments=[("outer.zip", "application/zip", outer.getvalue())])
+    for make in (hashlib.md5, hashlib.sha1, hashlib.sha256):
+        digest = make(content).hexdigest()
+        equal(verdict(site, path)[0], "accept")
+        block(site, "add", digest.upper())
+        equal(verdict(site, path)[0], "reply", digest)
+        block(site, "remove", digest)
+    site.stop()
+
+
+@test
+def line_ends_do_not_hide_a_blocked_file():
+    site = new_site()
+    site.start_milter()
+    text = f"{site.root}/script.js"
+    with open(text, "w", newline="") as handle:
+        handle.write("var a = 1;\nrun(a);\n")
+    path = make_message(f"{site.root}/text.eml",
+                        attachments=[("other.js", "text/plain", b"var a = 1;\r\nrun(a);\r\n")])
+    block(site, "add", text)
+    equal(verdict(site, path)[0], "reply")
+    site.stop()
+
+
+@test
+def an_encrypted_member_is_a_candidate_that_may_only_be_observed_or_held():
+    site = new_site()
+    site.start_milter()
+    payload = f"{site.root}/tool.exe"
+    with open(payload, "wb") as handle:
+        handle.write(b"MZ" + b"x" * 500)
+    for mode in ("reject", "discard"):
+        refused = site.mailtrace("block", "add", payload, "--match", "candidate", "--mode", mode, status=2)
+        assert "observed or held" in refused.stderr, refused.stderr
+    site.mailtrace("block", "add", "0" * 32, "--match", "candidate", status=2)
+    block(site, "add", payload, "--match", "candidate")
+    row = blocks(site)[0]
+    equal((row["mode"], row["what"].startswith("crc32=")), ("hold", True))
+    equal(block(site, "remove", row["what"])["removed"]["removed"], 1)
+    site.stop()
+
+
+@test
+def a_block_holds_without_the_collector_and_over_restarts():
+    site = new_site()
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil")
+    block(site, "add", payload)
+    site.collector.stop()
+    equal(verdict(site, path)[0], "reply")
+    site.milter.stop()
+    site.start_milter()
+    equal(verdict(site, path)[0], "reply", "after a restart")
+    site.milter.kill()
+    site.start_milter()
+    equal(verdict(site, path)[0], "reply", "after a crash")
+    site.stop()
+
+
+@test
+def a_sensor_that_was_away_is_named_and_caught_up():
+    site = new_site()
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil")
+    other, other_payload = message_with_payload(site, "other")
+    block(site, "add", payload)
+    site.milter.stop()
+    said = block(site, "add", other_payload, "--wait", "50", status=3)
+    equal((said["force"]["in_force"], said["force"]["missing"]), (0, "mx1"))
+    block(site, "remove", hashlib.sha256(open(payload, "rb").read()).hexdigest(), "--wait", "50", status=3)
+    site.start_milter()
+    wait_until(lambda: verdict(site, other)[0] == "reply", "the new block comes into force")
+    wait_until(lambda: verdict(site, path)[0] == "accept", "the removed one ends")
+    site.stop()
+
+
+@test
+def a_collector_with_another_store_tells_the_whole_list_anew():
+    site = new_site()
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil")
+    other, other_payload = message_with_payload(site, "other")
+    block(site, "add", payload)
+    site.collector.stop()
+    shutil.rmtree(f"{site.root}/store")
+    os.makedirs(f"{site.root}/store", 0o750)
+    site.start_collector()
+    block(site, "add", other_payload)
+    equal(verdict(site, other)[0], "reply")
+    equal(verdict(site, path)[0], "accept")
+    site.stop()
+
+
+@test
+def a_block_ends_by_itself_when_its_time_is_up():
+    site = new_site()
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil")
+    refused = site.mailtrace("block", "add", payload, "--expires", "2020-01-01", status=2)
+    assert "passed" in refused.stderr, refused.stderr
+    block(site, "add", payload, "--expires", "1h")
+    row = blocks(site)[0]
+    equal(verdict(site, path)[0], "reply")
+    # The hour is over: as the collector will see it when the clock says so.
+    with sqlite3.connect(f"{site.root}/store/mailtrace.db") as store:
+        store.execute("UPDATE blocks SET expires_us=1")
+    wait_until(lambda: verdict(site, path)[0] == "accept", "the block ends")
+    equal(blocks(site), [])
+    equal([b["state"] for b in blocks(site, "--all")], ["expired"])
+    assert row["expires_at"], row
+    block(site, "add", payload, "--expires", "never")
+    equal(blocks(site)[0]["expires_at"], None)
+    site.stop()
+
+
+@test
+def a_list_of_hashes_is_imported():
+    site = new_site()
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil")
+    digest = hashlib.sha1(open(payload, "rb").read()).hexdigest()
+    hashes = f"{site.root}/feed.csv"
+    with open(hashes, "w") as handle:
+        handle.write("sha256,family\n")
+        for number in range(2500):
+            handle.write(f"{hashlib.sha256(str(number).encode()).hexdigest()},x\n")
+        handle.write(f"{digest},y\n")
+    said = block(site, "import", hashes, "--mode", "reject", "--expires", "90d")
+    equal(said["blocked"]["added"], 2501)
+    equal(said["force"]["in_force"], 1)
+    equal(len(blocks(site)), 2501)
+    equal(verdict(site, path)[0], "reply")
+    site.stop()
+
+
+@test
+def what_cannot_be_done_is_said_and_changes_nothing():
+    site = new_site()
+    for argv in (["add"], ["add", "/no/such/file"], ["add", "abc", "--mode", "hold"], ["remove"], ["frob"],
+                 ["add", "0" * 32, "--mode", "quarantine"], ["add", "0" * 32, "--match", "fuzzy"],
+                 ["add", "0" * 32, "--expires", "soon"], ["import", "/no/such/list"]):
+        done = site.mailtrace("block", *argv, status=2)
+        assert done.stderr.count("\n") == 1 and not done.stdout, (argv, done.stderr, done.stdout)
+    done = site.mailtrace("block", "remove", "0" * 32, status=1)
+    assert "is not blocked" in done.stderr, done.stderr
+    site.mailtrace("block", "list", status=1)
+    site.collector.stop()
+    done = site.mailtrace("block", "add", "0" * 32, status=2)
+    assert "no collector listens" in done.stderr, done.stderr
+
+
+@test
+def every_change_is_in_the_audit_log_with_who_and_why():
+    site = new_site()
+    block(site, "add", "0" * 32, "--wait", "0", "--case", "C-1", "--reason", "drill", status=3)
+    block(site, "remove", "0" * 32, "--wait", "0", "--case", "C-1", status=3)
+    with sqlite3.connect(f"file:{site.root}/store/mailtrace.db?mode=ro", uri=True) as store:
+        rows = store.execute("SELECT verb, arguments, case_id, reason, actor FROM audit"
+                             " WHERE verb='block' ORDER BY id").fetchall()
+    equal([(r[0], json.loads(r[1])[:2], r[2], r[3]) for r in rows],
+          [("block", ["add", "0" * 32], "C-1", "drill"), ("block", ["remove", "0" * 32], "C-1", None)])
+    assert all(r[4].startswith(f"uid={os.getuid()}") for r in rows), rows
+    site.stop()
+
+
+@test
+def tenants_block_for_themselves():
+    site = new_site()
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil")
+    site.mailtrace("--tenant", "other", "block", "add", payload, "--wait", "0", status=3)
+    block(site, "add", "0" * 32)
+    equal(verdict(site, path)[0], "accept")
+    equal([b["what"] for b in blocks(site)], ["0" * 32])
+    site.stop()
+
+
+main()
