@@ -232,6 +232,7 @@ static const int plain_calls[] = {
 	SCMP_SYS(rt_sigreturn),	 SCMP_SYS(restart_syscall),
 	SCMP_SYS(getpid),	 SCMP_SYS(gettid),
 	SCMP_SYS(clock_gettime), /* where the vDSO cannot tell the time */
+	SCMP_SYS(getrusage),	 /* how much time unpacking took */
 	SCMP_SYS(gettimeofday),	 SCMP_SYS(time),
 	SCMP_SYS(getrandom),	 SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
