@@ -88,6 +88,7 @@ store_close(struct store *store)
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	g_hash_table_unref(store->tenants);
+	g_clear_object(&store->compressor);
 	g_free(store);
 }
 

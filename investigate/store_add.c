@@ -507,7 +507,7 @@ static gboolean
 insert_json(struct addition *add, GBytes *json, GError **error)
 {
 	gboolean is_packed;
-	g_autoptr(GBytes) packed = store_pack(json, &is_packed);
+	g_autoptr(GBytes) packed = store_pack(add->store, json, &is_packed);
 	gsize length;
 	const void *bytes = g_bytes_get_data(packed, &length);
 

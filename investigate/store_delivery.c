@@ -165,7 +165,7 @@ insert_delivery(struct arrival *arrival, GBytes *json, GError **error)
 	const struct delivery *delivery = arrival->delivery;
 	struct digests digests;
 	gboolean is_packed;
-	g_autoptr(GBytes) packed = store_pack(json, &is_packed);
+	g_autoptr(GBytes) packed = store_pack(arrival->store, json, &is_packed);
 	gsize length;
 	const void *bytes = g_bytes_get_data(packed, &length);
 

@@ -6,6 +6,7 @@
 #ifndef MAILTRACE_STORE_INTERNAL_H
 #define MAILTRACE_STORE_INTERNAL_H
 
+#include <gio/gio.h>
 #include <glib.h>
 
 #include "store.h"
@@ -18,8 +19,9 @@
 struct store {
 	struct sql *sql;
 	enum store_mode mode;
-	int lock_fd;	     /* holds the writer's lock; -1 for a reader */
-	GHashTable *tenants; /* of gint64 *, by name */
+	int lock_fd;		/* holds the writer's lock; -1 for a reader */
+	GHashTable *tenants;	/* of gint64 *, by name */
+	GConverter *compressor; /* store_pack()'s, or NULL */
 };
 
 /* States of a recipient; in the store's files: never renumber. */
@@ -39,7 +41,7 @@ enum recipient_state {
  * Returns an event's JSON as it is kept: deflated (RFC 1951), which halves the
  * store, or as it is when that gains nothing; *ret_packed says which.
  */
-GBytes *store_pack(GBytes *json, gboolean *ret_packed);
+GBytes *store_pack(struct store *store, GBytes *json, gboolean *ret_packed);
 
 /*
  * Undoes it.  bytes: length bytes out of the file, which may have been changed:

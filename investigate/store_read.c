@@ -36,15 +36,23 @@ convert_bytes(GConverter *converter, const void *bytes, gsize length, gsize max_
 	return out->len > max_bytes ? NULL : g_byte_array_free_to_bytes(g_steal_pointer(&out));
 }
 
+/*
+ * A compressor's 270 KB are made once: to have them cleared, and given back to
+ * the system, for each event took half of the time that adding one took.
+ */
 GBytes *
-store_pack(GBytes *json, gboolean *ret_packed)
+store_pack(struct store *store, GBytes *json, gboolean *ret_packed)
 {
-	g_autoptr(GZlibCompressor) compressor =
-		g_zlib_compressor_new(G_ZLIB_COMPRESSOR_FORMAT_RAW, PACK_LEVEL);
 	gsize length;
 	const void *bytes = g_bytes_get_data(json, &length);
-	GBytes *packed =
-		length ? convert_bytes(G_CONVERTER(compressor), bytes, length, length - 1) : NULL;
+	GBytes *packed = NULL;
+
+	if (!store->compressor)
+		store->compressor = G_CONVERTER(
+			g_zlib_compressor_new(G_ZLIB_COMPRESSOR_FORMAT_RAW, PACK_LEVEL));
+	g_converter_reset(store->compressor);
+	if (length)
+		packed = convert_bytes(store->compressor, bytes, length, length - 1);
 
 	*ret_packed = packed != NULL;
 	return packed ? packed : g_bytes_ref(json);

@@ -102,7 +102,10 @@ open_handle(struct sql *sql, const char *path, gboolean writable, GError **error
 				     "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-65536;";
 	static const char writer[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 				     "PRAGMA journal_size_limit=67108864;"
-				     "PRAGMA wal_autocheckpoint=4000;";
+				     "PRAGMA wal_autocheckpoint=16000;"
+				     /* Most of an index of a big store: each message goes into
+				      * some twenty-five places of them. */
+				     "PRAGMA cache_size=-262144;";
 	int flags = writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
 
 	if (writable)
