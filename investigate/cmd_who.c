@@ -5,6 +5,7 @@
 #include "command.h"
 #include "coverage.h"
 #include "groups.h"
+#include "members.h"
 #include "progress.h"
 
 /*
@@ -18,7 +19,7 @@ struct who_options {
 	char *hashes;
 	char *since, *until, *cursor, *group;
 	gint64 limit;
-	gboolean count, refused;
+	gboolean count, refused, members;
 };
 
 struct who {
@@ -281,20 +282,62 @@ ask(struct who *who)
 
 /* ---- the question ---- */
 
+/* Asks for the members of a file too, and says what of it is not asked for. */
 static gboolean
-add_terms(struct query *query, const struct who_options *options, char **words, GError **error)
+add_members(const struct command *command, struct query_term *term, const char *path,
+	    GError **error)
+{
+	g_autofree char *scanner = command_helper("scanner");
+	struct members_found found;
+
+	if (strcmp(path, "-") == 0) {
+		g_set_error(error, QUERY_ERROR, QUERY_ERROR_FILE,
+			    "--members reads a file twice: give a path, not the standard input");
+		return FALSE;
+	}
+	if (!members_add(term, path, scanner, &found, error))
+		return FALSE;
+	if (found.incomplete)
+		command_fail(command,
+			     "%s: some of its members could not be read, and are not "
+			     "asked for; see mailtrace inspect",
+			     path);
+	if (!command->quiet)
+		fprintf(stderr, "%s: %u members are asked for too, %u below %d bytes are not.\n",
+			path, found.members, found.small, CANDIDATE_MIN_BYTES);
+	return TRUE;
+}
+
+static gboolean
+add_word(const struct command *command, struct query *query, const struct who_options *options,
+	 const char *word, gboolean is_file, GError **error)
+{
+	struct query_term *term;
+
+	if (!query_add(query, word, is_file, error))
+		return FALSE;
+	term = g_ptr_array_index(query->terms, query->terms->len - 1);
+	if (!options->members || term->kind != TERM_DIGEST || !term->has_content)
+		return TRUE;
+	return add_members(command, term, word, error);
+}
+
+static gboolean
+add_terms(const struct command *command, struct query *query, const struct who_options *options,
+	  char **words, GError **error)
 {
 	for (; *words; words++)
-		if (!query_add(query, *words, FALSE, error))
+		if (!add_word(command, query, options, *words, FALSE, error))
 			return FALSE;
 	for (char **file = options->files; file && *file; file++)
-		if (!query_add(query, *file, TRUE, error))
+		if (!add_word(command, query, options, *file, TRUE, error))
 			return FALSE;
 	return !options->hashes || query_add_hashes(query, options->hashes, error);
 }
 
 static gboolean
-fill_query(struct query *query, const struct who_options *options, char **words, GError **error)
+fill_query(const struct command *command, struct query *query, const struct who_options *options,
+	   char **words, GError **error)
 {
 	gint64 now_us = g_get_real_time();
 
@@ -309,7 +352,7 @@ fill_query(struct query *query, const struct who_options *options, char **words,
 	}
 	query->cursor = g_strdup(options->cursor);
 	query->with_refused = options->refused;
-	return add_terms(query, options, words, error);
+	return add_terms(command, query, options, words, error);
 }
 
 static int
@@ -331,7 +374,7 @@ who_with(struct command *command, const struct who_options *options, char **word
 					     "--count or --group-by, which are of all");
 	if (options->limit < 0)
 		return command_fail(command, "--limit is a number of rows, 0 for all");
-	if (!fill_query(query, options, words, &error))
+	if (!fill_query(command, query, options, words, &error))
 		return command_fail(command, "%s", error->message);
 	if (!query->terms->len && !options->since)
 		return command_fail(command, "what file or message?  Give a path, a hash, or a "
@@ -375,6 +418,8 @@ cmd_who(struct command *command, int argc, char **argv)
 		 "a file, whatever its name looks like; - is the standard input", "PATH"},
 		{"hashes", 0, 0, G_OPTION_ARG_FILENAME, &options.hashes,
 		 "a list of hashes, any of which may match; - is the standard input", "PATH"},
+		{"members", 'm', 0, G_OPTION_ARG_NONE, &options.members,
+		 "also ask for what is in the files", NULL},
 		{"since", 0, 0, G_OPTION_ARG_FILENAME, &options.since,
 		 "RFC 3339, YYYY-MM-DD, or 7d, 12h, 30m, 2w ago", "TIME"},
 		{"until", 0, 0, G_OPTION_ARG_FILENAME, &options.until, "likewise, exclusive",

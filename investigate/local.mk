@@ -34,6 +34,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/mailbox.c \
 	investigate/mailbox.h \
 	investigate/mailbox_split.c \
+	investigate/members.c \
+	investigate/members.h \
 	investigate/out.c \
 	investigate/out.h \
 	investigate/progress.c \

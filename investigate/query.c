@@ -207,6 +207,7 @@ add_file(struct query *query, const char *path, GError **error)
 	lf = with_line_ends(content, "\n");
 	crlf = with_line_ends(content, "\r\n");
 	term->text = g_strdup(path);
+	term->has_content = TRUE;
 	term->candidate_size = content->len;
 	term->candidate_crc32 = crc32_of(content->data, content->len);
 	term->has_candidate = content->len >= CANDIDATE_MIN_BYTES;

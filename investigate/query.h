@@ -66,6 +66,7 @@ struct query_term {
 	enum term_kind kind;
 	char *text;		/* as given, without the prefix; search key where folded */
 	GArray *digests;	/* of struct wanted_digest; of TERM_DIGEST */
+	gboolean has_content;	/* of a file, not of hashes */
 	gboolean has_candidate; /* of a file: size and CRC-32 for encrypted archives */
 	guint64 candidate_size;
 	guint32 candidate_crc32;

@@ -17,6 +17,7 @@ import stat
 import subprocess
 import sys
 import threading
+import zipfile
 
 import mtlib
 from mtlib import SOURCE, Site, equal, json_lines, make_message, program, run, test
@@ -137,6 +138,56 @@ def who_finds_what_is_in_an_archive_in_an_archive():
               {("carol@example.org", "exact", "invoice.js")})
     shown = site.mailtrace("inspect", samples[0]).stdout
     assert re.search(r"\n    2  invoice\.zip.*\n      2!/invoice\.js  .*\n    3  ", shown, re.S), shown
+
+
+def zipped(**members):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+@test
+def who_asks_for_the_members_of_a_file_where_it_is_told_to():
+    site = Site()
+    evil, text = b"MZ" + b"evil" * 50, b"line one of it\nline two\n"
+    given = write(site, "given.zip", zipped(a=zipped(evil=evil, tiny=b"x" * 15, empty=b""), b=text))
+    imported(site, message(site, "whole.eml", attachments=[("g.zip", "application/zip", open(given, "rb").read())]),
+             "--rcpt", "whole@example.org")
+    imported(site, message(site, "member.eml", attachments=[("x.exe", "application/octet-stream", evil)]),
+             "--rcpt", "member@example.org")
+    imported(site, message(site, "text.eml", attachments=[("t.txt", "text/plain", text.replace(b"\n", b"\r\n"))]),
+             "--rcpt", "text@example.org")
+    imported(site, message(site, "tiny.eml", attachments=[("y", "application/octet-stream", b"x" * 15),
+                                                          ("z", "application/octet-stream", b"")]),
+             "--rcpt", "tiny@example.org")
+    equal(recipients(site, given), ["whole@example.org"])
+    done = site.mailtrace("--json", "who", "--members", given)
+    hits = [line for line in json_lines(done.stdout) if line["type"] == "hit"]
+    equal(sorted({hit["recipient"] for hit in hits}),
+          ["member@example.org", "text@example.org", "whole@example.org"])
+    member = [hit for hit in hits if hit["recipient"] == "member@example.org"]
+    equal([(hit["match"], hit["variant"], hit["file"], hit["sha256"]) for hit in member],
+          [("exact", "member", "2", hashlib.sha256(evil).hexdigest())])
+    equal({hit["variant"] for hit in hits if hit["recipient"] == "whole@example.org"}, {"exact"})
+    assert "3 members are asked for too, 2 below 16 bytes" in done.stderr, done.stderr
+    equal(site.mailtrace("--quiet", "who", "--members", "--file", given).stderr, "")
+    done = site.mailtrace("who", "--members", "-f", "-", stdin="x" * 20, status=2)
+    assert "standard input" in done.stderr, done.stderr
+    # A hash has no members, and what is no archive has none: the answer is as without.
+    equal(recipients(site, "--members", hashlib.md5(evil).hexdigest()), ["member@example.org", "whole@example.org"])
+    equal(recipients(site, "--members", write(site, "x.exe", evil)), ["member@example.org", "whole@example.org"])
+
+
+@test
+def who_says_when_members_of_a_file_cannot_be_read():
+    site = Site()
+    imported(site, message(site, "some.eml"), "--rcpt", "bob@example.org")
+    whole = zipped(a=bytes(range(256)) * 40)
+    broken = write(site, "broken.zip", whole[:60] + b"\0\0\0\0" + whole[64:])
+    done = site.mailtrace("who", "--members", broken, status=1)
+    assert "could not be read" in done.stderr, done.stderr
 
 
 @test
