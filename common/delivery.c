@@ -7,6 +7,25 @@ delivery_new(void)
 	return g_new0(struct delivery, 1);
 }
 
+struct delivery *
+delivery_copy(const struct delivery *delivery)
+{
+	struct delivery *copy = g_memdup2(delivery, sizeof(*delivery));
+
+	copy->event_id = g_strdup(delivery->event_id);
+	copy->tenant = g_strdup(delivery->tenant);
+	copy->sensor = g_strdup(delivery->sensor);
+	copy->log_host = g_strdup(delivery->log_host);
+	copy->queue_id = g_strdup(delivery->queue_id);
+	copy->recipient = g_strdup(delivery->recipient);
+	copy->original = g_strdup(delivery->original);
+	copy->dsn = g_strdup(delivery->dsn);
+	copy->relay = g_strdup(delivery->relay);
+	copy->detail = g_strdup(delivery->detail);
+	copy->next_queue_id = g_strdup(delivery->next_queue_id);
+	return copy;
+}
+
 void
 delivery_free(struct delivery *delivery)
 {

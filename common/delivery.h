@@ -47,6 +47,9 @@ struct delivery {
 /* Returns an empty delivery.  Free with delivery_free(). */
 struct delivery *delivery_new(void);
 
+/* Returns a copy of a delivery.  Free with delivery_free(). */
+struct delivery *delivery_copy(const struct delivery *delivery);
+
 /* Frees a delivery and all it owns.  NULL is allowed. */
 void delivery_free(struct delivery *delivery);
 

@@ -25,6 +25,7 @@
 #include "ocsf_delivery.h"
 #include "postfix_log.h"
 #include "publisher.h"
+#include "sendmail_log.h"
 #include "settings.h"
 #include "spool.h"
 
@@ -141,19 +142,32 @@ tell_gaps(struct follower *follower)
 		  "the place where it stood is in none of the log's files; it begins anew", NULL);
 }
 
+/* A line is of Postfix or of Sendmail: each knows its own by the tag. */
+static void
+take_line(struct follower *follower, const struct log_line *line, gint64 now_us)
+{
+	g_autoptr(GPtrArray) deliveries =
+		g_ptr_array_new_with_free_func((GDestroyNotify)delivery_free);
+	struct delivery *delivery =
+		postfix_log_parse(line->bytes, line->length, line->offset, now_us, follower->zone);
+
+	if (delivery != NULL)
+		g_ptr_array_add(deliveries, delivery);
+	else
+		sendmail_log_parse(line->bytes, line->length, line->offset, now_us, follower->zone,
+				   deliveries);
+	for (guint i = 0; i < deliveries->len; i++)
+		g_ptr_array_add(follower->unspooled,
+				ocsf_encode_delivery(g_ptr_array_index(deliveries, i)));
+}
+
 static void
 take_lines(struct follower *follower, const GPtrArray *lines)
 {
 	gint64 now_us = g_get_real_time();
 
-	for (guint i = 0; i < lines->len; i++) {
-		const struct log_line *line = g_ptr_array_index(lines, i);
-		g_autoptr(delivery_t) delivery = postfix_log_parse(
-			line->bytes, line->length, line->offset, now_us, follower->zone);
-
-		if (delivery != NULL)
-			g_ptr_array_add(follower->unspooled, ocsf_encode_delivery(delivery));
-	}
+	for (guint i = 0; i < lines->len; i++)
+		take_line(follower, g_ptr_array_index(lines, i), now_us);
 	atomic_fetch_add(&follower->lines, lines->len);
 	follower->moved = follower->moved || lines->len > 0;
 }

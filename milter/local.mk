@@ -74,8 +74,12 @@ noinst_LIBRARIES += milter/libfollow.a
 milter_libfollow_a_SOURCES = \
 	milter/log_tail.c \
 	milter/log_tail.h \
+	milter/log_cursor.c \
+	milter/log_cursor.h \
 	milter/postfix_log.c \
-	milter/postfix_log.h
+	milter/postfix_log.h \
+	milter/sendmail_log.c \
+	milter/sendmail_log.h
 FOLLOW_LIBS = milter/libfollow.a
 pkglibexec_PROGRAMS += milter/follow
 milter_follow_SOURCES = milter/follow.c

@@ -409,8 +409,11 @@ tests_test_ocsf_delivery_CFLAGS = $(UNIT_CFLAGS)
 tests_test_ocsf_delivery_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 endif
 if HAVE_CRITERION
-check_PROGRAMS += tests/test_log_tail tests/test_postfix_log
-TESTS += tests/test_log_tail tests/test_postfix_log
+check_PROGRAMS += tests/test_log_tail tests/test_postfix_log tests/test_sendmail_log
+TESTS += tests/test_log_tail tests/test_postfix_log tests/test_sendmail_log
+tests_test_sendmail_log_SOURCES = tests/test_sendmail_log.c
+tests_test_sendmail_log_CFLAGS = $(UNIT_CFLAGS)
+tests_test_sendmail_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_log_tail_SOURCES = tests/test_log_tail.c
 tests_test_log_tail_CFLAGS = $(UNIT_CFLAGS)
 tests_test_log_tail_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
@@ -424,16 +427,21 @@ tests_fuzz_fuzz_postfix_log_SOURCES = tests/fuzz/fuzz_postfix_log.c
 tests_fuzz_fuzz_postfix_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_delivery_SOURCES = tests/fuzz/fuzz_delivery.c
 tests_fuzz_fuzz_delivery_LDADD = $(BASE_LIBS)
-DELIVERY_FUZZ_TARGETS = tests/fuzz/fuzz_delivery tests/fuzz/fuzz_postfix_log
+tests_fuzz_fuzz_sendmail_log_SOURCES = tests/fuzz/fuzz_sendmail_log.c
+tests_fuzz_fuzz_sendmail_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
+DELIVERY_FUZZ_TARGETS = tests/fuzz/fuzz_delivery tests/fuzz/fuzz_postfix_log \
+	tests/fuzz/fuzz_sendmail_log
 if WITH_FUZZER
 noinst_PROGRAMS += $(DELIVERY_FUZZ_TARGETS)
 tests_fuzz_fuzz_delivery_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_postfix_log_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_sendmail_log_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 else
 check_PROGRAMS += $(DELIVERY_FUZZ_TARGETS)
 TESTS += $(DELIVERY_FUZZ_TARGETS)
 tests_fuzz_fuzz_delivery_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_postfix_log_SOURCES += tests/fuzz/replay.c
+tests_fuzz_fuzz_sendmail_log_SOURCES += tests/fuzz/replay.c
 endif
 # The milter before a peer that breaks the protocol.
 TESTS += tests/it/milter_protocol.py

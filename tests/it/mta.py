@@ -15,6 +15,7 @@ import pwd
 import shutil
 import smtplib
 import socket
+import stat
 import subprocess
 
 import mtlib
@@ -217,20 +218,46 @@ class Sendmail:
 
     def sendmail(self, *argv, status=0):
         return mtlib.run(f"{self.package}/usr/libexec/sendmail/sendmail", f"-C{self.root}/sendmail.cf", *argv,
-                         status=status, preexec_fn=own_host_name)
+                         status=status, preexec_fn=self.own_world)
+
+    def own_world(self):
+        """In the child: a host name of its own, and a /dev/log that is this Sendmail's syslogd."""
+        own_host_name()
+        own_dev_log(f"{self.root}/log.sock")
+
+    def start_syslog(self):
+        """Sendmail logs by syslog(3) only: a real rsyslogd listens for it, and for nobody else."""
+        with open(f"{self.root}/rsyslog.conf", "w") as handle:
+            handle.write('module(load="imuxsock" SysSock.Use="off")\n'
+                         f'input(type="imuxsock" Socket="{self.root}/log.sock" RateLimit.Interval="0")\n'
+                         f'action(type="omfile" file="{self.root}/maillog" template="RSYSLOG_FileFormat"'
+                         ' fileOwner="root")\n')
+        self.syslog = mtlib.Daemon(["/usr/sbin/rsyslogd", "-n", "-f", f"{self.root}/rsyslog.conf",
+                                    "-i", f"{self.root}/rsyslog.pid"], f"{self.root}/rsyslog.log",
+                                   preexec_fn=own_host_name)
+        mtlib.wait_until(lambda: os.path.exists(f"{self.root}/log.sock") or not self.syslog.alive(),
+                         "rsyslogd listens")
+        assert self.syslog.alive(), self.syslog.text()
+
+    def logged(self):
+        with contextlib.suppress(FileNotFoundError):
+            with open(self.log, errors="replace") as handle:
+                return handle.read()
+        return ""
 
     def start(self):
+        self.start_syslog()
         self.sendmail("-bi")
-        # Its log goes to syslog, which a test machine may lack; -X records the SMTP traffic.
         self.daemon = mtlib.Daemon([f"{self.package}/usr/libexec/sendmail/sendmail", f"-C{self.root}/sendmail.cf",
                                     "-bD", "-q1h", "-X", f"{self.root}/traffic"], f"{self.root}/daemon.log",
-                                   preexec_fn=own_host_name)
+                                   preexec_fn=self.own_world)
         mtlib.wait_until(lambda: mtlib.listens(self.port) or not self.daemon.alive(), "Sendmail listens")
         assert self.daemon.alive(), self.daemon.text()
         return self
 
     def stop(self):
         self.daemon.kill()
+        self.syslog.kill()
 
     def smtp(self):
         return smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example", timeout=mtlib.DEADLINE)
@@ -253,6 +280,29 @@ def own_host_name():
     if ctypes.CDLL(None, use_errno=True).unshare(clone_newuts) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     socket.sethostname("mx2.example.org")
+
+
+def own_dev_log(path):
+    """Gives the calling process a /dev of its own, where /dev/log is the socket at path."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    clone_newns, ms_rec, ms_private, ms_bind = 0x00020000, 0x4000, 0x40000, 0x1000
+
+    def checked(what, result):
+        if result != 0:
+            raise OSError(ctypes.get_errno(), what)
+
+    def mount(source, target, kind, flags):
+        checked(f"mount {target}", libc.mount(source.encode(), target.encode(), kind, flags, None))
+
+    checked("unshare", libc.unshare(clone_newns))
+    mount("none", "/", None, ms_rec | ms_private)
+    mount("tmpfs", "/dev", b"tmpfs", 0)
+    os.chmod("/dev", 0o755)
+    for name, minor in (("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)):
+        os.mknod(f"/dev/{name}", 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+        os.chmod(f"/dev/{name}", 0o666)
+    open("/dev/log", "w").close()
+    mount(path, "/dev/log", None, ms_bind)
 
 
 def unpack_sendmail():

@@ -6,17 +6,18 @@ import re
 import smtplib
 
 import mta
-from mtlib import Site, equal, main, message_with_payload, send, stopped_scanner, temporary_directory, test, wait_until
+from mtlib import (Daemon, Site, equal, free_port, listens, main, message_with_payload, program, send,
+                   stopped_scanner, temporary_directory, test, wait_until)
 
 
 @contextlib.contextmanager
-def site_and_sendmail(**settings):
+def site_and_sendmail(behind=None, **settings):
     # Not below /tmp: Sendmail takes no socket from a directory that all may write.
     site = Site(root=temporary_directory(parent="/run"), **settings)
     site.make_keys()
     site.start_collector()
     site.start_milter()
-    mx = mta.Sendmail({"mailtrace": (f"local:{site.root}/milter.sock", "T")}).start()
+    mx = mta.Sendmail({"mailtrace": (f"local:{site.root}/milter.sock", "T"), **(behind or {})}).start()
     try:
         yield site, mx
     finally:
@@ -98,6 +99,55 @@ def a_blocked_file_is_rejected_held_or_discarded_by_the_real_thing():
         equal((len(mx.queue_files("hf")), mx.inbox("alice"), mx.inbox("bob")), (1, [], []))
         site.wait_stored(4)
         equal(sorted(hit["state"] for hit in site.who(payload)[0]), ["accepted", "held", "held"])
+
+
+def states(hits):
+    return {hit["recipient"]: hit["state"] for hit in hits}
+
+
+def refused(mx, path, recipient):
+    try:
+        send(mx, [recipient], path)
+    except smtplib.SMTPResponseException as answer:
+        return answer.smtp_code
+    raise AssertionError("the message was not refused")
+
+
+@test
+def what_a_filter_behind_ours_refuses_does_not_count_as_received():
+    port = free_port()
+    refuser = Daemon([program("tests/tools/refuser"), f"inet:{port}@127.0.0.1"], "/dev/null")
+    wait_until(lambda: listens(port), "the other filter listens")
+    with site_and_sendmail({"refuser": (f"inet:{port}@127.0.0.1", "T")}) as (site, mx):
+        site.start_follow(mx.log)
+        partly, partly_payload = message_with_payload(site, "partly")
+        send(mx, ["alice@example.org", "eve@example.org", "bob@example.org"], partly)
+        phantom, phantom_payload = message_with_payload(site, "phantom", extra="X-Refuse: yes")
+        equal(refused(mx, phantom, "carol@example.org"), 554)
+        wait_until(lambda: states(site.who(partly_payload)[0]) == {"alice@example.org": "delivered",
+                                                                   "bob@example.org": "delivered"},
+                   "eve's copy that never was is settled")
+        wait_until(lambda: site.who(phantom_payload)[0] == [], "the refused message is settled")
+        equal(states(site.who(partly_payload, "--with-refused")[0])["eve@example.org"], "rejected")
+        equal(states(site.who(phantom_payload, "--with-refused")[0]), {"carol@example.org": "rejected"})
+        equal(site.who("subject:test")[1]["messages"], 1, "a phantom is no message")
+    refuser.kill()
+
+
+@test
+def the_log_tells_what_became_of_each_recipient():
+    with site_and_sendmail() as (site, mx):
+        site.start_follow(mx.log)
+        path, payload = message_with_payload(site, "fates")
+        send(mx, ["alice@example.org", "x@[127.0.0.9]", "y@nowhere.invalid"], path)
+        wait_until(lambda: states(site.who(payload)[0]) == {
+            "alice@example.org": "delivered", "x@[127.0.0.9]": "deferred", "y@nowhere.invalid": "bounced"},
+            "each has its state")
+        site.mailtrace("block", "add", payload, "--mode", "hold")
+        send(mx, ["bob@example.org"], path)
+        wait_until(lambda: states(site.who(payload)[0]).get("bob@example.org") == "held", "the quarantine is seen")
+        shown = site.mailtrace("show", site.who(payload, "to:x@[127.0.0.9]")[0][0]["event_id"]).stdout
+        assert "Connection refused" in shown, shown
 
 
 @test
