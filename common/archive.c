@@ -264,15 +264,24 @@ enable(struct archive *archive, const struct kind *kind)
 }
 
 struct archive_members *
-archive_members_open(const char *type, const void *bytes, gsize length)
+archive_members_open(const char *type, const void *bytes, gsize length, const char *password)
 {
 	struct archive_members *members = g_new0(struct archive_members, 1);
 	const struct kind *kind = find_kind(type);
 
 	members->archive = archive_read_new();
+	if (password)
+		archive_read_add_passphrase(members->archive, password);
 	members->opened = kind && enable(members->archive, kind) &&
 			  archive_read_open_memory(members->archive, bytes, length) == ARCHIVE_OK;
 	return members;
+}
+
+/* libarchive decrypts zip: ZipCrypto, and AES as WinZip has it; 7z and rar it does not. */
+gboolean
+archive_members_decrypted(const char *type)
+{
+	return g_strcmp0(type, "application/zip") == 0;
 }
 
 static gboolean

@@ -28,7 +28,7 @@ struct archive_member {
 			     * in UTF-16 as UTF-8); NULL if it has none; until the next */
 	gboolean has_size;  /* the archive says its size */
 	guint64 size;	    /* of the content, as the archive says: not to be believed */
-	gboolean encrypted; /* its content cannot be read */
+	gboolean encrypted; /* its content cannot be read without a password */
 };
 
 struct archive_members;
@@ -47,10 +47,16 @@ gboolean archive_members_single(const char *type);
 
 /*
  * Opens an archive.  type: for which archive_members_known() is TRUE.  bytes:
- * length bytes, kept by the caller until archive_members_free().  Never fails:
- * damage shows at the first member.
+ * length bytes, kept by the caller until archive_members_free().  password: with
+ * which encrypted members are read, UTF-8 and not empty; NULL for none.  With a wrong
+ * one reading fails, or ends with archive_members_damaged().  Never fails: damage
+ * shows at the first member.
  */
-struct archive_members *archive_members_open(const char *type, const void *bytes, gsize length);
+struct archive_members *archive_members_open(const char *type, const void *bytes, gsize length,
+					     const char *password);
+
+/* Returns whether encrypted members of this media type can be read with their password. */
+gboolean archive_members_decrypted(const char *type);
 
 /*
  * Goes to the next file; directories, links and devices are passed over.

@@ -46,18 +46,25 @@ common_libread_a_SOURCES = \
 	common/fingerprint.c common/fingerprint.h \
 	common/magic.c common/magic.h \
 	common/mime.c \
+	common/passwords.c common/passwords.h \
 	common/readings.c common/readings.h \
 	common/recode.c common/recode.h \
 	common/unpack.c common/unpack.h \
 	common/url.c
 common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)
-READ_LIBS = common/libread.a $(UNPACK_LIBS) $(BASE_LIBS) $(GMIME_LIBS)
+READ_LIBS = common/libread.a $(UNPACK_LIBS) $(ENCRYPTED_LIBS) $(BASE_LIBS) $(GMIME_LIBS)
 
 # Compressed streams and archives; libarchive's owner, for the sandbox.
 noinst_LIBRARIES += common/libunpack.a
 common_libunpack_a_SOURCES = common/archive.c common/archive_members.h common/archive_stream.h
 common_libunpack_a_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 UNPACK_LIBS = common/libunpack.a $(ARCHIVE_LIBS)
+
+# Encrypted zips; libzip's owner, for the sandbox.
+noinst_LIBRARIES += common/libencrypted.a
+common_libencrypted_a_SOURCES = common/encrypted_zip.c common/encrypted_zip.h
+common_libencrypted_a_CFLAGS = $(AM_CFLAGS) $(ZIP_CFLAGS)
+ENCRYPTED_LIBS = common/libencrypted.a $(ZIP_LIBS)
 
 # The bus; ZeroMQ's owner.
 noinst_LIBRARIES += common/libbus.a

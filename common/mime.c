@@ -724,13 +724,14 @@ visible_break(const char *bytes, gsize length, gsize break_bytes, GMimeContentEn
 	return length && bytes[length - 1] == '=' ? 0 : break_bytes;
 }
 
-/* Searches a body for links. */
+/* Searches a body for links, and for words that open archives. */
 static void
-read_urls(struct reader *reader, const struct entity *entity, const GByteArray *bytes)
+read_text(struct reader *reader, const struct entity *entity, const GByteArray *bytes)
 {
 	const struct parameter *charset = content_field_get(entity->type, "charset", FALSE);
 	g_autofree char *name = NULL;
 	g_autofree char *text = NULL;
+	gboolean html;
 	gsize length;
 
 	if (charset) {
@@ -741,10 +742,13 @@ read_urls(struct reader *reader, const struct entity *entity, const GByteArray *
 	}
 	if (!text)
 		text = charset_guess(bytes->data, bytes->len, NULL, NULL);
+	html = g_str_equal(entity->type->token, "text/html") ||
+	       g_str_equal(entity->type->token, "text/x-amp-html");
+	length = strlen(text);
 	reader->url_scan_bytes += bytes->len;
-	url_collect(reader->record, text, strlen(text),
-		    g_str_equal(entity->type->token, "text/html") ||
-			    g_str_equal(entity->type->token, "text/x-amp-html"));
+	url_collect(reader->record, text, length, html);
+	if (reader->record == reader->result)
+		unpacker_add_text(reader->unpacker, text, length, html);
 }
 
 /* A multipart that this reading decodes before it looks for parts in it. */
@@ -852,7 +856,7 @@ read_kept(struct reader *reader, const struct source *source, const struct entit
 				      (guint)MIN(kept->len, bytes_to_keep(reader, entity, file)));
 		if (file->size > kept->len)
 			record_note_cap(reader->record, CAP_URL_SCAN_BYTES_NAME);
-		read_urls(reader, entity, kept);
+		read_text(reader, entity, kept);
 	}
 	if (file->flags & FILE_MESSAGE) {
 		if (entity->depth >= CAP_NESTING || reader->record->files->len >= CAP_PARTS)

@@ -7,7 +7,9 @@
 #include "archive_members.h"
 #include "caps.h"
 #include "charset.h"
+#include "encrypted_zip.h"
 #include "magic.h"
+#include "passwords.h"
 #include "text.h"
 
 G_STATIC_ASSERT(CAP_FILES == CAP_PARTS + CAP_MEMBERS);
@@ -24,6 +26,8 @@ struct unpacker {
 	guint64 part_most;
 	gsize kept_bytes;
 	gsize names_bytes;
+	GPtrArray *locked; /* of struct locked_archive, until the end */
+	struct passwords *passwords;
 	gint64 cpu_us;	      /* used by the parts before */
 	gint64 part_start_us; /* the clock when the part was begun */
 	gboolean spent;	      /* for all of the message */
@@ -37,6 +41,23 @@ struct container {
 	guint depth;
 	gboolean single;
 };
+
+/* An archive with encrypted members, kept until all words of the message are known. */
+struct locked_archive {
+	struct container container;
+	GBytes *bytes;
+	GPtrArray *files; /* of struct file, in the archive's order */
+	GPtrArray *names; /* of char *: their raw names */
+};
+
+static void
+locked_archive_free(struct locked_archive *locked)
+{
+	g_bytes_unref(locked->bytes);
+	g_ptr_array_unref(locked->files);
+	g_ptr_array_unref(locked->names);
+	g_free(locked);
+}
 
 void
 unpack_preload(void)
@@ -63,6 +84,8 @@ unpacker_new(struct record *record, struct fingerprint *fingerprint,
 	unpacker->fingerprint = fingerprint;
 	unpacker->limits = limits ? *limits : of_caps;
 	unpacker->members = g_ptr_array_new();
+	unpacker->locked = g_ptr_array_new_with_free_func((GDestroyNotify)locked_archive_free);
+	unpacker->passwords = passwords_new();
 	unpacker->paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return unpacker;
 }
@@ -112,6 +135,22 @@ within_bytes(struct unpacker *unpacker, gsize length)
 	if (unpacker->part_bytes > unpacker->part_most)
 		return spend(unpacker, CAP_UNPACK_RATIO_NAME, FALSE);
 	return within_cpu(unpacker);
+}
+
+/* Begins the account of a part of so many bytes. */
+static void
+begin_part(struct unpacker *unpacker, guint64 size)
+{
+	unpacker->part_start_us = cpu_now_us();
+	unpacker->part_spent = unpacker->spent;
+	unpacker->part_bytes = 0;
+	unpacker->part_most = MAX(size * unpacker->limits.ratio, unpacker->limits.free_bytes);
+}
+
+static void
+end_part(struct unpacker *unpacker)
+{
+	unpacker->cpu_us += cpu_now_us() - unpacker->part_start_us;
 }
 
 /* ---- names ---- */
@@ -254,23 +293,37 @@ keep(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize lengt
 	g_byte_array_append(kept, (const guint8 *)bytes + some, (guint)MIN(length - some, room));
 }
 
-/* Hashes a member's content; FALSE when not all of it could be read. */
+/* Takes a piece of a member's content; FALSE when a cap is met. */
 static gboolean
-read_content(struct unpacker *unpacker, struct archive_members *members, struct file *file,
-	     GByteArray *kept)
+take_piece(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize length)
+{
+	if (!within_bytes(unpacker, length))
+		return FALSE;
+	fingerprint_add(unpacker->fingerprint, bytes, length);
+	keep(unpacker, kept, bytes, length);
+	return TRUE;
+}
+
+/* Hashes a member's content, up to fingerprint_finish(); FALSE when not all of it could be read. */
+static gboolean
+read_pieces(struct unpacker *unpacker, struct archive_members *members, GByteArray *kept)
 {
 	g_autoptr(GError) error = NULL;
 	const void *bytes;
 	gsize length;
 
 	fingerprint_begin(unpacker->fingerprint, FALSE);
-	while (archive_members_read(members, &bytes, &length, &error)) {
-		if (!within_bytes(unpacker, length))
+	while (archive_members_read(members, &bytes, &length, &error))
+		if (!take_piece(unpacker, kept, bytes, length))
 			return FALSE;
-		fingerprint_add(unpacker->fingerprint, bytes, length);
-		keep(unpacker, kept, bytes, length);
-	}
-	if (error)
+	return error == NULL;
+}
+
+static gboolean
+read_content(struct unpacker *unpacker, struct archive_members *members, struct file *file,
+	     GByteArray *kept)
+{
+	if (!read_pieces(unpacker, members, kept))
 		return FALSE;
 	fingerprint_finish(unpacker->fingerprint, NULL, 0, file);
 	if (archive_members_damaged(members))
@@ -281,31 +334,191 @@ read_content(struct unpacker *unpacker, struct archive_members *members, struct 
 static void unpack(struct unpacker *unpacker, const struct container *container, const void *bytes,
 		   gsize length);
 
-/* Reads a member, and what is in it. */
+/* Reads what is in a member; index: its own among the members. */
 static void
-read_member(struct unpacker *unpacker, const struct container *container,
-	    struct archive_members *members, const struct archive_member *member)
+look_into(struct unpacker *unpacker, const struct container *container, struct file *file,
+	  guint index, const GByteArray *kept)
 {
-	struct file *file = describe_member(unpacker, container, member);
-	g_autoptr(GByteArray) kept = NULL;
-	struct container inner;
+	struct container inner = {
+		.file = file, .parent = (int)index, .depth = container->depth + 1};
 
-	if (!file)
-		return;
-	inner.parent = (int)unpacker->members->len - 1;
-	file->size = member->size;
-	if (file->flags & FILE_ENCRYPTED)
-		return;
-	kept = g_byte_array_new();
-	if (!read_content(unpacker, members, file, kept))
-		file->flags |= FILE_INCOMPLETE;
 	file->detected_type = g_strdup(magic_type(kept->data, kept->len));
-	inner.file = file;
-	inner.depth = container->depth + 1;
 	unpacker->kept_bytes += kept->len;
 	unpack(unpacker, &inner, kept->data, kept->len);
 	unpacker->kept_bytes -= kept->len;
 	container->file->flags |= file->flags & FILE_INCOMPLETE;
+}
+
+/* Reads a member, and what is in it. */
+static void
+read_member(struct unpacker *unpacker, const struct container *container,
+	    struct archive_members *members, const struct archive_member *member,
+	    struct locked_archive *locked)
+{
+	struct file *file = describe_member(unpacker, container, member);
+	guint index = unpacker->members->len - 1;
+	g_autoptr(GByteArray) kept = NULL;
+
+	if (!file)
+		return;
+	file->size = member->size;
+	if (file->flags & FILE_ENCRYPTED) {
+		g_ptr_array_add(locked->files, file);
+		g_ptr_array_add(locked->names, g_strdup(member->name ? member->name : ""));
+		return;
+	}
+	kept = g_byte_array_new();
+	if (!read_content(unpacker, members, file, kept))
+		file->flags |= FILE_INCOMPLETE;
+	look_into(unpacker, container, file, index, kept);
+}
+
+/* ---- encrypted archives ---- */
+
+static struct locked_archive *
+locked_archive_new(const struct container *container)
+{
+	struct locked_archive *locked = g_new0(struct locked_archive, 1);
+
+	locked->container = *container;
+	locked->bytes = g_bytes_new_static("", 0);
+	locked->files = g_ptr_array_new();
+	locked->names = g_ptr_array_new_with_free_func(g_free);
+	return locked;
+}
+
+/* Keeps an archive that has encrypted members and may be opened, where there is room for it. */
+static void
+keep_locked(struct unpacker *unpacker, struct locked_archive *locked, const void *bytes,
+	    gsize length)
+{
+	if (locked->files->len == 0 ||
+	    !archive_members_decrypted(locked->container.file->detected_type)) {
+		locked_archive_free(locked);
+		return;
+	}
+	if (unpacker->kept_bytes + length > unpacker->limits.kept_bytes) {
+		record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
+		locked_archive_free(locked);
+		return;
+	}
+	unpacker->kept_bytes += length;
+	g_bytes_unref(locked->bytes);
+	locked->bytes = g_bytes_new(bytes, length);
+	g_ptr_array_add(unpacker->locked, locked);
+}
+
+/* Finds the next of the encrypted files with this name that is not described yet. */
+static struct file *
+find_locked(const struct locked_archive *locked, const char *name)
+{
+	for (guint i = 0; i < locked->files->len; i++) {
+		struct file *file = locked->files->pdata[i];
+
+		if (!file->method && g_str_equal(locked->names->pdata[i], name))
+			return file;
+	}
+	return NULL;
+}
+
+/* Fills in what a zip's directory says of its encrypted members. */
+static void
+describe_locked(const struct locked_archive *locked)
+{
+	gsize length;
+	const void *bytes = g_bytes_get_data(locked->bytes, &length);
+	g_autoptr(encrypted_zip_t) zip = encrypted_zip_open(bytes, length);
+	struct encrypted_zip_member member;
+
+	while (zip && encrypted_zip_next(zip, &member)) {
+		struct file *file = find_locked(locked, member.name);
+
+		if (!file)
+			continue;
+		file->method = g_strdup(member.method);
+		file->size = member.size;
+		file->has_crc32 = member.has_crc32;
+		file->crc32 = member.crc32;
+	}
+}
+
+static guint
+index_of(const struct unpacker *unpacker, const struct file *file)
+{
+	guint index = 0;
+
+	g_ptr_array_find(unpacker->members, file, &index);
+	return index;
+}
+
+/*
+ * Reads a member with the password that the archive was opened with, if it is
+ * the member's: a wrong one is taken for right at first once in 256 times, and
+ * shows by the checksum at the end.
+ */
+static void
+open_member(struct unpacker *unpacker, const struct locked_archive *locked,
+	    struct archive_members *members, struct file *file)
+{
+	g_autoptr(GByteArray) kept = g_byte_array_new();
+	char *method;
+
+	if (!read_pieces(unpacker, members, kept) || archive_members_damaged(members))
+		return;
+	fingerprint_finish(unpacker->fingerprint, NULL, 0, file);
+	file->flags &= ~(guint32)FILE_ENCRYPTED;
+	method = g_strconcat(file->method ? file->method : "unknown", "+opened", NULL);
+	g_free(file->method);
+	file->method = method;
+	look_into(unpacker, &locked->container, file, index_of(unpacker, file), kept);
+}
+
+/* Tries a password on what is still locked; TRUE when nothing is any more. */
+static gboolean
+try_password(struct unpacker *unpacker, const struct locked_archive *locked, const char *password)
+{
+	gsize length;
+	const void *bytes = g_bytes_get_data(locked->bytes, &length);
+	g_autoptr(archive_members_t) members = archive_members_open(
+		locked->container.file->detected_type, bytes, length, password);
+	struct archive_member member;
+	guint n = 0, left = 0;
+
+	while (!unpacker->part_spent && within_cpu(unpacker) && n < locked->files->len &&
+	       archive_members_next(members, &member, NULL)) {
+		struct file *file;
+
+		if (!member.encrypted)
+			continue;
+		file = locked->files->pdata[n++];
+		if (file->flags & FILE_ENCRYPTED)
+			open_member(unpacker, locked, members, file);
+		left += (file->flags & FILE_ENCRYPTED) != 0;
+	}
+	return unpacker->part_spent || left == 0;
+}
+
+/* A part's worth of limits is begun for each; archives that are met in one follow it. */
+static void
+open_locked(struct unpacker *unpacker)
+{
+	const char *subject = unpacker->record->subject;
+
+	if (unpacker->locked->len == 0)
+		return;
+	if (subject)
+		passwords_add_text(unpacker->passwords, subject, strlen(subject), FALSE);
+	for (guint i = 0; i < unpacker->locked->len; i++) {
+		const struct locked_archive *locked = unpacker->locked->pdata[i];
+		gboolean open = FALSE;
+
+		describe_locked(locked);
+		begin_part(unpacker, g_bytes_get_size(locked->bytes));
+		for (guint n = 0; n < passwords_count(unpacker->passwords) && !open; n++)
+			open = try_password(unpacker, locked,
+					    passwords_nth(unpacker->passwords, n));
+		end_part(unpacker);
+	}
 }
 
 /* ---- one archive ---- */
@@ -315,13 +528,15 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 	     gsize length)
 {
 	g_autoptr(archive_members_t) members =
-		archive_members_open(container->file->detected_type, bytes, length);
+		archive_members_open(container->file->detected_type, bytes, length, NULL);
+	struct locked_archive *locked = locked_archive_new(container);
 	g_autoptr(GError) error = NULL;
 	struct archive_member member;
 
 	while (!unpacker->part_spent && within_cpu(unpacker) &&
 	       archive_members_next(members, &member, &error))
-		read_member(unpacker, container, members, &member);
+		read_member(unpacker, container, members, &member, locked);
+	keep_locked(unpacker, locked, bytes, length);
 	if (archive_members_encrypted(members))
 		container->file->flags |= FILE_ENCRYPTED;
 	else if (error)
@@ -367,14 +582,16 @@ unpack_file(struct unpacker *unpacker, guint index, const void *bytes, gsize len
 		.parent = ~(int)index,
 		.depth = depth,
 	};
-	guint64 size = container.file->size;
 
-	unpacker->part_start_us = cpu_now_us();
-	unpacker->part_spent = unpacker->spent;
-	unpacker->part_bytes = 0;
-	unpacker->part_most = MAX(size * unpacker->limits.ratio, unpacker->limits.free_bytes);
+	begin_part(unpacker, container.file->size);
 	unpack(unpacker, &container, bytes, length);
-	unpacker->cpu_us += cpu_now_us() - unpacker->part_start_us;
+	end_part(unpacker);
+}
+
+void
+unpacker_add_text(struct unpacker *unpacker, const char *text, gsize length, gboolean html)
+{
+	passwords_add_text(unpacker->passwords, text, length, html);
 }
 
 void
@@ -383,6 +600,7 @@ unpack_finish(struct unpacker *unpacker)
 	GPtrArray *files = unpacker->record->files;
 	int base = (int)files->len;
 
+	open_locked(unpacker);
 	for (guint i = 0; i < unpacker->members->len; i++) {
 		struct file *file = g_ptr_array_index(unpacker->members, i);
 
@@ -390,6 +608,8 @@ unpack_finish(struct unpacker *unpacker)
 		g_ptr_array_add(files, file);
 	}
 	g_ptr_array_unref(unpacker->members);
+	g_ptr_array_unref(unpacker->locked);
+	passwords_free(unpacker->passwords);
 	g_hash_table_unref(unpacker->paths);
 	g_free(unpacker);
 }

@@ -16,7 +16,10 @@
  * what the archive says, then as the tools name it: "a.tar.gz" holds "a.tar".
  *
  * A member that could not be read to its end, or is encrypted, has no digests
- * (all zero), and the size that the archive says.
+ * (all zero), and the size that the archive says.  Of one in a zip the directory's
+ * CRC-32 and method are told too; when a word of the message opens it, it is read
+ * as any other, is no longer flagged as encrypted, and its method ends with
+ * "+opened".
  */
 #ifndef MAILTRACE_UNPACK_H
 #define MAILTRACE_UNPACK_H
@@ -63,8 +66,15 @@ void unpack_file(struct unpacker *unpacker, guint index, const void *bytes, gsiz
 		 guint depth);
 
 /*
+ * Adds a text of the message, in which a password of its archives may stand:
+ * length bytes of UTF-8.  Archives that came before are tried as well, at the end.
+ */
+void unpacker_add_text(struct unpacker *unpacker, const char *text, gsize length, gboolean html);
+
+/*
  * Appends the members to the record, behind its parts: where room is short
- * for all, members give way.  Frees the unpacker.
+ * for all, members give way.  Before that tries to open what is encrypted.  Frees
+ * the unpacker.
  */
 void unpack_finish(struct unpacker *unpacker);
 #endif

@@ -129,9 +129,13 @@ digest_text(struct out *out, int indent, const char *label, const guint8 *bytes,
 static void
 digests_text(struct out *out, int indent, const struct file *file)
 {
-	digest_text(out, indent, "sha256", file->digests.sha256, SHA256_BYTES);
-	digest_text(out, indent, "sha1", file->digests.sha1, SHA1_BYTES);
-	digest_text(out, indent, "md5", file->digests.md5, MD5_BYTES);
+	static const struct digests unread;
+
+	if (memcmp(&file->digests, &unread, sizeof(unread)) != 0) {
+		digest_text(out, indent, "sha256", file->digests.sha256, SHA256_BYTES);
+		digest_text(out, indent, "sha1", file->digests.sha1, SHA1_BYTES);
+		digest_text(out, indent, "md5", file->digests.md5, MD5_BYTES);
+	}
 	for (guint i = 0; i < file->variants->len; i++) {
 		const struct variant *variant = &g_array_index(file->variants, struct variant, i);
 		g_autofree char *hex = hex_encode(variant->digests.sha256, SHA256_BYTES);
@@ -140,8 +144,9 @@ digests_text(struct out *out, int indent, const struct file *file)
 			 variant_kind_name(variant->kind));
 	}
 	if (file->has_crc32)
-		out_note(out, "%*s%-7s %08x %s", indent, "", "crc32", file->crc32,
-			 file->method ? file->method : "");
+		out_note(out, "%*s%-7s %08x", indent, "", "crc32", file->crc32);
+	if (file->method)
+		out_note(out, "%*s%-7s %s", indent, "", "method", file->method);
 }
 
 static void

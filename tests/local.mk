@@ -88,7 +88,9 @@ tests_tools_milterplay_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_tools_milterplay_LDADD = $(JANSSON_LIBS) $(GLIB_LIBS)
 
 # Shared by the whole-program tests.
-EXTRA_DIST += tests/it/mtlib.py tests/data/minimal.eml tests/data/event.json
+EXTRA_DIST += tests/it/mtlib.py tests/data/minimal.eml tests/data/event.json \
+	tests/data/locked-zipcrypto.zip tests/data/locked-aes-256.zip tests/data/frames/tell.hex \
+	tests/data/frames/have.hex
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_keys
 TESTS += tests/test_keys
@@ -449,6 +451,14 @@ EXTRA_DIST += tests/it/milter_protocol.py
 
 # What is in archives.
 if HAVE_CRITERION
+check_PROGRAMS += tests/test_encrypted_zip tests/test_passwords
+TESTS += tests/test_encrypted_zip tests/test_passwords
+tests_test_encrypted_zip_SOURCES = tests/test_encrypted_zip.c
+tests_test_encrypted_zip_CFLAGS = $(UNIT_CFLAGS) $(ZIP_CFLAGS)
+tests_test_encrypted_zip_LDADD = $(ENCRYPTED_LIBS) $(UNPACK_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_passwords_SOURCES = tests/test_passwords.c
+tests_test_passwords_CFLAGS = $(UNIT_CFLAGS)
+tests_test_passwords_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/test_unpack
 TESTS += tests/test_unpack
 tests_test_unpack_SOURCES = tests/test_unpack.c

@@ -117,7 +117,7 @@ Test(event_text, every_fact_has_its_line)
 		"\n    2  invoice.zip, type unknown, 0 bytes [encrypted]\n",
 		"\n        also named other.zip (name)\n",
 		"\n        malware Eicar\n",
-		"\n        crc32   00000abc \n",
+		"\n        crc32   00000abc\n",
 	};
 	g_autoptr(event_t) event = full_event();
 	char *text = shown(event, OUT_TABLE);

@@ -190,6 +190,42 @@ def who_says_when_members_of_a_file_cannot_be_read():
     assert "could not be read" in done.stderr, done.stderr
 
 
+LOCKED = b"MZ what was locked away\n" * 20
+
+
+def sample(name):
+    """An encrypted zip of tests/data: LOCKED as evil.exe, under the password x7kQ!9."""
+    with open(os.path.join(SOURCE, "tests", "data", name), "rb") as handle:
+        return handle.read()
+
+
+@test
+def a_member_of_an_encrypted_zip_is_a_candidate_until_a_word_of_the_mail_opens_it():
+    site = Site()
+    evil = write(site, "evil.exe", LOCKED)
+    for kind, matches in (("zipcrypto", 1), ("aes-256", 0)):
+        zipped_file = ("invoice.zip", "application/zip", sample(f"locked-{kind}.zip"))
+        imported(site, message(site, f"{kind}-shut.eml", attachments=[zipped_file], subject=kind),
+                 "--rcpt", f"shut-{kind}@example.org")
+        hits = site.who(evil, f"to:shut-{kind}@example.org")[0]
+        equal([(hit["match"], hit["file"]) for hit in hits], [("candidate", "2!/evil.exe")] * matches, kind)
+        body = "添付ファイルのパスワード：x7kQ!9\r\n"
+        imported(site, message(site, f"{kind}-open.eml", attachments=[zipped_file], body=body, subject=f"{kind} 2"),
+                 "--rcpt", f"open-{kind}@example.org")
+        hits = site.who(evil, f"to:open-{kind}@example.org")[0]
+        equal([(hit["match"], hit["file"], hit["sha256"]) for hit in hits],
+              [("exact", "2!/evil.exe", hashlib.sha256(LOCKED).hexdigest())], kind)
+        imported(site, message(site, f"{kind}-subject.eml", attachments=[zipped_file], subject=f"PW: x7kQ!9 {kind}"),
+                 "--rcpt", f"subject-{kind}@example.org")
+        equal(site.who(evil, f"to:subject-{kind}@example.org")[0][0]["match"], "exact")
+    event = json_lines(site.mailtrace("--json", "inspect", path_of(site, "zipcrypto-open.eml")).stdout)[0]
+    member = [f for f in event["unmapped"]["mailtrace"]["files"] if f["path"] == "2!/evil.exe"][0]
+    equal((member["method"], member.get("flags")), ("zipcrypto+deflate+opened", None))
+    assert "x7kQ!9" not in json.dumps(member), "the password stands in the record of the member"
+    shown = site.mailtrace("inspect", path_of(site, "zipcrypto-shut.eml")).stdout
+    assert re.search(r"2!/evil\.exe .*\[encrypted\]\n +crc32 +[0-9a-f]{8}\n +method +zipcrypto\+deflate", shown), shown
+
+
 @test
 def inspect_reads_the_standard_input_and_shows_a_tree():
     site = Site()

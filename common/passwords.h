@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * passwords.h - words of a message that may be the password of its archives.
+ *
+ * People write "Password: x7kQ" or 「パスワード：x7kQ」, or the word alone on a line.
+ * Collects such words from texts, best first, and no more of them than
+ * CAP_PASSWORDS: to try many is guessing, and costs time.  A password never leaves
+ * the worker: records say that an archive was opened, not by which word.
+ * Pure; one thread.
+ */
+#ifndef MAILTRACE_PASSWORDS_H
+#define MAILTRACE_PASSWORDS_H
+
+#include <glib.h>
+
+struct passwords;
+
+/* Returns an empty collection.  Free with passwords_free(). */
+struct passwords *passwords_new(void);
+
+/*
+ * Adds the words of a text: length bytes of UTF-8.  html: tags are left out, and
+ * end lines.  Only the first CAP_PASSWORD_TEXT_BYTES are looked at.
+ */
+void passwords_add_text(struct passwords *passwords, const char *text, gsize length, gboolean html);
+
+/* Returns how many words there are to try, at most CAP_PASSWORDS. */
+guint passwords_count(const struct passwords *passwords);
+
+/* Returns the n-th best word, UTF-8, borrowed. */
+const char *passwords_nth(const struct passwords *passwords, guint n);
+
+/* Returns TRUE if there were more words than may be tried. */
+gboolean passwords_were_cut(const struct passwords *passwords);
+
+/* Wipes and frees.  NULL is allowed. */
+void passwords_free(struct passwords *passwords);
+
+typedef struct passwords passwords_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(passwords_t, passwords_free)
+#endif
