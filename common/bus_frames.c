@@ -46,13 +46,19 @@ read_number(GBytes *frame, guint64 *ret_number)
 	return TRUE;
 }
 
+static void
+put_number(guint8 *ret_bytes, guint64 number)
+{
+	for (guint i = 0; i < NUMBER_BYTES; i++)
+		ret_bytes[i] = (guint8)(number >> (56 - 8 * i));
+}
+
 static GBytes *
 write_number(guint64 number)
 {
 	guint8 bytes[NUMBER_BYTES];
 
-	for (guint i = 0; i < NUMBER_BYTES; i++)
-		bytes[i] = (guint8)(number >> (56 - 8 * i));
+	put_number(bytes, number);
 	return g_bytes_new(bytes, sizeof bytes);
 }
 
@@ -245,4 +251,31 @@ bus_kind_is_of_sensor(enum bus_kind kind)
 {
 	return kind == BUS_KIND_HELLO || kind == BUS_KIND_BATCH || kind == BUS_KIND_BEAT ||
 	       kind == BUS_KIND_HAVE;
+}
+
+GBytes *
+bus_clock_format(gint64 sent_us, gint64 came_us)
+{
+	guint8 bytes[2 * NUMBER_BYTES];
+
+	put_number(bytes, (guint64)sent_us);
+	put_number(bytes + NUMBER_BYTES, (guint64)came_us);
+	return g_bytes_new(bytes, sizeof bytes);
+}
+
+gboolean
+bus_clock_parse(GBytes *bytes, gint64 *ret_sent_us, gint64 *ret_came_us)
+{
+	g_autoptr(GBytes) first = NULL, second = NULL;
+	guint64 sent, came;
+
+	if (g_bytes_get_size(bytes) != (gsize)2 * NUMBER_BYTES)
+		return FALSE;
+	first = g_bytes_new_from_bytes(bytes, 0, NUMBER_BYTES);
+	second = g_bytes_new_from_bytes(bytes, NUMBER_BYTES, NUMBER_BYTES);
+	if (!read_number(first, &sent) || !read_number(second, &came))
+		return FALSE;
+	*ret_sent_us = (gint64)sent;
+	*ret_came_us = (gint64)came;
+	return TRUE;
 }

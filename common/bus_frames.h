@@ -61,6 +61,14 @@ GPtrArray *bus_message_format(const struct bus_message *message);
 /* Frees what the message owns. */
 void bus_message_clear(struct bus_message *message);
 
+#define BUS_CLOCK_TOPIC "clock" /* of TELL: the answer to a BEAT that has sent_us */
+
+/* Returns what TELL carries of the clock: when a beat was sent, and when it came, UTC. */
+GBytes *bus_clock_format(gint64 sent_us, gint64 came_us);
+
+/* Reads it.  FALSE if it is something else. */
+gboolean bus_clock_parse(GBytes *bytes, gint64 *ret_sent_us, gint64 *ret_came_us);
+
 /* TRUE if a message of this kind goes from a sensor to the collector. */
 gboolean bus_kind_is_of_sensor(enum bus_kind kind);
 #endif

@@ -35,11 +35,11 @@ struct delivery {
 	char *queue_id;
 	gint64 time_us; /* of the line, UTC */
 	enum delivery_kind kind;
-	char *recipient;     /* final address (to=), without brackets; NULL if of the message */
-	char *original;	     /* orig_to=, the address before aliases; NULL if the same */
-	char *dsn;	     /* enhanced status code, "2.0.0"; NULL if none */
-	char *relay;	     /* next hop as logged; NULL if none */
-	char *detail;	     /* the text in parentheses, capped; NULL if none */
+	char *recipient; /* final address (to=), without brackets; NULL if of the message */
+	char *original;	 /* orig_to=, the address before aliases; NULL if the same */
+	char *dsn;	 /* enhanced status code, "2.0.0"; NULL if none */
+	char *relay;	 /* next hop as logged; NULL if none */
+	char *detail; /* the text in parentheses, "from=<…>, size=N" of QUEUED, capped; or NULL */
 	char *next_queue_id; /* "queued as", where the next hop is an MTA that says so; or NULL */
 	guint recipients;    /* nrcpt= of QUEUED; 0 if not told */
 };

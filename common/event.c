@@ -251,3 +251,20 @@ event_id_is_valid(const char *text)
 	}
 	return TRUE;
 }
+
+gboolean
+event_has_unread_files(const struct event *event)
+{
+	const GPtrArray *files = event->record->files;
+
+	if (event->unread)
+		return TRUE;
+	for (guint i = 0; i < files->len; i++) {
+		const struct file *file = g_ptr_array_index(files, i);
+
+		if (file->flags & FILE_INCOMPLETE ||
+		    (file->flags & FILE_ENCRYPTED && !file->has_crc32))
+			return TRUE;
+	}
+	return FALSE;
+}

@@ -87,6 +87,13 @@ void client_clear(struct client *client);
 /* Returns an empty event with an empty record.  Free with event_free(). */
 struct event *event_new(void);
 
+/*
+ * Returns TRUE if the files of the message are not all known by their content:
+ * it could not be read, a cap or damage was met, or something encrypted is in
+ * it of which not even a CRC-32 is known.
+ */
+gboolean event_has_unread_files(const struct event *event);
+
 /* Frees an event and all it owns.  NULL is allowed. */
 void event_free(struct event *event);
 

@@ -44,83 +44,87 @@ enum kind {
  * The table: group, key, kind, member, least, most, choices, default, help.
  * Everything that is known of a key stands here and nowhere else.
  */
-#define KEYS(X)                                                                                   \
-	X("site", "sensor", KIND_TEXT, sensor, 0, 0, NULL, "",                                    \
-	  "name of this sensor; empty: the name of the host")                                     \
-	X("site", "tenant", KIND_TEXT, tenant, 0, 0, NULL, "default",                             \
-	  "whose mail this is, where several share a collector")                                  \
-	X("site", "local_domains", KIND_LIST, local_domains, 0, 0, NULL, "",                      \
-	  "domains whose mail ends here; .example.org means its subdomains too")                  \
-	X("site", "local_networks", KIND_NETWORKS, local_networks, 0, 0, NULL, LOOPBACK,          \
-	  "networks of our own clients, whose mail is outbound or internal")                      \
-	X("site", "trusted_hops", KIND_NETWORKS, trusted_hops, 0, 0, NULL, LOOPBACK,              \
-	  "hosts whose X-Mailtrace-Id is believed: content filters, hubs, lists")                 \
-	X("site", "backup_mx", KIND_NETWORKS, backup_mx, 0, 0, NULL, "",                          \
-	  "our own hosts that relay mail from outside to us")                                     \
-	X("site", "site_key", KIND_OPTIONAL_PATH, site_key, 0, 0, NULL, "",                       \
-	  "file of the key that signs X-Mailtrace-Id; empty: nothing is stamped")                 \
-	X("milter", "socket", KIND_SOCKET, socket, 0, 0, NULL,                                    \
-	  "unix:/var/spool/postfix/mailtrace/milter.sock",                                        \
-	  "where the MTA connects: unix:/PATH, inet:PORT@HOST or inet6:PORT@HOST")                \
-	X("milter", "socket_group", KIND_TEXT, socket_group, 0, 0, NULL, "postfix",               \
-	  "group of a unix socket; empty: left as it is")                                         \
-	X("milter", "socket_mode", KIND_MODE, socket_mode, 0, 0777, NULL, "0660",                 \
-	  "permissions of a unix socket, in octal")                                               \
-	X("milter", "user", KIND_TEXT, user, 0, 0, NULL, "mailtrace",                             \
-	  "user to become when started as root; empty: stay")                                     \
-	X("milter", "backlog", KIND_NUMBER, backlog, 1, 65535, NULL, "200",                       \
-	  "connections that may wait to be accepted")                                             \
-	X("milter", "max_connections", KIND_NUMBER, max_connections, 1, 100000, NULL, "1000",     \
-	  "connections served at once; those above are answered by on_unrecorded")                \
-	X("milter", "max_in_flight_bytes", KIND_SIZE, max_in_flight_bytes, 0, MAX_BYTES, NULL,    \
-	  "0", "bytes of messages held in memory, above it in files; 0: a quarter of the memory") \
-	X("milter", "temp_directory", KIND_PATH, temp_directory, 0, 0, NULL,                      \
-	  STATE_DIRECTORY "/mailtrace/tmp", "directory of the unlinked files of messages")        \
-	X("milter", "exempt_networks", KIND_NETWORKS, exempt_networks, 0, 0, NULL, "",            \
-	  "networks whose mail is not recorded, such as monitoring probes")                       \
-	X("milter", "stamp", KIND_CHOICES, stamp, 0, 0, "inbound|outbound|internal|unknown",      \
-	  "inbound; internal", "directions in which X-Mailtrace-Id is added")                     \
-	X("scanner", "workers", KIND_NUMBER, workers, 0, 256, NULL, "0",                          \
-	  "sandboxed processes that read messages; 0: one a processor")                           \
-	X("scanner", "read_timeout_ms", KIND_NUMBER, read_timeout_ms, 100, 600000, NULL, "60000", \
-	  "time for reading one message, in milliseconds; one retry follows")                     \
-	X("policy", "on_unrecorded", KIND_CHOICE, on_unrecorded, 0, 0, "tempfail|accept",         \
-	  "tempfail", "verdict on a message whose record cannot be put on disk")                  \
-	X("policy", "on_unread", KIND_CHOICE, on_unread, 0, 0, "accept|hold|tempfail", "accept",  \
-	  "verdict on a message whose files cannot be read; it has a record all the same")        \
-	X("spool", "directory", KIND_PATH, spool_directory, 0, 0, NULL,                           \
-	  STATE_DIRECTORY "/mailtrace/spool", "directory of records not yet acknowledged")        \
-	X("spool", "max_bytes", KIND_SIZE, spool_max_bytes, 0, MAX_BYTES, NULL, "0",              \
-	  "size of the spool; 0: 10G or 20 % of the disk, the smaller")                           \
-	X("bus", "collector", KIND_ENDPOINT, collector, 0, 0, NULL, "",                           \
-	  "the collector: ipc:///PATH or tcp://HOST:PORT; empty: records stay in the spool")      \
-	X("bus", "sensor_key", KIND_PATH, sensor_key, 0, 0, NULL, CONFIG_DIRECTORY "/sensor.key", \
-	  "file of the sensor's secret key")                                                      \
-	X("bus", "collector_public_key", KIND_PATH, collector_public_key, 0, 0, NULL,             \
-	  CONFIG_DIRECTORY "/collector.pub", "file of the collector's public key")                \
-	X("collector", "listen", KIND_ENDPOINTS, listen, 0, 0, NULL,                              \
-	  "ipc://" RUN_DIRECTORY "/mailtrace-events/events.sock",                                 \
-	  "where sensors connect: ipc:///PATH or tcp://HOST:PORT, several allowed")               \
-	X("collector", "publish", KIND_ENDPOINT, publish, 0, 0, NULL, "",                         \
-	  "where the live stream is offered; empty: nowhere")                                     \
-	X("collector", "key", KIND_PATH, collector_key, 0, 0, NULL,                               \
-	  CONFIG_DIRECTORY "/collector.key", "file of the collector's secret key")                \
-	X("collector", "authorized_keys", KIND_PATH, authorized_keys, 0, 0, NULL,                 \
-	  CONFIG_DIRECTORY "/authorized_keys", "file of the keys that may connect")               \
-	X("collector", "control_socket", KIND_PATH, control_socket, 0, 0, NULL,                   \
-	  RUN_DIRECTORY "/mailtrace-collect/control.sock", "socket of the command line")          \
-	X("collector", "expected_sensors", KIND_LIST, expected_sensors, 0, 0, NULL, "",           \
-	  "sensors without whose records no answer is complete")                                  \
-	X("follow", "log", KIND_PATH, follow_log, 0, 0, NULL, "/var/log/mail.log",                \
-	  "the MTA's log")                                                                        \
-	X("follow", "from", KIND_CHOICE, follow_from, 0, 0, "beginning|end", "end",               \
-	  "where the log is begun at the first start")                                            \
-	X("follow", "spool_directory", KIND_PATH, follow_spool_directory, 0, 0, NULL,             \
-	  STATE_DIRECTORY "/mailtrace-follow",                                                    \
-	  "directory of what the log said and is not yet acknowledged")                           \
-	X("follow", "key", KIND_PATH, follow_key, 0, 0, NULL, CONFIG_DIRECTORY "/follow.key",     \
-	  "file of the follower's own secret key")                                                \
-	X("store", "url", KIND_STORE, store, 0, 0, NULL,                                          \
+#define KEYS(X)                                                                                    \
+	X("site", "sensor", KIND_TEXT, sensor, 0, 0, NULL, "",                                     \
+	  "name of this sensor; empty: the name of the host")                                      \
+	X("site", "tenant", KIND_TEXT, tenant, 0, 0, NULL, "default",                              \
+	  "whose mail this is, where several share a collector")                                   \
+	X("site", "local_domains", KIND_LIST, local_domains, 0, 0, NULL, "",                       \
+	  "domains whose mail ends here; .example.org means its subdomains too")                   \
+	X("site", "local_networks", KIND_NETWORKS, local_networks, 0, 0, NULL, LOOPBACK,           \
+	  "networks of our own clients, whose mail is outbound or internal")                       \
+	X("site", "trusted_hops", KIND_NETWORKS, trusted_hops, 0, 0, NULL, LOOPBACK,               \
+	  "hosts whose X-Mailtrace-Id is believed: content filters, hubs, lists")                  \
+	X("site", "backup_mx", KIND_NETWORKS, backup_mx, 0, 0, NULL, "",                           \
+	  "our own hosts that relay mail from outside to us")                                      \
+	X("site", "site_key", KIND_OPTIONAL_PATH, site_key, 0, 0, NULL, "",                        \
+	  "file of the key that signs X-Mailtrace-Id; empty: nothing is stamped")                  \
+	X("milter", "socket", KIND_SOCKET, socket, 0, 0, NULL,                                     \
+	  "unix:/var/spool/postfix/mailtrace/milter.sock",                                         \
+	  "where the MTA connects: unix:/PATH, inet:PORT@HOST or inet6:PORT@HOST")                 \
+	X("milter", "socket_group", KIND_TEXT, socket_group, 0, 0, NULL, "postfix",                \
+	  "group of a unix socket; empty: left as it is")                                          \
+	X("milter", "socket_mode", KIND_MODE, socket_mode, 0, 0777, NULL, "0660",                  \
+	  "permissions of a unix socket, in octal")                                                \
+	X("milter", "user", KIND_TEXT, user, 0, 0, NULL, "mailtrace",                              \
+	  "user to become when started as root; empty: stay")                                      \
+	X("milter", "backlog", KIND_NUMBER, backlog, 1, 65535, NULL, "200",                        \
+	  "connections that may wait to be accepted")                                              \
+	X("milter", "max_connections", KIND_NUMBER, max_connections, 1, 100000, NULL, "1000",      \
+	  "connections served at once; those above are answered by on_unrecorded")                 \
+	X("milter", "max_in_flight_bytes", KIND_SIZE, max_in_flight_bytes, 0, MAX_BYTES, NULL,     \
+	  "0", "bytes of messages held in memory, above it in files; 0: a quarter of the memory")  \
+	X("milter", "temp_directory", KIND_PATH, temp_directory, 0, 0, NULL,                       \
+	  STATE_DIRECTORY "/mailtrace/tmp", "directory of the unlinked files of messages")         \
+	X("milter", "exempt_networks", KIND_NETWORKS, exempt_networks, 0, 0, NULL, "",             \
+	  "networks whose mail is not recorded, such as monitoring probes")                        \
+	X("milter", "stamp", KIND_CHOICES, stamp, 0, 0, "inbound|outbound|internal|unknown",       \
+	  "inbound; internal", "directions in which X-Mailtrace-Id is added")                      \
+	X("scanner", "workers", KIND_NUMBER, workers, 0, 256, NULL, "0",                           \
+	  "sandboxed processes that read messages; 0: one a processor")                            \
+	X("scanner", "read_timeout_ms", KIND_NUMBER, read_timeout_ms, 100, 600000, NULL, "60000",  \
+	  "time for reading one message, in milliseconds; one retry follows")                      \
+	X("policy", "on_unrecorded", KIND_CHOICE, on_unrecorded, 0, 0, "tempfail|accept",          \
+	  "tempfail", "verdict on a message whose record cannot be put on disk")                   \
+	X("policy", "on_unread", KIND_CHOICE, on_unread, 0, 0, "accept|hold|tempfail", "accept",   \
+	  "verdict on a message whose files cannot be read; it has a record all the same")         \
+	X("spool", "directory", KIND_PATH, spool_directory, 0, 0, NULL,                            \
+	  STATE_DIRECTORY "/mailtrace/spool", "directory of records not yet acknowledged")         \
+	X("spool", "max_bytes", KIND_SIZE, spool_max_bytes, 0, MAX_BYTES, NULL, "0",               \
+	  "size of the spool; 0: 10G or 20 % of the disk, the smaller")                            \
+	X("bus", "collector", KIND_ENDPOINT, collector, 0, 0, NULL, "",                            \
+	  "the collector: ipc:///PATH or tcp://HOST:PORT; empty: records stay in the spool")       \
+	X("bus", "sensor_key", KIND_PATH, sensor_key, 0, 0, NULL, CONFIG_DIRECTORY "/sensor.key",  \
+	  "file of the sensor's secret key")                                                       \
+	X("bus", "collector_public_key", KIND_PATH, collector_public_key, 0, 0, NULL,              \
+	  CONFIG_DIRECTORY "/collector.pub", "file of the collector's public key")                 \
+	X("collector", "listen", KIND_ENDPOINTS, listen, 0, 0, NULL,                               \
+	  "ipc://" RUN_DIRECTORY "/mailtrace-events/events.sock",                                  \
+	  "where sensors connect: ipc:///PATH or tcp://HOST:PORT, several allowed")                \
+	X("collector", "publish", KIND_ENDPOINT, publish, 0, 0, NULL, "",                          \
+	  "where the live stream is offered; empty: nowhere")                                      \
+	X("collector", "key", KIND_PATH, collector_key, 0, 0, NULL,                                \
+	  CONFIG_DIRECTORY "/collector.key", "file of the collector's secret key")                 \
+	X("collector", "authorized_keys", KIND_PATH, authorized_keys, 0, 0, NULL,                  \
+	  CONFIG_DIRECTORY "/authorized_keys", "file of the keys that may connect")                \
+	X("collector", "control_socket", KIND_PATH, control_socket, 0, 0, NULL,                    \
+	  RUN_DIRECTORY "/mailtrace-collect/control.sock", "socket of the command line")           \
+	X("collector", "expected_sensors", KIND_LIST, expected_sensors, 0, 0, NULL, "",            \
+	  "sensors without whose records no answer is complete")                                   \
+	X("collector", "expected_followers", KIND_LIST, expected_followers, 0, 0, NULL, "",        \
+	  "followers with whose MTA's log answers are reconciled; empty: they are not")            \
+	X("collector", "max_clock_offset_ms", KIND_NUMBER, max_clock_offset_ms, 1, 86400000, NULL, \
+	  "5000", "how far a sensor's clock may be off before answers warn of it")                 \
+	X("follow", "log", KIND_PATH, follow_log, 0, 0, NULL, "/var/log/mail.log",                 \
+	  "the MTA's log")                                                                         \
+	X("follow", "from", KIND_CHOICE, follow_from, 0, 0, "beginning|end", "end",                \
+	  "where the log is begun at the first start")                                             \
+	X("follow", "spool_directory", KIND_PATH, follow_spool_directory, 0, 0, NULL,              \
+	  STATE_DIRECTORY "/mailtrace-follow",                                                     \
+	  "directory of what the log said and is not yet acknowledged")                            \
+	X("follow", "key", KIND_PATH, follow_key, 0, 0, NULL, CONFIG_DIRECTORY "/follow.key",      \
+	  "file of the follower's own secret key")                                                 \
+	X("store", "url", KIND_STORE, store, 0, 0, NULL,                                           \
 	  "sqlite:" STATE_DIRECTORY "/mailtrace-collect/store.db", "the store: sqlite:/PATH")
 
 #define PUBLIC_ROW(group, key, kind, member, least, most, choices, fallback, help) \

@@ -79,6 +79,8 @@ struct settings {
 	char *authorized_keys; /* file of the sensors' public keys */
 	char *control_socket;  /* path of the command line's socket */
 	char **expected_sensors;
+	char **expected_followers;
+	guint max_clock_offset_ms;
 
 	/* [follow] */
 	char *follow_log; /* the MTA's */

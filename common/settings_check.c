@@ -242,10 +242,10 @@ check_endpoints(const struct check *check, GError **error)
 }
 
 static gboolean
-check_expected_sensors(const struct check *check, GError **error)
+check_names(const struct check *check, const char *key, char **names, GError **error)
 {
-	for (char **sensor = check->settings->expected_sensors; *sensor; sensor++)
-		if (!check_name(check, "collector", "expected_sensors", *sensor, error))
+	for (; *names; names++)
+		if (!check_name(check, "collector", key, *names, error))
 			return FALSE;
 	return TRUE;
 }
@@ -259,7 +259,8 @@ check_collect(const struct check *check, GError **error)
 	return check_endpoints(check, error) &&
 	       check_socket(check, "collector", "control_socket", settings->control_socket,
 			    error) &&
-	       check_expected_sensors(check, error) &&
+	       check_names(check, "expected_sensors", settings->expected_sensors, error) &&
+	       check_names(check, "expected_followers", settings->expected_followers, error) &&
 	       check_secret_key(check, "collector", "key", settings->collector_key, error) &&
 	       check_authorized_keys(check, error) &&
 	       check_parent(check, "store", "url", store, error);

@@ -33,6 +33,7 @@ static const struct out_column gap_columns[] = {
 	{"from", "GAP FROM", OUT_TIME, 0},
 	{"to", "TO", OUT_TIME, 0},
 	{"reason", "REASON", OUT_TEXT, 0},
+	{"messages", "MESSAGES", OUT_INT, 0},
 	{NULL},
 };
 
@@ -85,7 +86,8 @@ write_gaps(struct out *out, const GPtrArray *gaps)
 		out_row(out, (const struct out_value[]){{gap->sensor, 0},
 							{NULL, gap->from_us},
 							{NULL, gap->to_us},
-							{gap->reason, 0}});
+							{gap->reason, 0},
+							{NULL, (gint64)gap->messages}});
 	}
 	out_end(out);
 }
@@ -95,6 +97,7 @@ write_status(struct command *command, struct store *store, struct out *out, cons
 	     GError **error)
 {
 	g_autoptr(query_t) everything = query_new(command->tenant);
+	const struct store_expected expected = command_expected(command);
 	struct store_coverage coverage;
 	struct store_status status;
 
@@ -103,9 +106,7 @@ write_status(struct command *command, struct store *store, struct out *out, cons
 	write_store(out, command->store_url, &status);
 	write_sensors(out, &status);
 	store_status_clear(&status);
-	if (!store_coverage(store, everything,
-			    (const char *const *)command->settings->expected_sensors, &coverage,
-			    error))
+	if (!store_coverage(store, everything, &expected, &coverage, error))
 		return FALSE;
 	write_gaps(out, coverage.gaps);
 	store_coverage_clear(&coverage);

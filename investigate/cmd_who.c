@@ -7,6 +7,7 @@
 #include "groups.h"
 #include "members.h"
 #include "progress.h"
+#include "unread.h"
 
 /*
  * Rows that are held back until the audit entry is written, so that it can
@@ -19,7 +20,7 @@ struct who_options {
 	char *hashes;
 	char *since, *until, *cursor, *group;
 	gint64 limit;
-	gboolean count, refused, members;
+	gboolean count, refused, members, list_unread, list_unseen;
 };
 
 struct who {
@@ -27,7 +28,7 @@ struct who {
 	struct query *query;
 	struct out *out;
 	guint64 limit; /* 0: all */
-	gboolean counts_only;
+	gboolean counts_only, list_unread, list_unseen;
 	struct groups *groups; /* NULL: rows are wanted */
 	GPtrArray *held;       /* of struct store_hit */
 	gboolean answering;    /* the audit entry is written */
@@ -221,22 +222,64 @@ end_rows(struct who *who)
 	}
 }
 
+/* Terms that the envelope alone answers hold of a message whose files nobody could read, too. */
+static gboolean
+needs_files(const struct query *query)
+{
+	for (guint i = 0; i < query->terms->len; i++) {
+		const struct query_term *term = g_ptr_array_index(query->terms, i);
+
+		switch (term->kind) {
+		case TERM_TO:
+		case TERM_QUEUE:
+		case TERM_EVENT:
+		case TERM_IP:
+		case TERM_SASL:
+		case TERM_SENSOR:
+		case TERM_DIRECTION:
+		case TERM_STATE:
+			break;
+		default:
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+/* Names the messages behind the coverage's numbers, where they were asked for. */
+static gboolean
+write_lists(struct who *who, struct store *store, GError **error)
+{
+	const struct store_expected expected = command_expected(who->command);
+
+	return (!who->list_unread || unread_write(who->out, store, who->query, error)) &&
+	       (!who->list_unseen || unseen_write(who->out, store, who->query, &expected, error));
+}
+
 /* Tells people who asked for CSV on stderr, so that the rows stay rows. */
 static gboolean
 write_coverage(struct who *who, struct store *store, gint64 asked_at_us, GError **error)
 {
 	const struct query *query = who->query;
+	const struct settings *settings = who->command->settings;
+	const struct store_expected expected = command_expected(who->command);
+	const struct coverage_question question = {
+		.since_us = query->since_us,
+		.until_us = query->until_us,
+		.asked_us = asked_at_us,
+		.max_offset_us = settings->max_clock_offset_ms * G_TIME_SPAN_MILLISECOND,
+		.has_expected = *settings->expected_sensors != NULL,
+		.needs_files = needs_files(query),
+		.nobody = who->hits == 0,
+	};
 	struct out *out = who->out;
 	struct store_coverage coverage;
 
-	if (!store_coverage(store, query,
-			    (const char *const *)who->command->settings->expected_sensors,
-			    &coverage, error))
+	if (!store_coverage(store, query, &expected, &coverage, error))
 		return FALSE;
 	if (who->command->csv)
 		out = out_new(stderr, OUT_TABLE, who->command->utc);
-	coverage_write(out, &coverage, query->since_us,
-		       query->until_us ? query->until_us : asked_at_us);
+	coverage_write(out, &coverage, &question);
 	if (out != who->out)
 		out_free(out);
 	store_coverage_clear(&coverage);
@@ -255,7 +298,8 @@ answer(struct who *who, struct store *store)
 		return EXIT_TROUBLE;
 	if (ok) {
 		end_rows(who);
-		ok = write_coverage(who, store, asked_at_us, &error);
+		ok = write_lists(who, store, &error) &&
+		     write_coverage(who, store, asked_at_us, &error);
 	}
 	if (ok)
 		return who->hits ? EXIT_FOUND : EXIT_NOTHING;
@@ -372,6 +416,8 @@ who_with(struct command *command, const struct who_options *options, char **word
 	if ((options->group || options->count) && (options->limit || options->cursor))
 		return command_fail(command, "--limit and --cursor page through rows, not through "
 					     "--count or --group-by, which are of all");
+	if (command->csv && (options->list_unread || options->list_unseen))
+		return command_fail(command, "there is no --csv of two kinds of rows");
 	if (options->limit < 0)
 		return command_fail(command, "--limit is a number of rows, 0 for all");
 	if (!fill_query(command, query, options, words, &error))
@@ -380,6 +426,8 @@ who_with(struct command *command, const struct who_options *options, char **word
 		return command_fail(command, "what file or message?  Give a path, a hash, or a "
 					     "term like subject:TEXT; see mailtrace who --help");
 	who.counts_only = options->count;
+	who.list_unread = options->list_unread;
+	who.list_unseen = options->list_unseen;
 	if (by != GROUP_NONE)
 		who.groups = groups_new(by, command->utc || command->json || command->csv);
 	else if (!options->count)
@@ -432,6 +480,10 @@ cmd_who(struct command *command, int argc, char **argv)
 		 "recipient, sender, sensor, subject, file or day", "WHAT"},
 		{"with-refused", 0, 0, G_OPTION_ARG_NONE, &options.refused,
 		 "also recipients and messages that were refused", NULL},
+		{"list-unread", 0, 0, G_OPTION_ARG_NONE, &options.list_unread,
+		 "name the messages whose files were not fully read", NULL},
+		{"list-unseen", 0, 0, G_OPTION_ARG_NONE, &options.list_unseen,
+		 "name the messages that the MTA's log has and no sensor saw", NULL},
 		{NULL},
 	};
 	int status = EXIT_TROUBLE;

@@ -16,11 +16,12 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "beat.h"
 #include "block_control.h"
 #include "bus.h"
+#include "bus_frames.h"
 #include "control.h"
 #include "ingest.h"
-#include "json.h"
 #include "keys.h"
 #include "log.h"
 #include "settings.h"
@@ -181,15 +182,17 @@ take_hello(struct collector *collector, const struct bus_collector_news *news)
 	bus_collector_welcome(collector->bus, news->peer, news->epoch, through);
 }
 
-/* What a heartbeat says of completeness; a beat that waited long says it of when it was made. */
-static gint64
-complete_us(const char *counters, gint64 now_us)
+/* Says when the beat came, so that the sensor can tell how far its clock is off. */
+static void
+tell_clock(struct collector *collector, const struct bus_collector_news *news, gint64 now_us)
 {
-	json_t *object = json_parse_object(counters, strlen(counters));
-	gint64 time_us = object ? json_get_int(object, "complete_us", 0) : 0;
+	gint64 sent_us = beat_number(news->counters, "sent_us", 0);
+	g_autoptr(GBytes) bytes = NULL;
 
-	json_decref(object);
-	return CLAMP(time_us, 0, now_us);
+	if (sent_us <= 0)
+		return;
+	bytes = bus_clock_format(sent_us, now_us);
+	bus_collector_tell(collector->bus, news->peer, news->epoch, BUS_CLOCK_TOPIC, bytes);
 }
 
 static void
@@ -197,12 +200,15 @@ take_beat(struct collector *collector, const struct bus_collector_news *news)
 {
 	g_autoptr(GError) error = NULL;
 	gint64 now_us = g_get_real_time();
+	struct store_beat beat;
 
+	tell_clock(collector, news, now_us);
 	if (now_ms() < collector->retry_at_ms)
 		return;
-	if (!store_note_sensor(collector->store, news->tenant, news->sensor, news->epoch, now_us,
-			       complete_us(news->counters, now_us), news->first, news->counters,
-			       &error))
+	beat_read(news->counters, now_us, &beat);
+	beat.epoch = news->epoch;
+	beat.last = news->first;
+	if (!store_note_beat(collector->store, news->tenant, news->sensor, &beat, &error))
 		note_write_failure(collector, error);
 }
 

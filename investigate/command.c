@@ -73,6 +73,15 @@ command_store(const struct command *command)
 	return store;
 }
 
+struct store_expected
+command_expected(const struct command *command)
+{
+	const struct settings *settings = command->settings;
+
+	return (struct store_expected){(const char *const *)settings->expected_sensors,
+				       (const char *const *)settings->expected_followers};
+}
+
 struct out *
 command_out(const struct command *command)
 {

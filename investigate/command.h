@@ -82,6 +82,9 @@ int command_fail(const struct command *command, const char *format, ...) G_GNUC_
 /* Opens the store for reading; NULL after printing why not. */
 struct store *command_store(const struct command *command);
 
+/* Returns of whom the configuration expects to hear; borrowed from the settings. */
+struct store_expected command_expected(const struct command *command);
+
 /* Returns the output that --json and --csv ask for; end it with command_end(). */
 struct out *command_out(const struct command *command);
 

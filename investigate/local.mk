@@ -3,6 +3,8 @@
 # more is a helper in libexec.
 noinst_LIBRARIES += investigate/libcli.a
 investigate_libcli_a_SOURCES = \
+	investigate/beat.c \
+	investigate/beat.h \
 	investigate/block_control.c \
 	investigate/block_control.h \
 	investigate/block_feed.c \
@@ -41,7 +43,9 @@ investigate_libcli_a_SOURCES = \
 	investigate/progress.c \
 	investigate/progress.h \
 	investigate/reader.c \
-	investigate/reader.h
+	investigate/reader.h \
+	investigate/unread.c \
+	investigate/unread.h
 investigate_libcli_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 # Asking the store: GLib, libcrypto, SQLite only, since the command line links it.
 noinst_LIBRARIES += investigate/libstore.a
@@ -65,6 +69,7 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_settle.c \
 	investigate/store_sqlite.c \
 	investigate/store_sqlite.h \
+	investigate/store_status.c \
 	investigate/store_terms.c \
 	investigate/store_text.c \
 	investigate/store_text.h \

@@ -124,15 +124,27 @@ gboolean store_add_dead_letter(struct store *store, const char *tenant, const ch
 gboolean store_sequence_through(struct store *store, const char *sensor, const char *epoch,
 				guint64 *ret_through, GError **error);
 
+/* What a heartbeat says.  Everything is borrowed. */
+struct store_beat {
+	const char *epoch;
+	gint64 time_us;	      /* when it came, by our clock; the others are by the sensor's */
+	gint64 complete_us;   /* before it, all that was received has a number up to last; or 0 */
+	guint64 last;	      /* the newest number given out */
+	const char *counters; /* JSON as it came, UTF-8; NULL: as before */
+	gint64 started_us;    /* since when the program counts; 0 if it does not say */
+	guint64 unrecorded;   /* messages let pass without a record since then */
+	guint64 log_gaps;     /* of a follower: times that its place in the log was lost */
+	gboolean has_offset;
+	gint64 offset_us; /* how far the sensor's clock is ahead of ours */
+};
+
 /*
- * Notes a sign of life.  time_us: when it came.  complete_us: the time before
- * which everything that the sensor received has a number up to last, as the
- * sensor says; 0 if it does not.  last: the newest number the sensor has given
- * out.  counters: JSON as it came, UTF-8.
+ * Notes a heartbeat, and what it shows of the time since the one before, as an
+ * interval (struct store_gap): another epoch, another start of the program,
+ * messages that passed without a record.
  */
-gboolean store_note_sensor(struct store *store, const char *tenant, const char *sensor,
-			   const char *epoch, gint64 time_us, gint64 complete_us, guint64 last,
-			   const char *counters, GError **error);
+gboolean store_note_beat(struct store *store, const char *tenant, const char *sensor,
+			 const struct store_beat *beat, GError **error);
 
 /* One entry of the audit log: who asked or changed what. */
 struct store_audit {
@@ -194,31 +206,90 @@ gboolean store_who(struct store *store, const struct query *query, store_hit_fn 
 		   store_progress_fn progress, void *progress_data, guint64 *ret_hits,
 		   GError **error);
 
-/* A stretch of time in which a sensor was not seen, or numbers are missing. */
+/*
+ * A stretch of time in which mail may have passed without a record.  Reasons:
+ *  - "never-seen": an expected sensor of which nothing was ever heard
+ *  - "silent": not heard of since; what it has recorded may come yet
+ *  - "missing": numbers of its sequence did not come
+ *  - "epoch": its spool is another, and what the former still held is lost
+ *  - "down": the milter did not run; what the MTA did meanwhile, its own
+ *    milter_default_action decided
+ *  - "unrecorded": it let messages pass that it could not put on disk
+ *  - "log-gap": a follower lost its place in the MTA's log
+ *  - "unseen": the MTA's log has messages accepted that passed the milter by
+ */
 struct store_gap {
 	char *sensor;
 	gint64 from_us, to_us; /* to_us 0: still open */
-	char *reason;	       /* "silent", "missing", "never-seen" */
+	char *reason;
+	guint64 messages; /* that passed, where it is known; else 0 */
+};
+
+/* How far a sensor's clock is ahead of the collector's. */
+struct store_clock {
+	char *sensor;
+	gint64 offset_us;
+};
+
+/* Of whom an answer needs to have heard; lists are NULL-terminated, or NULL for nobody. */
+struct store_expected {
+	const char *const *sensors;
+	const char *const *followers; /* whose MTA's log answers are reconciled with */
 };
 
 /*
  * What an answer did not see; clear with store_coverage_clear().  A message is
  * counted once, however many hops recorded it, and not when it was refused.
  * complete_until_us is the oldest, over the expected sensors, of the last signs
- * of life at which everything that the sensor had given out was stored.
+ * of life at which everything that the sensor had given out was stored, less
+ * what its clock is ahead.
+ *
+ * Reconciled: the followers have read the log as far as the answer is complete
+ * (STORE_LAG_US aside), lost no place in it, and each message that is accepted
+ * there has an event, or was sent on by a hop that has one ("queued as").  A
+ * line is held against events once all of its time are here.
  */
 struct store_coverage {
-	guint64 messages;	  /* in the time asked */
-	guint64 unread;		  /* of them, files not fully read */
-	GPtrArray *sensors;	  /* of char *: that have events or are expected */
-	gint64 complete_until_us; /* 0: not known for every expected sensor */
-	gboolean reconciled;	  /* with the MTA's log */
-	GPtrArray *gaps;	  /* of struct store_gap */
+	guint64 messages;	    /* in the time asked */
+	guint64 unread;		    /* of them, files not fully read */
+	guint64 unseen;		    /* messages of the MTA's log without an event */
+	GPtrArray *sensors;	    /* of char *: that have events or are expected */
+	gint64 complete_until_us;   /* 0: not known for every expected sensor */
+	gint64 reconciled_until_us; /* up to where all followers have read; 0: nobody has */
+	gboolean reconciled;	    /* with the MTA's log */
+	GPtrArray *gaps;	    /* of struct store_gap */
+	GPtrArray *clocks;	    /* of struct store_clock */
 };
 
-/* Tells the coverage of a query.  expected: NULL-terminated names of sensors. */
-gboolean store_coverage(struct store *store, const struct query *query, const char *const *expected,
-			struct store_coverage *ret_coverage, GError **error);
+/* Heartbeats come every five seconds; what is known of "now" is known this late. */
+#define STORE_LAG_US (15 * G_USEC_PER_SEC)
+
+/* Tells the coverage of a query.  expected: NULL for nobody. */
+gboolean store_coverage(struct store *store, const struct query *query,
+			const struct store_expected *expected, struct store_coverage *ret_coverage,
+			GError **error);
+
+/* Called for each message whose files were not fully read; FALSE stops.  event_id: borrowed. */
+typedef gboolean (*store_unread_fn)(const char *event_id, void *data);
+
+/* Names the messages that a coverage counts as unread, in order of time. */
+gboolean store_unread(struct store *store, const struct query *query, store_unread_fn unread,
+		      void *data, GError **error);
+
+/* A message that the MTA accepted and no sensor saw; everything is borrowed. */
+struct store_unseen {
+	gint64 time_us; /* as logged */
+	const char *host, *queue_id;
+	const char *detail; /* sender and size as logged, or NULL */
+};
+
+/* Called for each; FALSE stops. */
+typedef gboolean (*store_unseen_fn)(const struct store_unseen *unseen, void *data);
+
+/* Names the messages that a coverage counts as unseen, in order of time. */
+gboolean store_unseen(struct store *store, const struct query *query,
+		      const struct store_expected *expected, store_unseen_fn unseen, void *data,
+		      GError **error);
 
 /* Frees what a coverage owns. */
 void store_coverage_clear(struct store_coverage *coverage);

@@ -544,7 +544,7 @@ insert_event(struct addition *add, GBytes *json, GError **error)
 	if (!sql_run(sql_bind(add->store->sql, insert, "ibbiiiiiiissssibbbs", add->tenant,
 			      add->event_id, (gsize)UUID_BYTES, add->chained ? add->chain : NULL,
 			      (gsize)UUID_BYTES, add->sensor, event->received_at_us,
-			      (gint64)add->counted, (gint64)(event->unread != NULL),
+			      (gint64)add->counted, (gint64)event_has_unread_files(event),
 			      (gint64)add->imported, (gint64)event->direction,
 			      (gint64)event->verdict, sender, record->subject, event->queue_id,
 			      record->message_id, add->message_key,
@@ -571,7 +571,7 @@ store_addition(struct addition *add, GBytes *json, GError **error)
 	    !supersede_imports(add, error))
 		return FALSE;
 	if (add->counted && !store_count_hour(add->store, add->tenant, event->received_at_us, 1,
-					      event->unread != NULL, error))
+					      event_has_unread_files(event), error))
 		return FALSE;
 	if (!add->imported &&
 	    !store_join_deliveries(add->store, add->tenant, add->id, event->queue_id, error))

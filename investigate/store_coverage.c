@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What an answer covers, and how the store stands. */
+/* What an answer covers, and what it did not see. */
+#include <string.h>
+
 #include "store_internal.h"
 
 /* Twelve beats (bus.h) without a sign of life are silence. */
@@ -12,8 +14,17 @@ struct covering {
 	struct store *store;
 	gint64 tenant;
 	gint64 since_us, until_us; /* until_us exclusive, never 0 */
+	const struct store_expected *expected;
 	struct store_coverage *coverage;
 };
+
+static const char *const nobody[] = {NULL};
+
+static const char *const *
+names(const char *const *list)
+{
+	return list ? list : nobody;
+}
 
 static void
 gap_free(void *data)
@@ -25,10 +36,19 @@ gap_free(void *data)
 	g_free(gap);
 }
 
+static void
+clock_free(void *data)
+{
+	struct store_clock *clock = data;
+
+	g_free(clock->sensor);
+	g_free(clock);
+}
+
 /* Adds a gap that touches the time asked.  to_us 0: still open. */
 static void
 add_gap(struct covering *covering, const char *sensor, gint64 from_us, gint64 to_us,
-	const char *reason)
+	const char *reason, guint64 messages)
 {
 	struct store_gap *gap;
 
@@ -39,6 +59,7 @@ add_gap(struct covering *covering, const char *sensor, gint64 from_us, gint64 to
 	gap->from_us = from_us;
 	gap->to_us = to_us;
 	gap->reason = g_strdup(reason);
+	gap->messages = messages;
 	g_ptr_array_add(covering->coverage->gaps, gap);
 }
 
@@ -95,8 +116,9 @@ count_messages(struct covering *covering, GError **error)
 }
 
 static gboolean
-list_sensors(struct covering *covering, const char *const *expected, GError **error)
+list_sensors(struct covering *covering, GError **error)
 {
+	const char *const *expected = names(covering->expected->sensors);
 	GPtrArray *sensors = covering->coverage->sensors;
 	struct sql_stmt *rows = sql_bind(covering->store->sql,
 					 "SELECT name FROM sensors WHERE tenant=?1"
@@ -106,14 +128,17 @@ list_sensors(struct covering *covering, const char *const *expected, GError **er
 
 	while ((more = sql_next(rows, error)) > 0)
 		g_ptr_array_add(sensors, g_strdup(sql_text(rows, 0)));
-	for (; expected && *expected; expected++) {
+	for (; *expected; expected++) {
 		if (!g_ptr_array_find_with_equal_func(sensors, *expected, g_str_equal, NULL))
 			g_ptr_array_add(sensors, g_strdup(*expected));
 	}
 	return more == 0;
 }
 
-/* Numbers that never came, between those that did, and after the last of them. */
+/*
+ * Numbers that never came, between those that did, and after the last of them
+ * while there may still be more of that epoch; else its end is an interval.
+ */
 static gboolean
 find_missing(struct covering *covering, GError **error)
 {
@@ -123,12 +148,51 @@ find_missing(struct covering *covering, GError **error)
 		" FROM sensors s JOIN epochs e ON e.sensor=s.name JOIN ranges r ON r.epoch=e.id"
 		" LEFT JOIN ranges later ON later.epoch=e.id AND later.first>r.last"
 		" WHERE s.tenant=?1 GROUP BY e.id, r.first"
-		" HAVING count(later.first)>0 OR e.last>r.last ORDER BY s.name, r.last_us",
+		" HAVING count(later.first)>0 OR (e.last>r.last AND s.epoch=e.epoch)"
+		" ORDER BY s.name, r.last_us",
 		"i", covering->tenant);
 	int more;
 
 	while ((more = sql_next(rows, error)) > 0)
-		add_gap(covering, sql_text(rows, 0), sql_int(rows, 1), sql_int(rows, 2), "missing");
+		add_gap(covering, sql_text(rows, 0), sql_int(rows, 1), sql_int(rows, 2), "missing",
+			0);
+	return more == 0;
+}
+
+static gboolean
+find_intervals(struct covering *covering, GError **error)
+{
+	struct sql_stmt *rows =
+		sql_bind(covering->store->sql,
+			 "SELECT s.name, i.from_us, i.to_us, i.reason, i.messages FROM sensors s"
+			 " JOIN intervals i INDEXED BY intervals_sensor ON i.sensor=s.id"
+			 " WHERE s.tenant=?1 AND i.to_us>=?2 AND i.from_us<?3"
+			 " ORDER BY s.name, i.from_us, i.id",
+			 "iii", covering->tenant, covering->since_us, covering->until_us);
+	int more;
+
+	while ((more = sql_next(rows, error)) > 0)
+		add_gap(covering, sql_text(rows, 0), sql_int(rows, 1), sql_int(rows, 2),
+			sql_text(rows, 3), (guint64)sql_int(rows, 4));
+	return more == 0;
+}
+
+static gboolean
+list_clocks(struct covering *covering, GError **error)
+{
+	struct sql_stmt *rows = sql_bind(covering->store->sql,
+					 "SELECT name, offset_us FROM sensors WHERE tenant=?1"
+					 " AND offset_us IS NOT NULL ORDER BY name",
+					 "i", covering->tenant);
+	int more;
+
+	while ((more = sql_next(rows, error)) > 0) {
+		struct store_clock *clock = g_new0(struct store_clock, 1);
+
+		clock->sensor = g_strdup(sql_text(rows, 0));
+		clock->offset_us = sql_int(rows, 1);
+		g_ptr_array_add(covering->coverage->clocks, clock);
+	}
 	return more == 0;
 }
 
@@ -138,7 +202,9 @@ read_contact(struct covering *covering, const char *sensor, gboolean *ret_known,
 	     gint64 *ret_seen_us, gint64 *ret_complete_us, GError **error)
 {
 	g_autoptr(sql_stmt_t) row = sql_bind(covering->store->sql,
-					     "SELECT last_seen_us, complete_us FROM sensors"
+					     "SELECT last_seen_us, complete_us-"
+					     "iif(complete_us>0, max(coalesce(offset_us, 0), 0), 0)"
+					     " FROM sensors"
 					     " WHERE tenant=?1 AND name=?2 AND last_seen_us>0",
 					     "is", covering->tenant, sensor);
 	int more = sql_next(row, error);
@@ -180,21 +246,19 @@ cover_sensor(struct covering *covering, const char *sensor, gint64 *complete_us,
 		return TRUE;
 	*complete_us = MIN(*complete_us, until_us);
 	if (!known)
-		add_gap(covering, sensor, 0, 0, "never-seen");
+		add_gap(covering, sensor, 0, 0, "never-seen", 0);
 	else if (seen_us < asked_us - SILENT_US)
-		add_gap(covering, sensor, seen_us, 0, "silent");
+		add_gap(covering, sensor, seen_us, 0, "silent", 0);
 	return TRUE;
 }
 
 static gboolean
-cover(struct covering *covering, const char *const *expected, GError **error)
+cover_sensors(struct covering *covering, GError **error)
 {
+	const char *const *expected = names(covering->expected->sensors);
 	gint64 complete_us = G_MAXINT64;
 
-	if (!count_messages(covering, error) || !list_sensors(covering, expected, error) ||
-	    !find_missing(covering, error))
-		return FALSE;
-	for (; expected && *expected; expected++) {
+	for (; *expected; expected++) {
 		if (!cover_sensor(covering, *expected, &complete_us, error))
 			return FALSE;
 	}
@@ -202,20 +266,130 @@ cover(struct covering *covering, const char *const *expected, GError **error)
 	return TRUE;
 }
 
-gboolean
-store_coverage(struct store *store, const struct query *query, const char *const *expected,
-	       struct store_coverage *ret_coverage, GError **error)
+/* ---- reconciliation with the MTA's log ---- */
+
+/* Lines of before here can be held against events: a log has whole seconds. */
+#define LOG_SECOND_US (2 * (gint64)G_USEC_PER_SEC)
+
+/*
+ * Messages that the MTA's log has and no event is joined to, but those that a
+ * recorded hop says it sent on, or the MTA refused in the end.
+ */
+#define UNSEEN                                                                               \
+	" FROM deliveries d INDEXED BY deliveries_unseen JOIN sensors s ON s.id=d.sensor"    \
+	" WHERE d.tenant=?1 AND d.event IS NULL AND d.kind=0 AND d.time_us>=?2"              \
+	" AND d.time_us<?3 AND NOT EXISTS (SELECT 1 FROM deliveries p"                       \
+	" INDEXED BY deliveries_next WHERE p.tenant=d.tenant AND p.next_queue_id=d.queue_id" \
+	" AND p.event IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM deliveries r"               \
+	" INDEXED BY deliveries_queue WHERE r.tenant=d.tenant AND r.queue_id=d.queue_id"     \
+	" AND r.kind=1 AND r.recipient_key IS NULL)"
+
+static gint64
+unseen_until(const struct covering *covering)
 {
-	struct store_coverage coverage = {
+	return MIN(covering->until_us, covering->coverage->complete_until_us - LOG_SECOND_US);
+}
+
+/* Each follower of the log has its own gap. */
+static gboolean
+count_unseen(struct covering *covering, GError **error)
+{
+	struct sql_stmt *rows =
+		sql_bind(covering->store->sql,
+			 "SELECT s.name, count(DISTINCT d.log_host || ' ' || d.queue_id),"
+			 " min(d.time_us), max(d.time_us)" UNSEEN " GROUP BY s.id ORDER BY s.name",
+			 "iii", covering->tenant, covering->since_us, unseen_until(covering));
+	int more;
+
+	while ((more = sql_next(rows, error)) > 0) {
+		guint64 count = (guint64)sql_int(rows, 1);
+
+		covering->coverage->unseen += count;
+		add_gap(covering, sql_text(rows, 0), sql_int(rows, 2), sql_int(rows, 3), "unseen",
+			count);
+	}
+	return more == 0;
+}
+
+/* TRUE if the follower lost its place, or what it sent, in the time asked. */
+static gboolean
+lost_its_place(const struct covering *covering, const char *follower)
+{
+	const GPtrArray *gaps = covering->coverage->gaps;
+
+	for (guint i = 0; i < gaps->len; i++) {
+		const struct store_gap *gap = g_ptr_array_index(gaps, i);
+
+		if (strcmp(gap->sensor, follower) == 0 && strcmp(gap->reason, "unseen") != 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean
+reconcile(struct covering *covering, GError **error)
+{
+	struct store_coverage *coverage = covering->coverage;
+	const char *const *follower = names(covering->expected->followers);
+	gint64 read_us = *follower ? G_MAXINT64 : 0;
+	gboolean whole = TRUE;
+
+	if (!count_unseen(covering, error))
+		return FALSE;
+	for (; *follower; follower++) {
+		gint64 seen_us, until_us;
+		gboolean known;
+
+		if (!read_contact(covering, *follower, &known, &seen_us, &until_us, error))
+			return FALSE;
+		read_us = MIN(read_us, until_us);
+		whole = whole && known && !lost_its_place(covering, *follower);
+	}
+	coverage->reconciled_until_us = read_us;
+	coverage->reconciled =
+		whole && read_us > 0 && coverage->unseen == 0 && coverage->complete_until_us > 0 &&
+		read_us + STORE_LAG_US >= MIN(coverage->complete_until_us, covering->until_us);
+	return TRUE;
+}
+
+/* ---- the whole ---- */
+
+static gboolean
+cover(struct covering *covering, GError **error)
+{
+	return count_messages(covering, error) && list_sensors(covering, error) &&
+	       list_clocks(covering, error) && find_missing(covering, error) &&
+	       find_intervals(covering, error) && cover_sensors(covering, error) &&
+	       reconcile(covering, error);
+}
+
+static struct covering
+covering_of(struct store *store, const struct query *query, const struct store_expected *expected,
+	    struct store_coverage *coverage)
+{
+	static const struct store_expected none = {NULL, NULL};
+
+	*coverage = (struct store_coverage){
 		.sensors = g_ptr_array_new_with_free_func(g_free),
 		.gaps = g_ptr_array_new_with_free_func(gap_free),
+		.clocks = g_ptr_array_new_with_free_func(clock_free),
 	};
-	struct covering covering = {
+	return (struct covering){
 		.store = store,
 		.since_us = query->since_us,
 		.until_us = query->until_us ? query->until_us : G_MAXINT64,
-		.coverage = &coverage,
+		.expected = expected ? expected : &none,
+		.coverage = coverage,
 	};
+}
+
+gboolean
+store_coverage(struct store *store, const struct query *query,
+	       const struct store_expected *expected, struct store_coverage *ret_coverage,
+	       GError **error)
+{
+	struct store_coverage coverage;
+	struct covering covering = covering_of(store, query, expected, &coverage);
 	gboolean own, done;
 
 	if (!store_begin_question(store, &own, error)) {
@@ -223,7 +397,7 @@ store_coverage(struct store *store, const struct query *query, const char *const
 		return FALSE;
 	}
 	done = store_find_tenant(store, query->tenant, &covering.tenant, error) &&
-	       cover(&covering, expected, error);
+	       cover(&covering, error);
 	store_end_question(store, own);
 	if (done)
 		*ret_coverage = coverage;
@@ -232,113 +406,77 @@ store_coverage(struct store *store, const struct query *query, const char *const
 	return done;
 }
 
+static gboolean
+give_unseen(struct covering *covering, store_unseen_fn unseen, void *data, GError **error)
+{
+	g_autoptr(sql_stmt_t) rows = NULL;
+	int more;
+
+	if (!cover_sensors(covering, error))
+		return FALSE;
+	rows = sql_bind(covering->store->sql,
+			"SELECT min(d.time_us), d.log_host, d.queue_id, d.detail" UNSEEN
+			" GROUP BY d.log_host, d.queue_id ORDER BY min(d.time_us), d.queue_id",
+			"iii", covering->tenant, covering->since_us, unseen_until(covering));
+	while ((more = sql_next(rows, error)) > 0) {
+		const struct store_unseen row = {sql_int(rows, 0), sql_text(rows, 1),
+						 sql_text(rows, 2), sql_text(rows, 3)};
+
+		if (!unseen(&row, data))
+			return TRUE;
+	}
+	return more == 0;
+}
+
+gboolean
+store_unseen(struct store *store, const struct query *query, const struct store_expected *expected,
+	     store_unseen_fn unseen, void *data, GError **error)
+{
+	struct store_coverage coverage;
+	struct covering covering = covering_of(store, query, expected, &coverage);
+	gboolean own, done;
+
+	done = store_begin_question(store, &own, error);
+	if (done) {
+		done = store_find_tenant(store, query->tenant, &covering.tenant, error) &&
+		       give_unseen(&covering, unseen, data, error);
+		store_end_question(store, own);
+	}
+	store_coverage_clear(&coverage);
+	return done;
+}
+
+gboolean
+store_unread(struct store *store, const struct query *query, store_unread_fn unread, void *data,
+	     GError **error)
+{
+	g_autoptr(sql_stmt_t) rows = NULL;
+	gint64 tenant;
+	int more;
+
+	if (!store_find_tenant(store, query->tenant, &tenant, error))
+		return FALSE;
+	rows = sql_bind(store->sql,
+			"SELECT event_id FROM events INDEXED BY events_time WHERE tenant=?1"
+			" AND received_at_us>=?2 AND received_at_us<?3 AND counted AND unread"
+			" ORDER BY received_at_us, id",
+			"iii", tenant, query->since_us,
+			query->until_us ? query->until_us : G_MAXINT64);
+	while ((more = sql_next(rows, error)) > 0) {
+		gsize length;
+		const void *id = sql_blob(rows, 0, &length);
+		g_autofree char *text = length == UUID_BYTES ? store_uuid_text(id) : g_strdup("");
+
+		if (!unread(text, data))
+			return TRUE;
+	}
+	return more == 0;
+}
+
 void
 store_coverage_clear(struct store_coverage *coverage)
 {
 	g_clear_pointer(&coverage->sensors, g_ptr_array_unref);
 	g_clear_pointer(&coverage->gaps, g_ptr_array_unref);
-}
-
-/* ---- status ---- */
-
-static void
-store_sensor_free(void *data)
-{
-	struct store_sensor *sensor = data;
-
-	g_free(sensor->tenant);
-	g_free(sensor->sensor);
-	g_free(sensor->epoch);
-	g_free(sensor->counters);
-	g_free(sensor);
-}
-
-static gboolean
-read_sensors(struct store *store, const char *tenant, GPtrArray *sensors, GError **error)
-{
-	struct sql_stmt *rows = sql_bind(
-		store->sql,
-		"SELECT t.name, s.name, s.epoch, s.last_seen_us, s.last_event_us, s.counters,"
-		" coalesce((SELECT max(r.last) FROM epochs e JOIN ranges r ON r.epoch=e.id"
-		"  WHERE e.sensor=s.name AND e.epoch=s.epoch AND r.first<=1), 0),"
-		" coalesce((SELECT e.last FROM epochs e WHERE e.sensor=s.name"
-		"  AND e.epoch=s.epoch), 0)"
-		" FROM sensors s JOIN tenants t ON t.id=s.tenant"
-		" WHERE ?1 IS NULL OR t.name=?1 ORDER BY t.name, s.name",
-		"s", tenant);
-	int more;
-
-	while ((more = sql_next(rows, error)) > 0) {
-		struct store_sensor *sensor = g_new0(struct store_sensor, 1);
-
-		sensor->tenant = g_strdup(sql_text(rows, 0));
-		sensor->sensor = g_strdup(sql_text(rows, 1));
-		sensor->epoch = g_strdup(sql_text(rows, 2));
-		sensor->last_seen_us = sql_int(rows, 3);
-		sensor->last_event_us = sql_int(rows, 4);
-		sensor->counters = g_strdup(sql_text(rows, 5));
-		sensor->through = sql_int(rows, 6);
-		sensor->last = MAX(sensor->through, (guint64)sql_int(rows, 7));
-		g_ptr_array_add(sensors, sensor);
-	}
-	return more == 0;
-}
-
-static gboolean
-read_counts(struct store *store, const char *tenant, struct store_status *status, GError **error)
-{
-	static const char counts[] =
-		"SELECT (SELECT user_version FROM pragma_user_version),"
-		" (SELECT count(*) FROM events WHERE ?1 IS NULL OR tenant=?2),"
-		" (SELECT count(*) FROM files WHERE ?1 IS NULL OR tenant=?2),"
-		" (SELECT count(*) FROM recipients r WHERE ?1 IS NULL OR"
-		"  (SELECT tenant FROM events WHERE id=r.event)=?2),"
-		" (SELECT count(*) FROM dead_letters WHERE ?1 IS NULL OR tenant=?1),"
-		" (SELECT count(*) FROM audit WHERE ?1 IS NULL OR tenant=?1),"
-		" (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)";
-	g_autoptr(sql_stmt_t) row = NULL;
-	gint64 id = 0;
-
-	if (tenant && !store_find_tenant(store, tenant, &id, error))
-		return FALSE;
-	row = sql_bind(store->sql, counts, "si", tenant, id);
-	if (sql_next(row, error) < 0)
-		return FALSE;
-	status->schema = sql_int(row, 0);
-	status->events = sql_int(row, 1);
-	status->files = sql_int(row, 2);
-	status->recipients = sql_int(row, 3);
-	status->dead_letters = sql_int(row, 4);
-	status->audit_entries = sql_int(row, 5);
-	status->bytes = sql_int(row, 6);
-	return TRUE;
-}
-
-gboolean
-store_status(struct store *store, const char *tenant, struct store_status *ret_status,
-	     GError **error)
-{
-	struct store_status status = {
-		.sensors = g_ptr_array_new_with_free_func(store_sensor_free),
-	};
-	gboolean own, done;
-
-	if (!store_begin_question(store, &own, error)) {
-		store_status_clear(&status);
-		return FALSE;
-	}
-	done = read_counts(store, tenant, &status, error) &&
-	       read_sensors(store, tenant, status.sensors, error);
-	store_end_question(store, own);
-	if (done)
-		*ret_status = status;
-	else
-		store_status_clear(&status);
-	return done;
-}
-
-void
-store_status_clear(struct store_status *status)
-{
-	g_clear_pointer(&status->sensors, g_ptr_array_unref);
+	g_clear_pointer(&coverage->clocks, g_ptr_array_unref);
 }

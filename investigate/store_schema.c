@@ -165,7 +165,27 @@ static const char version_3[] =
 	"CREATE INDEX block_keys_version ON block_keys (tenant, version);"
 	"CREATE INDEX block_keys_number ON block_keys (number);";
 
-static const char *const steps_of_store[] = {version_1, version_2, version_3};
+/*
+ * Version 4: what heartbeats tell of themselves, and the stretches of time in
+ * which a sensor let mail pass unseen.  deliveries_unseen has what the MTA
+ * accepted and no event of ours is joined to.
+ */
+static const char version_4[] =
+	"ALTER TABLE sensors ADD COLUMN started_us INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE sensors ADD COLUMN unrecorded INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE sensors ADD COLUMN log_gaps INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE sensors ADD COLUMN offset_us INTEGER;" /* NULL: not measured */
+	"CREATE TABLE intervals ("
+	" id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensors(id),"
+	" reason TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,"
+	" messages INTEGER NOT NULL);"
+	"CREATE INDEX intervals_sensor ON intervals (sensor, to_us);"
+	"CREATE INDEX deliveries_unseen ON deliveries (tenant, time_us)"
+	" WHERE event IS NULL AND kind=0;"
+	"CREATE INDEX deliveries_next ON deliveries (tenant, next_queue_id)"
+	" WHERE next_queue_id IS NOT NULL;";
+
+static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4};
 
 const char *const *
 store_schema_steps(gsize *ret_count)

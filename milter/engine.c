@@ -20,6 +20,7 @@ struct engine {
 	_Atomic guint64 memory_bytes;
 	_Atomic guint64 file_bytes;
 	_Atomic guint64 counters[ENGINE_COUNTERS];
+	gint64 started_us; /* since when they count, UTC */
 };
 
 static const char *const counter_names[ENGINE_COUNTERS] = {
@@ -48,6 +49,7 @@ engine_new(struct settings *settings, struct spool *spool, struct scanner_client
 	g_mutex_init(&engine->lock);
 	engine->ending = g_array_new(FALSE, FALSE, sizeof(gint64));
 	engine->spool = spool;
+	engine->started_us = g_get_real_time();
 	engine->scanner = scanner;
 	if (!engine_set_settings(engine, settings, error))
 		g_clear_pointer(&engine, engine_free);
@@ -262,7 +264,7 @@ engine_counters_json(struct engine *engine)
 	for (guint i = 0; i < ENGINE_COUNTERS; i++)
 		g_string_append_printf(json, "%s\"%s\":%" G_GUINT64_FORMAT, i ? "," : "",
 				       counter_names[i], engine_counted(engine, i));
-	g_string_append_c(json, '}');
+	g_string_append_printf(json, ",\"started_us\":%" G_GINT64_FORMAT "}", engine->started_us);
 	return g_string_free(json, FALSE);
 }
 

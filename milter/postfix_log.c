@@ -149,7 +149,7 @@ parse_discard(struct log_cursor *cursor, struct delivery *delivery)
 static gboolean
 parse_qmgr(struct log_cursor *cursor, struct delivery *delivery)
 {
-	g_autofree char *sender = NULL;
+	g_autofree char *sender = NULL, *detail = NULL;
 	guint size;
 
 	if (strcmp(cursor->at, "removed") == 0) {
@@ -164,6 +164,8 @@ parse_qmgr(struct log_cursor *cursor, struct delivery *delivery)
 	    !log_cursor_number(cursor, &delivery->recipients))
 		return FALSE;
 	delivery->kind = DELIVERY_QUEUED;
+	detail = g_strdup_printf("from=<%s>, size=%u", sender, size);
+	delivery->detail = log_text_capped(detail, strlen(detail));
 	return strcmp(cursor->at, " (queue active)") == 0;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 
 #include "bus.h"
+#include "bus_frames.h"
 #include "caps.h"
 #include "keys.h"
 #include "log.h"
@@ -15,6 +16,7 @@
 #define WINDOW 4	 /* batches that may wait for their ACK */
 #define RETRY_MS 100	 /* after back-pressure, or when the spool could not be read */
 #define DRAIN_STEP_MS 50 /* at the end, between looks at the clock */
+#define CLOCK_ROUND_US (2 * G_USEC_PER_SEC) /* a beat and its answer, to be a measurement */
 
 /* How full the spool was when it was last said; in percent. */
 static const guint alarm_percent[] = {0, 50, 80};
@@ -43,7 +45,11 @@ struct publisher {
 	gint64 beat_us; /* when the next one is due */
 	gint64 stop_us; /* 0 until stopping is seen */
 	gboolean retry;
-	guint alarm; /* index into alarm_percent */
+	guint alarm;		 /* index into alarm_percent */
+	gint64 sent_us, sent_at; /* the last beat: by the clock, and monotonic */
+	gboolean has_offset;
+	gint64 offset_us; /* of our clock before the collector's */
+	gint64 round_us;  /* how long its answer took: offset_us is wrong by half at most */
 };
 
 /* ---- what is said to the administrator ---- */
@@ -166,6 +172,35 @@ tell_program(struct publisher *publisher, GBytes *bytes)
 	bus_sensor_have(publisher->bus, publisher->source.topic, state);
 }
 
+/*
+ * The answer to our last beat: it came to the collector between sending and
+ * now, in the middle as far as we know.  One that took long tells little.
+ */
+static void
+take_clock(struct publisher *publisher, GBytes *bytes)
+{
+	gint64 round_us = g_get_monotonic_time() - publisher->sent_at;
+	gint64 sent_us, came_us;
+
+	if (!bus_clock_parse(bytes, &sent_us, &came_us) || sent_us != publisher->sent_us ||
+	    round_us > CLOCK_ROUND_US)
+		return;
+	publisher->has_offset = TRUE;
+	publisher->round_us = round_us;
+	publisher->offset_us = sent_us + round_us / 2 - came_us;
+}
+
+static void
+on_tell(struct publisher *publisher, const struct bus_sensor_news *news)
+{
+	if (!publisher->welcomed)
+		return;
+	if (strcmp(news->topic, BUS_CLOCK_TOPIC) == 0)
+		take_clock(publisher, news->payload);
+	else if (g_strcmp0(news->topic, publisher->source.topic) == 0)
+		tell_program(publisher, news->payload);
+}
+
 static void
 on_welcome(struct publisher *publisher, guint64 through)
 {
@@ -226,8 +261,7 @@ take_news(struct publisher *publisher, const struct bus_sensor_news *news)
 			  "remedy", "mailtrace sensor add, at the collector", NULL);
 		break;
 	case BUS_SENSOR_TELL:
-		if (publisher->welcomed && g_strcmp0(news->topic, publisher->source.topic) == 0)
-			tell_program(publisher, news->payload);
+		on_tell(publisher, news);
 		break;
 	}
 }
@@ -295,21 +329,38 @@ fill_window(struct publisher *publisher)
 	}
 }
 
-/* The program's counters and how the spool stands, as one JSON object. */
+/* What is known of the clock, as members of an object, each with a comma before it. */
+static void
+add_clock(struct publisher *publisher, GString *json)
+{
+	g_string_append_printf(json, ",\"sent_us\":%" G_GINT64_FORMAT, publisher->sent_us);
+	if (publisher->has_offset)
+		g_string_append_printf(json,
+				       ",\"clock_offset_us\":%" G_GINT64_FORMAT
+				       ",\"clock_round_us\":%" G_GINT64_FORMAT,
+				       publisher->offset_us, publisher->round_us);
+}
+
+/* The program's counters, how the spool stands and the clock, as one JSON object. */
 static char *
 counters(struct publisher *publisher, gint64 settled_us, const struct spool_status *status)
 {
 	g_autofree char *own = publisher->source.counters(publisher->source.data);
 	gsize length = strlen(own);
+	GString *json = g_string_new_len(own, (gssize)length - 1);
 
-	return g_strdup_printf(
-		"%.*s%s\"complete_us\":%" G_GINT64_FORMAT ",\"spool_entries\":%" G_GUINT64_FORMAT
+	g_string_append_printf(
+		json,
+		"%s\"complete_us\":%" G_GINT64_FORMAT ",\"spool_entries\":%" G_GUINT64_FORMAT
 		",\"spool_bytes\":%" G_GUINT64_FORMAT ",\"spool_max_bytes\":%" G_GUINT64_FORMAT
 		",\"spool_dead\":%" G_GUINT64_FORMAT ",\"spool_oldest_us\":%" G_GINT64_FORMAT
-		",\"spool_writable\":%s}",
-		(int)length - 1, own, length > 2 ? "," : "", settled_us, status->entries,
-		status->bytes, status->max_bytes, status->dead, status->oldest_us,
-		status->writable ? "true" : "false");
+		",\"spool_writable\":%s,\"spool_alarm\":%u",
+		length > 2 ? "," : "", settled_us, status->entries, status->bytes,
+		status->max_bytes, status->dead, status->oldest_us,
+		status->writable ? "true" : "false", alarm_percent[publisher->alarm]);
+	add_clock(publisher, json);
+	g_string_append_c(json, '}');
+	return g_string_free(json, FALSE);
 }
 
 static void
@@ -329,6 +380,8 @@ beat_if_due(struct publisher *publisher)
 	check_alarm(publisher, &status);
 	if (!publisher->welcomed)
 		return;
+	publisher->sent_us = g_get_real_time();
+	publisher->sent_at = g_get_monotonic_time();
 	json = counters(publisher, settled_us, &status);
 	bus_sensor_beat(publisher->bus, status.last, json);
 }

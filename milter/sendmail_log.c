@@ -214,14 +214,17 @@ parse_from(struct log_cursor *cursor, struct sendmail_line *line)
 {
 	g_autofree char *sender =
 		*cursor->at == '<' ? log_cursor_address(cursor) : take_bare(cursor);
-	guint number;
+	g_autofree char *detail = NULL;
+	guint size, number;
 
 	if (sender == NULL || !log_cursor_take(cursor, ", size=") ||
-	    !log_cursor_number(cursor, &number) || !log_cursor_take(cursor, ", class=") ||
+	    !log_cursor_number(cursor, &size) || !log_cursor_take(cursor, ", class=") ||
 	    !log_cursor_number(cursor, &number) || !log_cursor_take(cursor, ", nrcpts=") ||
 	    !log_cursor_number(cursor, &line->delivery->recipients))
 		return FALSE;
 	line->delivery->kind = DELIVERY_QUEUED;
+	detail = g_strdup_printf("from=<%s>, size=%u", sender, size);
+	line->delivery->detail = log_text_capped(detail, strlen(detail));
 	return TRUE;
 }
 

@@ -625,11 +625,12 @@ session_end_of_message(struct session *session, void *mta, struct session_outcom
 	fill_record(session, &facts);
 	match_blocks(session, &facts);
 	ret_outcome->decision = decide_and_record(session, &facts);
-	engine_end_message(session->engine, session->event->received_at_us);
 	/* An event that is nowhere must not be named in the message. */
 	if (session->can_change && lets_pass(&ret_outcome->decision) && !facts.unrecorded)
 		fill_changes(session, believed, ret_outcome->changes);
 	count_outcome(session->engine, &facts, &ret_outcome->decision);
+	/* Last: a heartbeat that calls this message settled has it in its counters. */
+	engine_end_message(session->engine, session->event->received_at_us);
 	log_message(session, &ret_outcome->decision, started_us);
 	drop_message(session);
 }

@@ -259,8 +259,11 @@ tests_test_mailbox_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 endif
 
 if HAVE_CRITERION
-check_PROGRAMS += tests/test_store_blocks tests/test_block_feed
-TESTS += tests/test_store_blocks tests/test_block_feed
+check_PROGRAMS += tests/test_store_blocks tests/test_block_feed tests/test_store_intervals
+TESTS += tests/test_store_blocks tests/test_block_feed tests/test_store_intervals
+tests_test_store_intervals_SOURCES = tests/test_store_intervals.c tests/store_fixture.h
+tests_test_store_intervals_CFLAGS = $(UNIT_CFLAGS)
+tests_test_store_intervals_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_store_blocks_SOURCES = tests/test_store_blocks.c tests/store_fixture.h
 tests_test_store_blocks_CFLAGS = $(UNIT_CFLAGS)
 tests_test_store_blocks_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

@@ -387,3 +387,23 @@ Test(bus_frames, topic_is_a_short_word_of_small_letters)
 	for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++)
 		assert_told_fault(BUS_KIND_TELL, wrong[i], 1, "topic");
 }
+
+Test(bus_frames, the_clocks_answer_is_two_numbers_and_nothing_else)
+{
+	static const guint8 negative[16] = {0x80};
+	g_autoptr(GBytes) bytes = bus_clock_format(G_GINT64_CONSTANT(1795395600000000), 7);
+	gint64 sent_us = 0, came_us = 0;
+
+	cr_assert(bus_clock_parse(bytes, &sent_us, &came_us));
+	cr_expect_eq(sent_us, G_GINT64_CONSTANT(1795395600000000));
+	cr_expect_eq(came_us, 7);
+	for (gsize length = 0; length <= 17; length++) {
+		g_autofree guint8 *room = g_malloc0(length + 1);
+		g_autoptr(GBytes) other = g_bytes_new(room, length);
+
+		cr_expect_eq(bus_clock_parse(other, &sent_us, &came_us), length == 16);
+	}
+	g_clear_pointer(&bytes, g_bytes_unref);
+	bytes = g_bytes_new(negative, sizeof(negative));
+	cr_expect_not(bus_clock_parse(bytes, &sent_us, &came_us));
+}

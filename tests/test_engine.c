@@ -203,7 +203,8 @@ Test(engine, each_counter_has_a_name_of_its_own_in_the_json)
 	text = engine_counters_json(engine);
 	json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	cr_assert(json, "%s", text);
-	cr_assert_eq(json_object_size(json), ENGINE_COUNTERS);
+	cr_assert_eq(json_object_size(json), ENGINE_COUNTERS + 1, "and since when they count");
+	cr_assert_gt(json_integer_value(json_object_get(json, "started_us")), 0);
 	cr_assert_eq(json_integer_value(json_object_get(json, "connections")),
 		     COUNT_CONNECTIONS + 1);
 	cr_assert_eq(json_integer_value(json_object_get(json, "spilled")), COUNT_SPILLED + 1);

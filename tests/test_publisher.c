@@ -579,7 +579,9 @@ Test(publisher, beats_tell_how_engine_and_spool_stand)
 	cr_assert_eq(site.last, 3);
 	cr_assert(g_str_has_prefix(counters, "{\""), "%s", counters);
 	cr_assert(strstr(counters, "\"seen\":3"), "%s", counters);
-	cr_assert(strstr(counters, "\"spool_writable\":true}"), "%s", counters);
+	cr_assert(strstr(counters, "\"started_us\":1"), "%s", counters);
+	cr_assert(strstr(counters, "\"sent_us\":1"), "%s", counters);
+	cr_assert(strstr(counters, "\"spool_writable\":true,\"spool_alarm\":0,"), "%s", counters);
 }
 
 Test(publisher, stopping_sends_what_is_left_within_its_time)

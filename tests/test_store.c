@@ -658,17 +658,28 @@ cover(const char *const *expected, struct store_coverage *ret_coverage)
 	g_autoptr(query_t) query = query_new("a");
 	GError *error = NULL;
 
-	expect_ok(store_coverage(fixture.store, query, expected, ret_coverage, &error), error);
+	const struct store_expected who_is = {expected, NULL};
+
+	expect_ok(store_coverage(fixture.store, query, &who_is, ret_coverage, &error), error);
+}
+
+static void
+beat_of(const char *sensor, gint64 time_us, gint64 complete_us, guint64 last, const char *counters)
+{
+	const struct store_beat beat = {.epoch = "e",
+					.time_us = time_us,
+					.complete_us = complete_us,
+					.last = last,
+					.counters = counters};
+	GError *error = NULL;
+
+	expect_ok(store_note_beat(fixture.store, "a", sensor, &beat, &error), error);
 }
 
 static void
 beat(const char *sensor, gint64 time_us, guint64 last)
 {
-	GError *error = NULL;
-
-	expect_ok(store_note_sensor(fixture.store, "a", sensor, "e", time_us, time_us, last, "{}",
-				    &error),
-		  error);
+	beat_of(sensor, time_us, time_us, last, "{}");
 }
 
 Test(store, is_complete_until_the_last_contact_that_found_nothing_outstanding)
@@ -711,14 +722,10 @@ Test(store, is_complete_only_until_what_the_sensor_says_however_late_it_is_heard
 	static const char *const expected[] = {"mx1", NULL};
 	gint64 now_us = g_get_real_time();
 	struct store_coverage coverage;
-	GError *error = NULL;
 
 	store_numbered("mx1", "e", 1, 1);
-	expect_ok(store_note_sensor(fixture.store, "a", "mx1", "e", now_us, now_us - 500, 1, "{}",
-				    &error),
-		  error);
-	expect_ok(store_note_sensor(fixture.store, "a", "mx1", "e", now_us, 0, 1, "{}", &error),
-		  error);
+	beat_of("mx1", now_us, now_us - 500, 1, "{}");
+	beat_of("mx1", now_us, 0, 1, "{}");
 	cover(expected, &coverage);
 	cr_expect_eq(coverage.complete_until_us, now_us - 500);
 	store_coverage_clear(&coverage);

@@ -133,13 +133,12 @@ states_of(const char *words)
 static guint64
 messages(void)
 {
-	static const char *const nobody[] = {NULL};
 	g_autoptr(query_t) query = query_new(tenant);
 	struct store_coverage coverage;
 	guint64 count;
 	GError *error = NULL;
 
-	expect_ok(store_coverage(fixture.store, query, nobody, &coverage, &error), error);
+	expect_ok(store_coverage(fixture.store, query, NULL, &coverage, &error), error);
 	count = coverage.messages;
 	store_coverage_clear(&coverage);
 	return count;
@@ -147,7 +146,6 @@ messages(void)
 
 Test(store_delivery, a_follower_is_no_sensor_of_an_answer)
 {
-	static const char *const nobody[] = {NULL};
 	const struct line line = {2, DELIVERY_SENT, BOB};
 	g_autoptr(query_t) query = query_new(tenant);
 	struct store_coverage coverage;
@@ -155,7 +153,7 @@ Test(store_delivery, a_follower_is_no_sensor_of_an_answer)
 
 	store_it(fixture.store, queued_event(1, "bob"));
 	store_line(&line);
-	expect_ok(store_coverage(fixture.store, query, nobody, &coverage, &error), error);
+	expect_ok(store_coverage(fixture.store, query, NULL, &coverage, &error), error);
 	cr_assert_eq(coverage.sensors->len, 1);
 	cr_expect_str_eq(g_ptr_array_index(coverage.sensors, 0), "mx1");
 	store_coverage_clear(&coverage);

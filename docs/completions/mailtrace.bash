@@ -4,7 +4,7 @@
 _mailtrace_options()
 {
 	case $1 in
-	who) echo "-f --file --hashes -m --members --since --until --limit --cursor --count --group-by --with-refused" ;;
+	who) echo "-f --file --hashes -m --members --since --until --limit --cursor --count --group-by --with-refused --list-unread --list-unseen" ;;
 	import) echo "-r --rcpt --sensor" ;;
 	watch) echo "-k --key --server-key --endpoint -n --max" ;;
 	status) echo "--all-tenants" ;;
