@@ -15,7 +15,7 @@
 #define FILE_TYPE "(sia(smays)msmsmsmsmstuaya(utay)mumsasas)"
 #define RECORD_TYPE                                                                \
 	"(tmsmsmaymsx" ADDRESSES_TYPE ADDRESSES_TYPE ADDRESSES_TYPE ADDRESSES_TYPE \
-	"asasmsasa" FILE_TYPE "a(st)astay)"
+	"asasmsasa" FILE_TYPE "a(st)astayms)"
 
 /* Members of RECORD_TYPE, by place. */
 enum {
@@ -38,6 +38,7 @@ enum {
 	RECORD_CAPS,
 	RECORD_SIZE,
 	RECORD_SHA256,
+	RECORD_SCANNER,
 };
 
 /* Members of FILE_TYPE, by place. */
@@ -269,6 +270,7 @@ encode_extent(const struct record *record, guint64 ticket, struct extent extent)
 		[RECORD_CAPS] = caps_value(record->caps, cut),
 		[RECORD_SIZE] = g_variant_new_uint64(record->size),
 		[RECORD_SHA256] = bytes_value(record->sha256, SHA256_BYTES),
+		[RECORD_SCANNER] = text_value(record->scanner),
 	};
 	g_autoptr(GVariant) value =
 		g_variant_ref_sink(g_variant_new_tuple(members, G_N_ELEMENTS(members)));
@@ -641,6 +643,7 @@ read_fields(GVariant *tuple, struct record *ret_record, GError **error)
 			error) &&
 	       read_text(tuple, RECORD_DATE, CAP_FIELD_BYTES, &ret_record->date, error) &&
 	       read_text(tuple, RECORD_LIST_ID, CAP_FIELD_BYTES, &ret_record->list_id, error) &&
+	       read_text(tuple, RECORD_SCANNER, CAP_SIGNATURE_BYTES, &ret_record->scanner, error) &&
 	       read_fixed(tuple, RECORD_SHA256, ret_record->sha256, SHA256_BYTES, error);
 }
 

@@ -52,7 +52,7 @@ common_libread_a_SOURCES = \
 	common/unpack.c common/unpack.h \
 	common/url.c
 common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)
-READ_LIBS = common/libread.a $(UNPACK_LIBS) $(ENCRYPTED_LIBS) $(BASE_LIBS) $(GMIME_LIBS)
+READ_LIBS = common/libread.a $(SCAN_LIBS) common/libread.a $(UNPACK_LIBS) $(ENCRYPTED_LIBS) $(BASE_LIBS) $(GMIME_LIBS)
 
 # Compressed streams and archives; libarchive's owner, for the sandbox.
 noinst_LIBRARIES += common/libunpack.a
@@ -65,6 +65,12 @@ noinst_LIBRARIES += common/libencrypted.a
 common_libencrypted_a_SOURCES = common/encrypted_zip.c common/encrypted_zip.h
 common_libencrypted_a_CFLAGS = $(AM_CFLAGS) $(ZIP_CFLAGS)
 ENCRYPTED_LIBS = common/libencrypted.a $(ZIP_LIBS)
+
+# The engine; libclamav's owner, for the sandbox.
+noinst_LIBRARIES += common/libscan.a
+common_libscan_a_SOURCES = common/scan.c common/scan.h
+common_libscan_a_CFLAGS = $(AM_CFLAGS) $(CLAMAV_CFLAGS)
+SCAN_LIBS = common/libscan.a $(CLAMAV_LIBS)
 
 # The bus; ZeroMQ's owner.
 noinst_LIBRARIES += common/libbus.a

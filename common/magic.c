@@ -58,6 +58,8 @@ static const struct signature {
 	MAGIC(0, "WARC/1.", "application/warc"),
 	MAGIC(0, "WARC/0.", "application/warc"),
 	MAGIC(0, "\x60\xea", "application/x-arj"),
+	MAGIC(0, "SZDD\x88\xf0\x27\x33", "application/x-ms-szdd"),
+	MAGIC(8, "\x19\x04\x00\x10", "application/vnd.symbian.install"),
 	WORD(2, "-lh", "application/x-lzh-compressed"),
 	WORD(2, "-lz", "application/x-lzh-compressed"),
 	MAGIC(257, "ustar", "application/x-tar"),

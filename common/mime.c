@@ -20,6 +20,7 @@
 #include "fingerprint.h"
 #include "magic.h"
 #include "readings.h"
+#include "scan.h"
 #include "recode.h"
 #include "text.h"
 #include "unpack.h"
@@ -66,6 +67,7 @@ struct content {
 	GByteArray *kept; /* the first bytes of it */
 	gsize keep;	  /* as many of them; of archives all */
 	gboolean known;	  /* whether it is an archive was asked */
+	gboolean attachment;
 	gboolean truncated;
 };
 
@@ -558,7 +560,7 @@ keep(struct content *content, const char *bytes, gsize length)
 	if (some == length || content->known)
 		return;
 	content->known = TRUE;
-	if (!unpack_is_archive(content->kept->data, content->kept->len))
+	if (!unpack_is_archive(content->kept->data, content->kept->len, content->attachment))
 		return;
 	content->keep = CAP_KEPT_BYTES;
 	keep(content, bytes + some, length - some);
@@ -1111,7 +1113,11 @@ read_leaf(struct reader *reader, const struct source *source, const struct entit
 	gboolean variants = encoding != GMIME_CONTENT_ENCODING_BASE64 ||
 			    g_str_has_prefix(entity->type->token, "text/");
 	g_autoptr(GByteArray) kept = g_byte_array_new();
-	struct content content = {.kept = kept, .keep = bytes_to_keep(reader, entity, file)};
+	struct content content = {
+		.kept = kept,
+		.keep = bytes_to_keep(reader, entity, file),
+		.attachment = !(file->flags & FILE_BODY),
+	};
 	gsize line_break = visible_break(bytes, entity->body.length, entity->break_bytes, encoding);
 
 	if (was_read(reader, source, entity, encoding))
@@ -1301,5 +1307,6 @@ mime_read(const void *bytes, gsize length)
 	if (reader.doubts)
 		read_otherwise(&reader, message, length);
 	unpack_finish(reader.unpacker);
+	record->scanner = g_strdup(scan_description());
 	return record;
 }

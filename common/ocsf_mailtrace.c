@@ -372,6 +372,7 @@ ocsf_mailtrace_value(const struct ocsf_attempt *attempt)
 	if (memcmp(record->sha256, unknown, sizeof(unknown)) != 0)
 		ocsf_put_hex(value, "sha256", record->sha256, SHA256_BYTES);
 	ocsf_put_filled(value, "files", files_value(attempt));
+	ocsf_put_text(value, "scanner", record->scanner);
 	ocsf_put_filled(value, "anomalies", anomalies_value(record->anomalies));
 	ocsf_put_filled(value, "caps", caps_value(attempt));
 	ocsf_put_text(value, "unread", event->unread);

@@ -307,6 +307,7 @@ read_record(struct ocsf_in *in, json_t *root, json_t *mailtrace, struct record *
 	read_header(in, mailtrace, record);
 	if (json_object_get(mailtrace, "sha256") != NULL)
 		ocsf_need_hex(in, mailtrace, "sha256", record->sha256, SHA256_BYTES);
+	record->scanner = ocsf_take_text(in, mailtrace, "scanner");
 	read_files(in, mailtrace, record);
 	read_anomalies(in, mailtrace, record);
 	ocsf_take_texts(in, mailtrace, "caps", CAP_ANOMALIES, record->caps);

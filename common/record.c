@@ -65,6 +65,7 @@ record_free(struct record *record)
 	g_clear_pointer(&record->subject_raw, g_bytes_unref);
 	g_free(record->date);
 	g_free(record->list_id);
+	g_free(record->scanner);
 	g_ptr_array_unref(record->from);
 	g_ptr_array_unref(record->to);
 	g_ptr_array_unref(record->cc);

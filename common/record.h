@@ -109,6 +109,8 @@ struct record {
 					    * each from the top */
 	GPtrArray *authentication_results; /* of char *, as written */
 	char *list_id;			   /* NULL if none */
+	char *scanner;			   /* what files were matched with: engine and
+					    * database; NULL if they were not */
 	GPtrArray *urls;		   /* of char *, in order of appearance, distinct */
 	GPtrArray *files;		   /* of struct file; [0] is the whole content */
 	GPtrArray *anomalies;		   /* of struct anomaly */

@@ -75,12 +75,23 @@ void scanner_client_counters(struct scanner_client *client, struct scanner_count
  */
 void scanner_client_free(struct scanner_client *client);
 
+/* How a scanner is to work; texts may be NULL, and are then not given. */
+struct scanner_options {
+	guint workers;		    /* 1 to 256 */
+	const char *temp_directory; /* on tmpfs, for the engine's files; none: it opens nothing */
+	const char *database;	    /* of signatures; none: nothing is matched */
+};
+
+/* Fills in the arguments of a scanner, a NULL-terminated list for g_strfreev(). */
+char **scanner_arguments(const char *path, const struct scanner_options *options);
+
 /*
  * Starts a scanner program of our own (the command line's way).  path: of the
- * program, without search.  workers: 1 to 256.  Returns the control socket to
+ * program, without search.  Returns the control socket to
  * give to scanner_client_attach(), or -1 with a G_FILE_ERROR if path cannot be
  * run.  *ret_pid: the child, for waitpid() once the client is freed; it ends
  * with the control socket.  Any thread.
  */
-int scanner_spawn(const char *path, guint workers, GPid *ret_pid, GError **error);
+int scanner_spawn(const char *path, const struct scanner_options *options, GPid *ret_pid,
+		  GError **error);
 #endif

@@ -10,14 +10,29 @@
 #include "scanner_client.h"
 #include "scanner_protocol.h"
 
+char **
+scanner_arguments(const char *path, const struct scanner_options *options)
+{
+	GStrvBuilder *builder = g_strv_builder_new();
+	g_autofree char *count = g_strdup_printf("%u", options->workers);
+	char **arguments;
+
+	g_strv_builder_add_many(builder, path, count,
+				options->temp_directory ? options->temp_directory : "",
+				options->database ? options->database : "", NULL);
+	arguments = g_strv_builder_end(builder);
+	g_strv_builder_unref(builder);
+	return arguments;
+}
+
 /* Runs path with control_fd as SCANNER_CONTROL_FD and signals as a new program has them. */
 static int
-spawn_with_control(const char *path, guint workers, int control_fd, pid_t *ret_pid)
+spawn_with_control(const char *path, const struct scanner_options *options, int control_fd,
+		   pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	g_autofree char *count = g_strdup_printf("%u", workers);
-	char *argv[] = {(char *)path, count, NULL};
+	g_auto(GStrv) argv = scanner_arguments(path, options);
 	sigset_t none, all;
 	int code;
 
@@ -36,7 +51,8 @@ spawn_with_control(const char *path, guint workers, int control_fd, pid_t *ret_p
 }
 
 int
-scanner_spawn(const char *path, guint workers, GPid *ret_pid, GError **error)
+scanner_spawn(const char *path, const struct scanner_options *options, GPid *ret_pid,
+	      GError **error)
 {
 	int ends[2];
 	pid_t pid;
@@ -47,7 +63,7 @@ scanner_spawn(const char *path, guint workers, GPid *ret_pid, GError **error)
 			    g_strerror(errno));
 		return -1;
 	}
-	code = spawn_with_control(path, workers, ends[1], &pid);
+	code = spawn_with_control(path, options, ends[1], &pid);
 	close(ends[1]);
 	if (code != 0) {
 		close(ends[0]);

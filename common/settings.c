@@ -84,6 +84,11 @@ enum kind {
 	  "sandboxed processes that read messages; 0: one a processor")                            \
 	X("scanner", "read_timeout_ms", KIND_NUMBER, read_timeout_ms, 100, 600000, NULL, "60000",  \
 	  "time for reading one message, in milliseconds; one retry follows")                      \
+	X("scanner", "temp_directory", KIND_OPTIONAL_PATH, scanner_temp_directory, 0, 0, NULL,     \
+	  "/dev/shm",                                                                              \
+	  "on tmpfs, for temporary files of the ClamAV engine; empty: it opens nothing")           \
+	X("scanner", "database", KIND_OPTIONAL_PATH, scanner_database, 0, 0, NULL, "",             \
+	  "folder of ClamAV's signatures that files are matched with; empty: none")                \
 	X("policy", "on_unrecorded", KIND_CHOICE, on_unrecorded, 0, 0, "tempfail|accept",          \
 	  "tempfail", "verdict on a message whose record cannot be put on disk")                   \
 	X("policy", "on_unread", KIND_CHOICE, on_unread, 0, 0, "accept|hold|tempfail", "accept",   \

@@ -31,7 +31,7 @@ GQuark settings_error_quark(void);
  * Lists are NULL-terminated; paths absolute; none is NULL.  A member has its
  * key's name, but for those that would only repeat the group, [spool]
  * "directory" and "max_bytes", [collector] "key", [store] "url", and those of
- * [follow], which have it before them.
+ * [follow], and two of [scanner], which have it before them.
  */
 struct settings {
 	/* [site] */
@@ -58,6 +58,8 @@ struct settings {
 	/* [scanner] */
 	guint workers; /* 0: one a core */
 	guint read_timeout_ms;
+	char *scanner_temp_directory; /* on tmpfs, for the engine's files; "" for none */
+	char *scanner_database;	      /* of signatures; "" for none */
 
 	/* [policy] */
 	enum on_unrecorded on_unrecorded;

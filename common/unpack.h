@@ -53,8 +53,11 @@ void unpack_preload(void);
 struct unpacker *unpacker_new(struct record *record, struct fingerprint *fingerprint,
 			      const struct unpack_limits *limits);
 
-/* Returns whether a content is an archive, by its first bytes (MAGIC_IMAGE_BYTES of them). */
-gboolean unpack_is_archive(const void *bytes, gsize length);
+/*
+ * Returns whether a content is one to look into, by its first bytes
+ * (MAGIC_IMAGE_BYTES of them).  attachment: it is not shown as the text of the mail.
+ */
+gboolean unpack_is_archive(const void *bytes, gsize length, gboolean attachment);
 
 /*
  * Reads a file of the record, if its detected_type is an archive's; otherwise does nothing.

@@ -228,14 +228,13 @@ import_all(struct import *import, char **paths)
 static int
 import_open(struct import *import, char **paths)
 {
-	g_autofree char *scanner = command_helper("scanner");
 	g_autoptr(GError) error = NULL;
 	int status = EXIT_TROUBLE;
 
 	/* The audit goes first, since the store is then ours alone. */
 	if (!command_audit(import->command, -1))
 		return EXIT_TROUBLE;
-	import->reader = reader_open(scanner, &error);
+	import->reader = command_reader(import->command, &error);
 	if (!import->reader)
 		return command_fail(import->command, "%s", error->message);
 	if (open_target(import)) {

@@ -85,7 +85,6 @@ cmd_inspect(struct command *command, int argc, char **argv)
 {
 	const GOptionEntry entries[] = {{NULL}};
 	struct inspection inspection = {.command = command};
-	g_autofree char *scanner = NULL;
 	g_autoptr(GError) error = NULL;
 	int status;
 
@@ -98,8 +97,7 @@ cmd_inspect(struct command *command, int argc, char **argv)
 		return command_fail(command, "give message files, or - for the standard input");
 	if (command->csv)
 		return command_fail(command, "there is no --csv of a message");
-	scanner = command_helper("scanner");
-	inspection.reader = reader_open(scanner, &error);
+	inspection.reader = command_reader(command, &error);
 	if (!inspection.reader)
 		return command_fail(command, "%s", error->message);
 	inspection.out = command_out(command);

@@ -331,7 +331,7 @@ static gboolean
 add_members(const struct command *command, struct query_term *term, const char *path,
 	    GError **error)
 {
-	g_autofree char *scanner = command_helper("scanner");
+	g_autoptr(reader_t) reader = NULL;
 	struct members_found found;
 
 	if (strcmp(path, "-") == 0) {
@@ -339,7 +339,8 @@ add_members(const struct command *command, struct query_term *term, const char *
 			    "--members reads a file twice: give a path, not the standard input");
 		return FALSE;
 	}
-	if (!members_add(term, path, scanner, &found, error))
+	reader = command_reader(command, error);
+	if (!reader || !members_add(term, path, reader, &found, error))
 		return FALSE;
 	if (found.incomplete)
 		command_fail(command,

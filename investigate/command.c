@@ -7,6 +7,7 @@
 
 #include "control.h"
 #include "json.h"
+#include "reader.h"
 #include "text.h"
 
 #define ARGUMENT_BYTES 4096 /* of one argument in the audit log; a path fits */
@@ -157,6 +158,15 @@ command_audit(const struct command *command, gint64 results)
 		command_fail(command, "nothing is done without an entry in the audit log: %s",
 			     error->message);
 	return written;
+}
+
+struct reader *
+command_reader(const struct command *command, GError **error)
+{
+	g_autofree char *scanner = command_helper("scanner");
+
+	return reader_open(scanner, command->settings->scanner_temp_directory,
+			   command->settings->scanner_database, error);
 }
 
 char *

@@ -102,6 +102,15 @@ gboolean command_audit(const struct command *command, gint64 results);
 /* Returns the verb's arguments as the audit log has them, a JSON array.  Free with g_free(). */
 char *command_arguments(const struct command *command);
 
+struct reader;
+
+/*
+ * Starts the sandboxed reader of messages, as the configuration has it.  To be
+ * called while the process has one thread.  NULL with an error; else free with
+ * reader_close().
+ */
+struct reader *command_reader(const struct command *command, GError **error);
+
 /* Returns the path of a helper program in libexec, or in MAILTRACE_LIBEXEC_DIR when it is set.
  * Free with g_free(). */
 char *command_helper(const char *name);

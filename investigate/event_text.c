@@ -211,6 +211,7 @@ reading_text(struct out *out, const struct event *event)
 
 	fact(out, "Unread", event->unread);
 	facts(out, "Cap met", record->caps);
+	fact(out, "Scanner", record->scanner);
 	for (guint i = 0; i < record->anomalies->len; i++) {
 		const struct anomaly *anomaly = g_ptr_array_index(record->anomalies, i);
 

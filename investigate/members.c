@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "reader.h"
 #include "record.h"
 
 /* RFC 2045: 76 characters a line of base64. */
@@ -34,18 +33,14 @@ message_of(const guint8 *bytes, gsize length)
 }
 
 static struct event *
-read_as_attachment(const char *path, const char *scanner_path, GError **error)
+read_as_attachment(const char *path, struct reader *reader, GError **error)
 {
 	const struct reader_envelope envelope = {
 		.tenant = "", .sensor = "", .fallback_us = 1, .without_recipients = TRUE};
-	g_autoptr(reader_t) reader = NULL;
 	g_autoptr(GMappedFile) map = NULL;
 	g_autoptr(GError) cause = NULL;
 	g_autoptr(GString) message = NULL;
 
-	reader = reader_open(scanner_path, error);
-	if (!reader)
-		return NULL;
 	map = g_mapped_file_new(path, FALSE, &cause);
 	if (!map) {
 		g_set_error(error, QUERY_ERROR, QUERY_ERROR_FILE, "%s", cause->message);
@@ -87,10 +82,10 @@ add_member(struct query_term *term, const struct file *file, struct members_foun
 }
 
 gboolean
-members_add(struct query_term *term, const char *path, const char *scanner_path,
+members_add(struct query_term *term, const char *path, struct reader *reader,
 	    struct members_found *ret_found, GError **error)
 {
-	g_autoptr(event_t) event = read_as_attachment(path, scanner_path, error);
+	g_autoptr(event_t) event = read_as_attachment(path, reader, error);
 	struct members_found found = {0};
 	const GPtrArray *files;
 

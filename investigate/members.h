@@ -11,6 +11,7 @@
 #include <glib.h>
 
 #include "query.h"
+#include "reader.h"
 
 /* What a member's digest is called as a variant (query.h). */
 #define MEMBERS_VARIANT "member"
@@ -24,10 +25,9 @@ struct members_found {
 
 /*
  * Adds to a TERM_DIGEST the digests of all members of the file at path, at any
- * depth, with their variants of line ends.  scanner_path: the program.  To be called
- * while the process has one thread.  Returns FALSE with QUERY_ERROR_FILE, or a
- * SCANNER_ERROR where nobody could read it.
+ * depth, with their variants of line ends.  reader: borrowed.  Returns FALSE with QUERY_ERROR_FILE,
+ * or a SCANNER_ERROR where nobody could read it.
  */
-gboolean members_add(struct query_term *term, const char *path, const char *scanner_path,
+gboolean members_add(struct query_term *term, const char *path, struct reader *reader,
 		     struct members_found *ret_found, GError **error);
 #endif

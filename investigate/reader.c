@@ -15,11 +15,13 @@ struct reader {
 };
 
 struct reader *
-reader_open(const char *scanner_path, GError **error)
+reader_open(const char *scanner_path, const char *temp_directory, const char *database,
+	    GError **error)
 {
+	const struct scanner_options options = {READER_WORKERS, temp_directory, database};
 	struct reader *reader;
 	GPid pid;
-	int control_fd = scanner_spawn(scanner_path, READER_WORKERS, &pid, error);
+	int control_fd = scanner_spawn(scanner_path, &options, &pid, error);
 
 	if (control_fd < 0)
 		return NULL;

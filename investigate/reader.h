@@ -24,8 +24,12 @@ struct reader_envelope {
 	gboolean without_recipients;   /* leave them out */
 };
 
-/* Starts the scanner program at path.  Returns NULL with an error. */
-struct reader *reader_open(const char *scanner_path, GError **error);
+/*
+ * Starts the scanner program at path.  temp_directory, database: as struct
+ * scanner_options has them.  Returns NULL with an error.
+ */
+struct reader *reader_open(const char *scanner_path, const char *temp_directory,
+			   const char *database, GError **error);
 
 /*
  * Reads a message of length bytes, with CR LF line ends, into a new event of

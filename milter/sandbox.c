@@ -23,7 +23,7 @@
  * Highest descriptor that may be opened from now on: what is open keeps its number, what
  * arrives by SCM_RIGHTS gets the lowest free one, and 0 and 1 are free.
  */
-#define SANDBOX_DESCRIPTORS 16
+#define SANDBOX_DESCRIPTORS 128 /* the engine holds one or two a level */
 
 /*
  * Landlock by the number of its interface (landlock(7)): the header of Debian
@@ -255,7 +255,9 @@ static const int refused_calls[] = {
 static const int temp_calls[] = {
 	SCMP_SYS(openat),   SCMP_SYS(newfstatat), SCMP_SYS(read),	SCMP_SYS(write),
 	SCMP_SYS(pread64),  SCMP_SYS(pwrite64),	  SCMP_SYS(lseek),	SCMP_SYS(ftruncate),
-	SCMP_SYS(unlinkat), SCMP_SYS(mkdirat),	  SCMP_SYS(getdents64),
+	SCMP_SYS(unlinkat), SCMP_SYS(mkdirat),	  SCMP_SYS(getdents64), SCMP_SYS(unlink),
+	SCMP_SYS(mkdir),    SCMP_SYS(rmdir),	  SCMP_SYS(chmod),	SCMP_SYS(fcntl),
+	SCMP_SYS(fstat),    SCMP_SYS(dup),	  SCMP_SYS(ftruncate),	SCMP_SYS(umask),
 };
 
 #ifdef MAILTRACE_SANITIZERS
@@ -336,6 +338,7 @@ refuse(scmp_filter_ctx filter, gboolean has_temp)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(refused_calls) && code == 0; i++) {
 		gboolean allowed = refused_calls[i] == SCMP_SYS(openat) ||
+				   refused_calls[i] == SCMP_SYS(fstat) ||
 				   refused_calls[i] == SCMP_SYS(newfstatat);
 
 		if (!(has_temp && allowed))

@@ -2,7 +2,8 @@
 /*
  * scanner - loads what reading a message needs, then keeps sandboxed workers.
  *
- * usage: scanner WORKERS, with the control socket of scanner_protocol.h as
+ * usage: scanner WORKERS TEMP-DIRECTORY DATABASE (each may be empty but the first),
+ * with the control socket of scanner_protocol.h as
  * descriptor 3.  One thread; parses no message byte.  Ends at the end of the
  * control socket, and at SIGTERM: no worker is made any more, those at work
  * finish.  Exit status: 0; 1 when no worker can be made; 2 wrong usage.
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +29,7 @@
 #include "digest.h"
 #include "log.h"
 #include "mime.h"
+#include "scan.h"
 #include "scanner_protocol.h"
 #include "worker.h"
 
@@ -37,6 +40,8 @@
  */
 #define EARLY_US (1 * G_USEC_PER_SEC)
 #define EARLY_DEATHS_FREE 3
+#define FOLDER_PREFIX "mailtrace-"
+#define FOLDER_DESCRIPTORS 16 /* at once, to remove a folder */
 #define PAUSE_FIRST_US (50 * 1000)
 #define PAUSE_MOST_US (1 * G_USEC_PER_SEC)
 
@@ -45,10 +50,12 @@ struct worker_process {
 	guint32 number;
 	gint64 started_us;
 	gboolean given_up; /* the client has asked for another */
+	char *folder;	   /* its temporary one, or NULL */
 };
 
 struct scanner {
-	guint wanted; /* workers */
+	guint wanted;		    /* workers */
+	const char *temp_directory; /* "" for none */
 	GArray *workers;
 	guint32 last_number;
 	guint early_deaths; /* in a row */
@@ -86,8 +93,42 @@ fail(struct scanner *scanner, const char *what, const char *why)
 	kill_all(scanner);
 }
 
+/* Returns a new folder for a worker; NULL, told once, if there can be none. */
+static char *
+make_folder(struct scanner *scanner)
+{
+	g_autofree char *path = NULL;
+
+	if (!*scanner->temp_directory)
+		return NULL;
+	path = g_strdup_printf("%s/" FOLDER_PREFIX "%d-XXXXXX", scanner->temp_directory,
+			       (int)getpid());
+	if (g_mkdtemp_full(path, 0700))
+		return g_steal_pointer(&path);
+	log_event(LOG_LEVEL_ERROR, "no-temporary-folder", "directory", scanner->temp_directory,
+		  "error", g_strerror(errno), "effect",
+		  "documents and installers are not looked into", NULL);
+	scanner->temp_directory = "";
+	return NULL;
+}
+
+static int
+remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+	return remove(path);
+}
+
+/* What a worker left is nobody's: links are not followed, and it was on a file system of memory. */
 static void
-become_worker(struct scanner *scanner, int channel_fd, pid_t parent)
+remove_folder(char *folder)
+{
+	if (folder)
+		nftw(folder, remove_entry, FOLDER_DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	g_free(folder);
+}
+
+static void
+become_worker(struct scanner *scanner, int channel_fd, pid_t parent, const char *folder)
 {
 	prctl(PR_SET_NAME, "mailtrace-read", 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -96,7 +137,7 @@ become_worker(struct scanner *scanner, int channel_fd, pid_t parent)
 	/* Ours to end, not the service manager's: a message may be under way. */
 	signal(SIGTERM, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &scanner->former_signals, NULL);
-	worker_run(channel_fd);
+	worker_run(channel_fd, folder);
 }
 
 /* Hands our end of a channel to the client.  FALSE when there is no client any more. */
@@ -125,10 +166,11 @@ announce_worker(guint32 number, int channel_fd)
 }
 
 static void
-add_worker(struct scanner *scanner, pid_t pid)
+add_worker(struct scanner *scanner, pid_t pid, char *folder)
 {
 	struct worker_process worker = {
 		.pid = pid,
+		.folder = folder,
 		.number = ++scanner->last_number,
 		.started_us = g_get_monotonic_time(),
 	};
@@ -140,6 +182,7 @@ static void
 fork_worker(struct scanner *scanner)
 {
 	pid_t self = getpid();
+	char *folder;
 	pid_t pid;
 	int ends[2];
 
@@ -147,15 +190,17 @@ fork_worker(struct scanner *scanner)
 		fail(scanner, "socketpair", g_strerror(errno));
 		return;
 	}
+	folder = make_folder(scanner);
 	pid = fork();
 	if (pid == 0)
-		become_worker(scanner, ends[1], self);
+		become_worker(scanner, ends[1], self, folder);
 	close(ends[1]);
 	if (pid < 0) {
+		remove_folder(folder);
 		log_event(LOG_LEVEL_ERROR, "fork-failed", "error", g_strerror(errno), NULL);
 		scanner->resume_us = g_get_monotonic_time() + PAUSE_MOST_US;
 	} else {
-		add_worker(scanner, pid);
+		add_worker(scanner, pid, folder);
 		if (!announce_worker(scanner->last_number, ends[0]))
 			drain(scanner);
 	}
@@ -236,6 +281,7 @@ reap(struct scanner *scanner)
 			if (worker.pid != pid)
 				continue;
 			g_array_remove_index_fast(scanner->workers, i);
+			remove_folder(worker.folder);
 			judge_end(scanner, &worker, status);
 			break;
 		}
@@ -363,12 +409,60 @@ take_signals(struct scanner *scanner)
 	return scanner->signal_fd >= 0;
 }
 
+/* Whether a folder is of a scanner of our user that was killed. */
+static gboolean
+is_left_behind(const char *path, const char *name)
+{
+	struct stat info;
+	guint64 pid;
+	g_autofree char *digits = g_strndup(name + strlen(FOLDER_PREFIX),
+					    strspn(name + strlen(FOLDER_PREFIX), "0123456789"));
+
+	return g_ascii_string_to_unsigned(digits, 10, 1, G_MAXINT, &pid, NULL) &&
+	       lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
+	       kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+static void
+remove_left_folders(const char *directory)
+{
+	g_autoptr(GDir) entries = *directory ? g_dir_open(directory, 0, NULL) : NULL;
+	const char *name;
+
+	while (entries && (name = g_dir_read_name(entries))) {
+		char *path = g_build_filename(directory, name, NULL);
+
+		if (g_str_has_prefix(name, FOLDER_PREFIX) && is_left_behind(path, name))
+			remove_folder(path);
+		else
+			g_free(path);
+	}
+}
+
+/*
+ * Loads the engine.  A database that cannot be loaded must not keep mail from
+ * being read: what is in files is told without one.
+ */
+static void
+prepare_engine(const char *database)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (scan_preload(*database ? database : NULL, &error))
+		return;
+	log_event(LOG_LEVEL_ERROR, "no-signatures", "database", database, "error", error->message,
+		  "remedy", "run freshclam and reload; files are recorded without matches", NULL);
+	g_clear_error(&error);
+	if (!scan_preload(NULL, &error))
+		log_event(LOG_LEVEL_ERROR, "no-engine", "error", error->message, NULL);
+}
+
 /*
  * Workers stem from here: what is loaded now is shared by all of them.  Nobody
  * may look into us, since our memory is theirs.
  */
 static gboolean
-prepare(struct scanner *scanner, GError **error)
+prepare(struct scanner *scanner, const char *database, GError **error)
 {
 	if (!take_descriptors() || !take_signals(scanner) ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
@@ -382,6 +476,8 @@ prepare(struct scanner *scanner, GError **error)
 			    "libcrypto lacks MD5, SHA-1 or SHA-256; is a FIPS policy set?");
 		return FALSE;
 	}
+	remove_left_folders(scanner->temp_directory);
+	prepare_engine(database);
 	return mime_preload(error);
 }
 
@@ -421,13 +517,14 @@ main(int argc, char **argv)
 
 	begin_with_huge_pages(argv);
 	log_open("mailtrace-scanner", LOG_TARGET_STDERR);
-	if (argc != 2 ||
+	if (argc != 4 ||
 	    !g_ascii_string_to_unsigned(argv[1], 10, 1, SCANNER_WORKERS_MAX, &wanted, NULL) ||
 	    !is_control_socket(SCANNER_CONTROL_FD)) {
 		fprintf(stderr, "scanner: started by mailtrace's programs, not by hand\n");
 		return 2;
 	}
-	if (!prepare(&scanner, &error)) {
+	scanner.temp_directory = argv[2];
+	if (!prepare(&scanner, argv[3], &error)) {
 		log_event(LOG_LEVEL_ERROR, "scanner-failed", "error", error->message, NULL);
 		return EXIT_FAILURE;
 	}

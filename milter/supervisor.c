@@ -35,6 +35,7 @@
 #include "caps.h"
 #include "listener.h"
 #include "log.h"
+#include "scanner_client.h"
 #include "scanner_protocol.h"
 #include "settings.h"
 #include "supervision.h"
@@ -49,6 +50,8 @@
 
 #define MILTER_PROGRAM "milter"
 #define SCANNER_PROGRAM "scanner"
+#define SCANNER_END_MS 1000 /* to end by itself */
+#define SCANNER_LOOK_MS 5
 
 struct child {
 	const char *program;
@@ -140,19 +143,20 @@ place_descriptors(const int *fds, guint n_fds)
 	syscall(SYS_close_range, SUPERVISION_FD + n_fds, ~0U, 0);
 }
 
-/* Starts a program with fds (at most two) from descriptor 3 on; FALSE if there is no process. */
+/*
+ * Starts a program, arguments[0], with fds (at most two) from descriptor 3 on;
+ * FALSE if there is no process.
+ */
 static gboolean
-spawn(struct supervisor *supervisor, struct child *child, const char *argument, const int *fds,
+spawn(struct supervisor *supervisor, struct child *child, char **arguments, const int *fds,
       guint n_fds)
 {
-	g_autofree char *path = program_path(child->program);
-	char *argv[] = {path, (char *)argument, NULL};
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		place_descriptors(fds, n_fds);
 		sigprocmask(SIG_SETMASK, &supervisor->former_signals, NULL);
-		execv(path, argv);
+		execv(arguments[0], arguments);
 		_exit(127);
 	}
 	if (pid < 0) {
@@ -192,7 +196,13 @@ start_scanner(struct supervisor *supervisor)
 {
 	guint workers = supervisor->settings->workers ? supervisor->settings->workers
 						      : g_get_num_processors();
-	g_autofree char *argument = g_strdup_printf("%u", MIN(workers, SCANNER_WORKERS_MAX));
+	g_autofree char *path = program_path(SCANNER_PROGRAM);
+	const struct scanner_options options = {
+		MIN(workers, SCANNER_WORKERS_MAX),
+		supervisor->settings->scanner_temp_directory,
+		supervisor->settings->scanner_database,
+	};
+	g_auto(GStrv) arguments = scanner_arguments(path, &options);
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -201,7 +211,7 @@ start_scanner(struct supervisor *supervisor)
 		return;
 	}
 	close_fd(&supervisor->scanner_fd);
-	if (spawn(supervisor, &supervisor->scanner, argument, &ends[1], 1))
+	if (spawn(supervisor, &supervisor->scanner, arguments, &ends[1], 1))
 		supervisor->scanner_fd = ends[0];
 	else
 		close(ends[0]);
@@ -211,7 +221,8 @@ start_scanner(struct supervisor *supervisor)
 static void
 start_milter(struct supervisor *supervisor)
 {
-	const char *argument = supervisor->to_stderr ? "--stderr" : NULL;
+	g_autofree char *path = program_path(supervisor->milter.program);
+	char *arguments[] = {path, supervisor->to_stderr ? (char *)"--stderr" : NULL, NULL};
 	int ends[2], fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -221,7 +232,7 @@ start_milter(struct supervisor *supervisor)
 	}
 	fds[0] = ends[1];
 	fds[1] = supervisor->listen_fd;
-	if (spawn(supervisor, &supervisor->milter, argument, fds, 2)) {
+	if (spawn(supervisor, &supervisor->milter, arguments, fds, 2)) {
 		supervisor->control_fd = ends[0];
 		supervisor->alive_us = now_us();
 		send_config(ends[0], supervisor->config_path, supervisor->text);
@@ -284,11 +295,21 @@ warn_of_fixed(const struct settings *former, const struct settings *settings)
 				  "running", fixed[i].before, "configured", fixed[i].after, NULL);
 }
 
+/* Signatures are loaded when a scanner starts: a reload asks for those that there are now. */
+static gboolean
+needs_new_scanner(const struct settings *former, const struct settings *settings)
+{
+	return settings->workers != former->workers ||
+	       strcmp(settings->scanner_temp_directory, former->scanner_temp_directory) != 0 ||
+	       strcmp(settings->scanner_database, former->scanner_database) != 0 ||
+	       *settings->scanner_database;
+}
+
 /* Takes the new configuration for the one that holds. */
 static void
 adopt(struct supervisor *supervisor)
 {
-	guint former_workers = supervisor->settings->workers;
+	gboolean new_scanner = needs_new_scanner(supervisor->settings, supervisor->new_settings);
 
 	warn_of_fixed(supervisor->settings, supervisor->new_settings);
 	settings_unref(supervisor->settings);
@@ -296,7 +317,7 @@ adopt(struct supervisor *supervisor)
 	supervisor->settings = g_steal_pointer(&supervisor->new_settings);
 	supervisor->text = g_steal_pointer(&supervisor->new_text);
 	/* A new scanner takes over; the former one ends when the milter process lets go of it. */
-	if (supervisor->settings->workers != former_workers) {
+	if (new_scanner) {
 		supervisor->scanner.pid = 0;
 		supervisor->scanner.start_at_us = 0;
 	}
@@ -379,7 +400,8 @@ on_milter_end(struct supervisor *supervisor)
 {
 	close_fd(&supervisor->control_fd);
 	end_reload(supervisor, NULL);
-	if (supervisor->scanner.pid > 0 && supervisor->scanner_fd < 0)
+	if (supervisor->scanner.pid > 0 && supervisor->scanner_fd < 0 &&
+	    supervisor->stop_at_us == 0)
 		kill(supervisor->scanner.pid, SIGKILL);
 	if (!supervisor->ready && supervisor->stop_at_us == 0) {
 		supervisor->status = EXIT_FAILURE;
@@ -561,6 +583,24 @@ wait_once(struct supervisor *supervisor)
 		on_signal(supervisor);
 }
 
+/*
+ * The milter process has let go of the scanner, which ends, and puts away what its
+ * workers had; but not for long.
+ */
+static void
+end_scanner(struct supervisor *supervisor)
+{
+	gint64 until_us = now_us() + SCANNER_END_MS * G_TIME_SPAN_MILLISECOND;
+
+	close_fd(&supervisor->scanner_fd);
+	while (supervisor->scanner.pid > 0 &&
+	       waitpid(supervisor->scanner.pid, NULL, WNOHANG) == 0) {
+		if (now_us() >= until_us)
+			kill(supervisor->scanner.pid, SIGKILL);
+		g_usleep(SCANNER_LOOK_MS * G_TIME_SPAN_MILLISECOND);
+	}
+}
+
 static void
 supervise(struct supervisor *supervisor)
 {
@@ -569,12 +609,7 @@ supervise(struct supervisor *supervisor)
 		wait_once(supervisor);
 		check_deadlines(supervisor);
 	}
-	/* The milter process has let go of the scanner, which ends; but not for long. */
-	close_fd(&supervisor->scanner_fd);
-	if (supervisor->scanner.pid > 0) {
-		kill(supervisor->scanner.pid, SIGKILL);
-		waitpid(supervisor->scanner.pid, NULL, 0);
-	}
+	end_scanner(supervisor);
 }
 
 /* ---- the start ---- */

@@ -4,6 +4,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "caps.h"
 #include "mime.h"
 #include "sandbox.h"
+#include "scan.h"
 #include "scanner_protocol.h"
 
 struct worker {
@@ -222,19 +224,48 @@ serve_message(struct worker *worker)
 	return send_answer(worker->channel_fd, message.request.ticket, answer);
 }
 
+/* Returns the folder for the sandbox, or -1; above the channel's number. */
+static int
+open_folder(const char *path)
+{
+	return path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+}
+
+/*
+ * Lets the engine use the folder.  Descriptors 0 and 1, which are free, are taken
+ * first: libclamav takes a file that it opens as 0 for none, and loses what is in
+ * it.
+ */
+static void
+give_folder(int temp_fd, const char *temp_path)
+{
+	int fd;
+
+	do
+		fd = openat(temp_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	while (fd >= 0 && fd < STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+	scan_use_folder(temp_path);
+}
+
 void
-worker_run(int channel_fd)
+worker_run(int channel_fd, const char *temp_path)
 {
 	struct worker worker = {.channel_fd = channel_fd};
+	int temp_fd = open_folder(temp_path);
 	struct sandbox_walls walls;
 	g_autoptr(GError) error = NULL;
 
 	worker.packet = g_malloc(CAP_INLINE_BYTES);
 	g_log_set_writer_func(write_last_words, NULL, NULL);
-	if (!sandbox_enter(channel_fd, -1, &walls, &error)) {
+	if (!sandbox_enter(channel_fd, temp_fd, &walls, &error)) {
 		dprintf(STDERR_FILENO, "scanner: no sandbox: %s\n", error->message);
 		_exit(WORKER_EXIT_SANDBOX);
 	}
+	/* Without Landlock the folder is not granted. */
+	if (temp_fd >= 0 && walls.landlock_abi > 0)
+		give_folder(temp_fd, temp_path);
 	while (serve_message(&worker) && !is_worn_out(&worker))
 		continue;
 	_exit(EXIT_SUCCESS);

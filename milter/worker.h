@@ -17,8 +17,9 @@
 
 /*
  * Encloses the calling process, which has one thread, and serves channel_fd
- * until the end.  Exit status: 0, or WORKER_EXIT_SANDBOX after a line on
+ * until the end.  temp_path: a folder on tmpfs of its own, for the engine; NULL for
+ * none.  Exit status: 0, or WORKER_EXIT_SANDBOX after a line on
  * stderr when there is no sandbox.  Does not run the parent's atexit handlers.
  */
-void worker_run(int channel_fd) G_GNUC_NORETURN;
+void worker_run(int channel_fd, const char *temp_path) G_GNUC_NORETURN;
 #endif

@@ -188,6 +188,7 @@ generate_record(GRand *rand)
 	add_words(rand, record->delivered_to);
 	add_words(rand, record->authentication_results);
 	record->list_id = word_or_null(rand);
+	record->scanner = word_or_null(rand);
 	for (int n = g_rand_int_range(rand, 0, 3); n > 0; n--)
 		g_ptr_array_add(record->urls, g_strdup_printf("https://x%d.example/?q=%%00\"", n));
 	add_files(rand, record);
@@ -400,6 +401,7 @@ dump_record_into(GString *dump, const struct record *record)
 	dump_texts(dump, "delivered_to", record->delivered_to);
 	dump_texts(dump, "authentication_results", record->authentication_results);
 	dump_text(dump, "list_id", record->list_id);
+	dump_text(dump, "scanner", record->scanner);
 	dump_texts(dump, "urls", record->urls);
 	for (guint i = 0; i < record->files->len; i++)
 		dump_file(dump, g_ptr_array_index(record->files, i));

@@ -12,7 +12,7 @@ opened(void)
 	const char *build = g_getenv("top_builddir");
 	g_autofree char *scanner = g_build_filename(build ? build : ".", "milter", "scanner", NULL);
 	g_autoptr(GError) error = NULL;
-	struct reader *reader = reader_open(scanner, &error);
+	struct reader *reader = reader_open(scanner, NULL, NULL, &error);
 
 	cr_assert_not_null(reader, "%s", error ? error->message : "");
 	return reader;

@@ -920,7 +920,8 @@ real_attach(struct real *real, guint workers)
 {
 	g_autofree char *path = scanner_path();
 	g_autoptr(GError) error = NULL;
-	int control = scanner_spawn(path, workers, &real->pid, &error);
+	int control = scanner_spawn(path, &(struct scanner_options){.workers = workers}, &real->pid,
+				    &error);
 
 	assert_no_error(error);
 	scanner_client_attach(real->client, control);
@@ -1340,7 +1341,9 @@ Test(scanner, a_program_that_is_missing_is_told)
 	GPid pid = -5;
 	guint before = open_descriptors();
 
-	cr_assert_eq(scanner_spawn("/nonexistent/scanner", 1, &pid, &error), -1);
+	cr_assert_eq(scanner_spawn("/nonexistent/scanner", &(struct scanner_options){.workers = 1},
+				   &pid, &error),
+		     -1);
 	cr_assert(g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT));
 	cr_assert_eq(pid, -5);
 	cr_assert_eq(open_descriptors(), before);

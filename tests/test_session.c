@@ -128,7 +128,8 @@ open_site(const char *extra)
 
 	make_directory();
 	read_settings(extra);
-	control_fd = scanner_spawn(path, 1, &site.scanner_pid, &error);
+	control_fd = scanner_spawn(path, &(struct scanner_options){.workers = 1}, &site.scanner_pid,
+				   &error);
 	cr_assert(control_fd >= 0, "%s", error ? error->message : "");
 	site.scanner = scanner_client_new();
 	scanner_client_attach(site.scanner, control_fd);

@@ -226,7 +226,7 @@ Test(unpack, nothing_but_an_archive_is_read)
 
 		cr_assert_eq(record->files->len, 2u);
 		cr_assert_eq(find(record, "2")->flags, 0u);
-		cr_assert_not(unpack_is_archive(texts[i], strlen(texts[i])));
+		cr_assert_not(unpack_is_archive(texts[i], strlen(texts[i]), TRUE));
 	}
 }
 

@@ -71,7 +71,9 @@ attach_scanner(struct stress *stress)
 {
 	g_autoptr(GError) error = NULL;
 	GPid pid;
-	int control = scanner_spawn(stress->scanner, stress->workers, &pid, &error);
+	int control =
+		scanner_spawn(stress->scanner,
+			      &(struct scanner_options){.workers = stress->workers}, &pid, &error);
 
 	if (control < 0) {
 		fprintf(stderr, "%s\n", error->message);

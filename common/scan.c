@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "scan.h"
+
+#include <clamav.h>
+#include <string.h>
+
+#include "magic.h"
+
+#define LIMITS_PREFIX "Heuristics.Limits.Exceeded"
+/* The engine names an OLE stream by an MD5, "_" and a number. */
+#define MADE_NAME_HEX 32
+
+G_DEFINE_QUARK(mailtrace_scan_error, scan_error)
+
+/* Written before workers are forked, and once by each of them; libclamav is no less global. */
+static struct cl_engine *engine;
+static gboolean has_signatures;
+static gboolean has_folder;
+static char *description;
+
+/* One scan. */
+struct scan {
+	scan_layer_fn layer;
+	scan_match_fn match;
+	void *data;
+	gboolean stopped;
+	gboolean limited;
+	guint mail_level; /* of a mail that we are in, 0: none */
+};
+
+/* ---- the engine ---- */
+
+static gboolean
+set_error(GError **error, int code, const char *what, cl_error_t why)
+{
+	g_set_error(error, SCAN_ERROR, code, "%s: %s", what, cl_strerror(why));
+	return FALSE;
+}
+
+/* Returns TRUE for a name that the engine made. */
+static gboolean
+is_made_up(const char *name)
+{
+	gsize hex = strspn(name, "0123456789abcdef");
+
+	return hex == MADE_NAME_HEX && name[hex] == '_';
+}
+
+static gboolean
+is_file(const struct scan_layer *layer)
+{
+	const char *type;
+
+	if (layer->name)
+		return TRUE;
+	type = magic_type(layer->bytes, layer->length);
+	return type && !g_str_has_prefix(type, "text/");
+}
+
+static gboolean
+is_text(const struct scan_layer *layer)
+{
+	const char *type = layer->bytes ? magic_type(layer->bytes, layer->length) : NULL;
+
+	return !type || g_str_has_prefix(type, "text/");
+}
+
+/*
+ * Notes where a mail begins and ends.  The engine writes a mail's texts anew, in
+ * other line ends and characters: they are nobody's files.
+ */
+static gboolean
+is_in_mail(struct scan *scan, guint level, const char *type)
+{
+	gboolean is_mail = g_strcmp0(type, "CL_TYPE_MAIL") == 0;
+
+	if (scan->mail_level && level < scan->mail_level)
+		scan->mail_level = 0;
+	if (is_mail && !scan->mail_level)
+		scan->mail_level = level + 1;
+	return scan->mail_level && level >= scan->mail_level;
+}
+
+/* Called for each layer before it is scanned; the first is the content itself. */
+static cl_error_t
+on_layer(int fd, const char *type, const char **ancestors, size_t parent_size, const char *name,
+	 size_t size, const char *bytes, uint32_t level, uint32_t attributes, void *context)
+{
+	struct scan *scan = context;
+	const struct scan_layer layer = {
+		.level = level,
+		.name = name && *name && !is_made_up(name) ? name : NULL,
+		.bytes = bytes,
+		.length = size,
+	};
+
+	if (scan->stopped)
+		return CL_BREAK;
+	if (is_in_mail(scan, level, type) && is_text(&layer))
+		return CL_CLEAN;
+	if (level == 0 || !bytes || (attributes & LAYER_ATTRIBUTES_NORMALIZED) || !is_file(&layer))
+		return CL_CLEAN;
+	scan->stopped = !scan->layer(&layer, scan->data);
+	return scan->stopped ? CL_BREAK : CL_CLEAN;
+}
+
+static void
+on_match(int fd, const char *signature, void *context)
+{
+	struct scan *scan = context;
+
+	if (g_str_has_prefix(signature, LIMITS_PREFIX))
+		scan->limited = TRUE;
+	else
+		scan->match(signature, scan->data);
+}
+
+/* What the engine says goes to no log: each line is of a message, and an attacker's. */
+static void
+on_text(enum cl_msg severity, const char *full, const char *text, void *context)
+{
+}
+
+/* Executable memory is not to be had in a sandbox: signatures in bytecode are left out. */
+static cl_error_t
+load(struct cl_engine *made, const char *database, unsigned *ret_count)
+{
+	const unsigned options = CL_DB_STDOPT & ~(unsigned)CL_DB_BYTECODE;
+
+	*ret_count = 0;
+	return database ? cl_load(database, made, ret_count, options) : CL_SUCCESS;
+}
+
+static void
+configure(struct cl_engine *made)
+{
+	/* One that was found clean before would not be opened again, and its files not shown. */
+	cl_engine_set_num(made, CL_ENGINE_DISABLE_CACHE, 1);
+	cl_engine_set_clcb_file_inspection(made, on_layer);
+	cl_engine_set_clcb_virus_found(made, on_match);
+}
+
+/* The database's version and time are those of its daily part; one's own files have none. */
+static void
+describe(void)
+{
+	long long version = cl_engine_get_num(engine, CL_ENGINE_DB_VERSION, NULL);
+	long long seconds = cl_engine_get_num(engine, CL_ENGINE_DB_TIME, NULL);
+	g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
+	g_autofree char *when = time ? g_date_time_format_iso8601(time) : NULL;
+
+	g_free(description);
+	description = seconds > 0 && when ? g_strdup_printf("ClamAV %s, database %lld of %s",
+							    cl_retver(), version, when)
+					  : g_strdup_printf("ClamAV %s", cl_retver());
+}
+
+gboolean
+scan_preload(const char *database, GError **error)
+{
+	struct cl_engine *made;
+	unsigned signatures;
+	cl_error_t code = cl_init(CL_INIT_DEFAULT);
+
+	if (code != CL_SUCCESS)
+		return set_error(error, SCAN_ERROR_ENGINE, "libclamav", code);
+	cl_set_clcb_msg(on_text);
+	made = cl_engine_new();
+	if (!made)
+		return set_error(error, SCAN_ERROR_ENGINE, "libclamav", CL_EMEM);
+	configure(made);
+	code = load(made, database, &signatures);
+	if (code != CL_SUCCESS) {
+		cl_engine_free(made);
+		return set_error(error, SCAN_ERROR_DATABASE, database, code);
+	}
+	code = cl_engine_compile(made);
+	if (code != CL_SUCCESS) {
+		cl_engine_free(made);
+		return set_error(error, SCAN_ERROR_ENGINE, "libclamav", code);
+	}
+	engine = made;
+	has_signatures = signatures > 0;
+	if (has_signatures)
+		describe();
+	return TRUE;
+}
+
+const char *
+scan_description(void)
+{
+	return scan_has_signatures() ? description : NULL;
+}
+
+void
+scan_use_folder(const char *path)
+{
+	has_folder = engine && cl_engine_set_str(engine, CL_ENGINE_TMPDIR, path) == CL_SUCCESS;
+}
+
+gboolean
+scan_is_ready(void)
+{
+	return engine && has_folder;
+}
+
+gboolean
+scan_has_signatures(void)
+{
+	return scan_is_ready() && has_signatures;
+}
+
+gboolean
+scan_opens(const char *type)
+{
+	static const char *const types[] = {
+		"application/pdf",
+		"application/x-ole-storage",
+		"application/rtf",
+		"application/vnd.ms-htmlhelp",
+		"application/x-arj",
+		"application/x-ms-szdd",
+		"application/vnd.symbian.install",
+		"application/vnd.microsoft.portable-executable",
+		"application/onenote",
+		NULL,
+	};
+
+	return scan_is_ready() && type && g_strv_contains(types, type);
+}
+
+gboolean
+scan_opens_attachment(const char *type)
+{
+	static const char *const types[] = {"text/plain", "text/html", "application/ms-tnef", NULL};
+
+	return scan_opens(type) || (scan_is_ready() && type && g_strv_contains(types, type));
+}
+
+/* ---- scanning ---- */
+
+static void
+set_limits(const struct scan_limits *limits)
+{
+	cl_engine_set_num(engine, CL_ENGINE_MAX_SCANSIZE, (long long)limits->bytes);
+	cl_engine_set_num(engine, CL_ENGINE_MAX_FILESIZE, (long long)limits->bytes);
+	cl_engine_set_num(engine, CL_ENGINE_MAX_FILES, limits->files);
+	cl_engine_set_num(engine, CL_ENGINE_MAX_RECURSION, limits->levels);
+	cl_engine_set_num(engine, CL_ENGINE_MAX_SCANTIME, limits->ms);
+}
+
+gboolean
+scan_content(const void *bytes, gsize length, const struct scan_limits *limits, scan_layer_fn layer,
+	     scan_match_fn match, void *data)
+{
+	struct scan scan = {.layer = layer, .match = match, .data = data};
+	struct cl_scan_options options = {
+		.general = CL_SCAN_GENERAL_ALLMATCHES | CL_SCAN_GENERAL_HEURISTICS,
+		.parse = ~0U,
+		/* Else what a limit leaves out is called clean. */
+		.heuristic = CL_SCAN_HEURISTIC_EXCEEDS_MAX,
+	};
+	cl_fmap_t *map = cl_fmap_open_memory(bytes, length);
+	const char *signature = NULL;
+	unsigned long scanned = 0;
+	cl_error_t code;
+
+	if (!map)
+		return FALSE;
+	set_limits(limits);
+	code = cl_scanmap_callback(map, NULL, &signature, &scanned, engine, &options, &scan);
+	cl_fmap_close(map);
+	return !scan.stopped && !scan.limited && (code == CL_CLEAN || code == CL_VIRUS);
+}

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""ClamAV's own test files, each a container of one program, through the milter.
+
+Without signatures the program is found in all of them; with them they are matched
+besides.  Databases are made here: of ClamAV's official one nothing is needed.
+"""
+import contextlib
+import hashlib
+import os
+import signal
+
+from mtlib import Site, equal, main, make_message, run, program, test, wait_until
+
+FILES = "/usr/share/clamav-testfiles"
+WITHIN = f"{FILES}/clam.exe"
+HOW_MANY = 44
+RCPT = ("--rcpt", "<alice@example.org>")
+
+
+def digests(path):
+    with open(path, "rb") as handle:
+        content = handle.read()
+    return hashlib.md5(content).hexdigest(), len(content), content
+
+
+def write_database(folder, name):
+    """A database of one signature, of clam.exe whole: ClamAV's .hdb form."""
+    os.makedirs(folder, exist_ok=True)
+    md5, size, _ = digests(WITHIN)
+    with open(f"{folder}/test.hdb", "w") as handle:
+        handle.write(f"{md5}:{size}:{name}\n")
+
+
+def messages(site):
+    """Writes a message for each of ClamAV's files; returns their paths by the file's name."""
+    names = sorted(os.listdir(FILES))
+    equal(len(names), HOW_MANY, "ClamAV's test files")
+    return {name: make_message(f"{site.root}/{name}.eml", message_id=f"<{name}@example.net>", attachments=[
+        (name, "application/octet-stream", digests(f"{FILES}/{name}")[2])]) for name in names}
+
+
+@contextlib.contextmanager
+def running(**scanner):
+    site = Site(scanner={"workers": "2", **scanner})
+    site.make_keys()
+    site.start_collector()
+    site.start_milter()
+    try:
+        yield site
+    finally:
+        site.stop()
+
+
+def found(site, *terms):
+    """Returns the names of the files whose messages answer."""
+    hits, _ = site.who(*terms, status=None)
+    return {hit["message_id"].strip("<>").removesuffix("@example.net") for hit in hits}
+
+
+def folders():
+    return {name for name in os.listdir("/dev/shm") if name.startswith("mailtrace-")}
+
+
+@test
+def the_program_is_found_in_all_of_them_without_signatures():
+    before = folders()
+    with running() as site:
+        paths = messages(site)
+        site.play(*RCPT, *paths.values())
+        site.wait_stored(HOW_MANY)
+        equal(set(paths) - found(site, WITHIN), set(), "files in which it was not found")
+        equal(found(site, "malware:*"), set(), "matches of no signatures")
+    equal(folders() - before, set(), "temporary folders left")
+
+
+@test
+def signatures_name_what_they_match():
+    with running(database="") as site:
+        paths = messages(site)
+        write_database(f"{site.root}/signatures", "Test.Program-1")
+        site.set("scanner", database=f"{site.root}/signatures")
+        site.milter.stop()
+        site.start_milter()
+        site.play(*RCPT, *paths.values())
+        harmless = make_message(f"{site.root}/harmless.eml", message_id="<harmless@example.net>",
+                                attachments=[("a.txt", "text/plain", b"nothing to see\n")])
+        site.play(*RCPT, harmless)
+        site.wait_stored(HOW_MANY + 1)
+        equal(set(paths) - found(site, WITHIN), set(), "files in which it was not found")
+        matched = found(site, "malware:Test.Program-1*")
+        equal(matched - set(paths), set(), "a match of another file")
+        print(f"# {len(matched)} of {HOW_MANY} match by the whole program's hash")
+        assert {"clam.exe", "clam.zip", "clam.pdf", "clam.ole.doc", "clam.7z", "clam.tnef"} <= matched, matched
+        hits, _ = site.who("malware:test.program*", status=None)
+        shown = site.mailtrace("show", hits[0]["event_id"]).stdout
+        assert "malware Test.Program-1" in shown and "\nScanner      ClamAV " in shown, shown
+
+
+@test
+def a_broken_database_keeps_no_mail_from_being_read():
+    with running() as site:
+        folder = f"{site.root}/signatures"
+        os.makedirs(folder)
+        with open(f"{folder}/broken.hdb", "w") as handle:
+            handle.write("this is no signature\n")
+        site.set("scanner", database=folder)
+        site.milter.stop()
+        site.start_milter()
+        path = messages(site)["clam.ole.doc"]
+        site.play(*RCPT, path)
+        site.wait_stored(1)
+        equal(found(site, WITHIN), {"clam.ole.doc"})
+        assert "no-signatures" in site.milter.text(), site.milter.text()
+
+
+@test
+def a_reload_takes_the_signatures_of_now():
+    with running() as site:
+        folder = f"{site.root}/signatures"
+        write_database(folder, "Test.Former-1")
+        site.set("scanner", database=folder)
+        site.milter.signal(signal.SIGHUP)
+        path = messages(site)["clam.zip"]
+        count = 0
+
+        def named(name):
+            nonlocal count
+            count += 1
+            site.play(*RCPT, path)
+            site.wait_stored(count)
+            return found(site, f"malware:{name}") == {"clam.zip"}
+
+        wait_until(lambda: named("Test.Former-1*"), "the first signatures are matched")
+        write_database(folder, "Test.Later-1")
+        site.milter.signal(signal.SIGHUP)
+        wait_until(lambda: named("Test.Later-1*"), "those of now are matched")
+
+
+@test
+def inspect_opens_them_too_and_names_what_matches():
+    with running() as site:
+        write_database(f"{site.root}/signatures", "Test.Program-1")
+        site.set("scanner", database=f"{site.root}/signatures")
+        path = messages(site)["clam.chm"]
+        text = run(program("mailtrace"), "--config", site.config, "inspect", path).stdout
+        assert hashlib.sha256(digests(WITHIN)[2]).hexdigest() in text, text
+        assert "\nScanner      ClamAV " in text, text
+
+
+main()
