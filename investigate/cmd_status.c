@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
 #include <string.h>
 
+#include "beat.h"
+#include "check.h"
 #include "command.h"
 #include "query.h"
 
@@ -113,18 +116,199 @@ write_status(struct command *command, struct store *store, struct out *out, cons
 	return TRUE;
 }
 
-int
-cmd_status(struct command *command, int argc, char **argv)
+/* ---- --check ---- */
+
+#define DAY_US (24 * 3600 * (gint64)G_USEC_PER_SEC)
+
+static const struct out_column check_columns[] = {
+	{"name", "", OUT_TEXT, 0},
+	{"state", "", OUT_TEXT, 0},
+	{"value", "", OUT_INT, 0},
+	{"warning", "", OUT_INT, 0},
+	{"critical", "", OUT_INT, 0},
+	{"worst", "", OUT_TEXT, 0},
+	{NULL},
+};
+
+static void
+check_spool(struct check *check, const struct store_sensor *sensor)
 {
-	gboolean all = FALSE;
-	const GOptionEntry entries[] = {
-		{"all-tenants", 0, 0, G_OPTION_ARG_NONE, &all, "not only --tenant's", NULL},
-		{NULL},
-	};
+	gint64 bytes = beat_number(sensor->counters, "spool_bytes", 0);
+	gint64 most = beat_number(sensor->counters, "spool_max_bytes", 0);
+	gint64 alarm = beat_number(sensor->counters, "spool_alarm", 0);
+	gint64 percent = bytes > 0 && most > 0 ? (gint64)(100.0 * (double)bytes / (double)most) : 0;
+
+	/* The alarm also counts what was refused and kept. */
+	check_note(check, CHECK_SPOOL, MAX(percent, alarm), sensor->sensor);
+}
+
+static gboolean
+is_expected(const struct command *command, const char *sensor)
+{
+	const struct settings *settings = command->settings;
+
+	return g_strv_contains((const char *const *)settings->expected_sensors, sensor) ||
+	       g_strv_contains((const char *const *)settings->expected_followers, sensor);
+}
+
+static gboolean
+check_sensors(const struct command *command, struct store *store, struct check *check,
+	      GError **error)
+{
+	gint64 now_us = g_get_real_time();
+	struct store_status status;
+
+	if (!store_status(store, command->tenant, &status, error))
+		return FALSE;
+	for (guint i = 0; i < status.sensors->len; i++) {
+		const struct store_sensor *sensor = g_ptr_array_index(status.sensors, i);
+
+		if (is_expected(command, sensor->sensor) && sensor->last_seen_us > 0)
+			check_note(check, CHECK_SILENCE,
+				   (now_us - sensor->last_seen_us) / G_USEC_PER_SEC,
+				   sensor->sensor);
+		check_note(check, CHECK_LAG,
+			   (gint64)(MAX(sensor->last, sensor->through) - sensor->through),
+			   sensor->sensor);
+		check_spool(check, sensor);
+	}
+	check_note(check, CHECK_DEAD_LETTERS, (gint64)status.dead_letters, NULL);
+	store_status_clear(&status);
+	return TRUE;
+}
+
+static void
+check_gaps(struct check *check, const struct store_coverage *coverage)
+{
+	for (guint i = 0; i < coverage->gaps->len; i++) {
+		const struct store_gap *gap = g_ptr_array_index(coverage->gaps, i);
+
+		check_note(check, CHECK_GAPS, coverage->gaps->len, gap->sensor);
+		if (strcmp(gap->reason, "never-seen") == 0)
+			check_note(check, CHECK_SILENCE, check->values[CHECK_SILENCE].critical,
+				   gap->sensor);
+	}
+	for (guint i = 0; i < coverage->clocks->len; i++) {
+		const struct store_clock *clock = g_ptr_array_index(coverage->clocks, i);
+
+		check_note(check, CHECK_CLOCK, ABS(clock->offset_us) / 1000, clock->sensor);
+	}
+}
+
+static gboolean
+check_coverage(const struct command *command, struct store *store, struct check *check,
+	       GError **error)
+{
+	const struct store_expected expected = command_expected(command);
+	g_autoptr(query_t) query = query_new(command->tenant);
+	struct store_coverage coverage;
+
+	query->since_us = g_get_real_time() - DAY_US;
+	if (!store_coverage(store, query, &expected, &coverage, error))
+		return FALSE;
+	check_gaps(check, &coverage);
+	check_note(check, CHECK_UNSEEN, (gint64)coverage.unseen, NULL);
+	check_note(check, CHECK_UNREAD,
+		   coverage.messages ? (gint64)(coverage.unread * 100 / coverage.messages) : 0,
+		   NULL);
+	store_coverage_clear(&coverage);
+	return TRUE;
+}
+
+static void
+write_check(const struct command *command, const struct check *check)
+{
+	g_autofree char *line = check_line(check);
+	struct out *out = command_out(command);
+
+	out_note(out, "%s", line);
+	if (command->json) {
+		out_begin(out, "check", check_columns);
+		for (guint i = 0; i < CHECK_KINDS; i++) {
+			const struct check_value *value = &check->values[i];
+
+			out_row(out, (const struct out_value[]){
+					     {check_name(i), 0},
+					     {check_state_name(check_value_state(value)), 0},
+					     {NULL, value->value},
+					     {NULL, value->warning},
+					     {NULL, value->critical},
+					     {value->worst, 0}});
+		}
+		out_end(out);
+	}
+	command_end(command, out, 0);
+}
+
+static gboolean
+set_thresholds(struct check *check, char **texts, gboolean critical, GError **error)
+{
+	for (; texts && *texts; texts++)
+		if (!check_set(check, *texts, critical, error))
+			return FALSE;
+	return TRUE;
+}
+
+/* Answers as a monitoring plugin does, in its exit statuses. */
+static int
+run_check(struct command *command, char **warnings, char **criticals)
+{
+	g_autoptr(GError) error = NULL;
 	g_autoptr(store_t) store = NULL;
+	struct check check;
+	int state = CHECK_UNKNOWN;
+
+	check_init(&check);
+	check.values[CHECK_CLOCK].warning = command->settings->max_clock_offset_ms;
+	if (set_thresholds(&check, warnings, FALSE, &error) &&
+	    set_thresholds(&check, criticals, TRUE, &error)) {
+		store = store_open(command->store_url, STORE_READ, &error);
+		if (!store || !check_sensors(command, store, &check, &error) ||
+		    !check_coverage(command, store, &check, &error))
+			check.failure =
+				g_strdup_printf("the store cannot be read: %s", error->message);
+		write_check(command, &check);
+		state = check_state(&check);
+	} else {
+		command_fail(command, "%s", error->message);
+	}
+	check_clear(&check);
+	return state;
+}
+
+/* ---- the verb ---- */
+
+static int
+show_status(struct command *command, gboolean all)
+{
+	g_autoptr(store_t) store = command_store(command);
 	g_autoptr(GError) error = NULL;
 	struct out *out;
 	int status = EXIT_FOUND;
+
+	if (!store)
+		return EXIT_TROUBLE;
+	out = command_out(command);
+	if (!write_status(command, store, out, all ? NULL : command->tenant, &error))
+		status = command_fail(command, "%s", error->message);
+	return command_end(command, out, status);
+}
+
+int
+cmd_status(struct command *command, int argc, char **argv)
+{
+	gboolean all = FALSE, check = FALSE;
+	g_auto(GStrv) warnings = NULL, criticals = NULL;
+	const GOptionEntry entries[] = {
+		{"all-tenants", 0, 0, G_OPTION_ARG_NONE, &all, "not only --tenant's", NULL},
+		{"check", 0, 0, G_OPTION_ARG_NONE, &check,
+		 "one line and exit statuses for a monitoring system", NULL},
+		{"warning", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &warnings,
+		 "of --check: warn from here on", "NAME=N"},
+		{"critical", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &criticals, "likewise, critical",
+		 "NAME=N"},
+		{NULL},
+	};
 
 	if (!command_parse(command, entries, "",
 			   "Prints how the store and the sensors stand: sizes, lag, gaps, dead\n"
@@ -135,11 +319,7 @@ cmd_status(struct command *command, int argc, char **argv)
 		return command_fail(command, "takes no arguments");
 	if (command->csv)
 		return command_fail(command, "there is no --csv of three kinds of rows");
-	store = command_store(command);
-	if (!store)
-		return EXIT_TROUBLE;
-	out = command_out(command);
-	if (!write_status(command, store, out, all ? NULL : command->tenant, &error))
-		status = command_fail(command, "%s", error->message);
-	return command_end(command, out, status);
+	if ((warnings || criticals) && !check)
+		return command_fail(command, "--warning and --critical are of --check");
+	return check ? run_check(command, warnings, criticals) : show_status(command, all);
 }

@@ -9,6 +9,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/block_control.h \
 	investigate/block_feed.c \
 	investigate/block_feed.h \
+	investigate/check.c \
+	investigate/check.h \
 	investigate/cmd_block.c \
 	investigate/cmd_collect.c \
 	investigate/cmd_follow.c \

@@ -161,6 +161,8 @@ EXTRA_DIST += tests/data/out/table.txt tests/data/out/table-utc.txt tests/data/o
 # Real servers: run by check-system, as root.
 SYSTEM_TESTS += tests/it/postfix.py tests/it/sendmail.py tests/it/engine.py
 EXTRA_DIST += tests/it/mta.py tests/it/postfix.py tests/it/sendmail.py tests/it/engine.py
+SYSTEM_TESTS += tests/it/coverage.py
+EXTRA_DIST += tests/it/coverage.py
 noinst_PROGRAMS += tests/tools/refuser
 tests_tools_refuser_SOURCES = tests/tools/refuser.c
 tests_tools_refuser_LDADD = $(MILTER_LIBS)
@@ -371,13 +373,16 @@ EXTRA_DIST += tests/it/delivery.py tests/it/sensor.py
 TESTS += tests/it/docs.py
 # What the command line is made of.
 if HAVE_CRITERION
-CLI_TESTS = tests/test_archive tests/test_coverage tests/test_event_text tests/test_groups \
+CLI_TESTS = tests/test_archive tests/test_check tests/test_coverage tests/test_event_text tests/test_groups \
 	tests/test_ingest tests/test_progress tests/test_reader
 check_PROGRAMS += $(CLI_TESTS)
 TESTS += $(CLI_TESTS)
 tests_test_archive_SOURCES = tests/test_archive.c
 tests_test_archive_CFLAGS = $(UNIT_CFLAGS)
 tests_test_archive_LDADD = $(UNPACK_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_check_SOURCES = tests/test_check.c
+tests_test_check_CFLAGS = $(UNIT_CFLAGS)
+tests_test_check_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_coverage_SOURCES = tests/test_coverage.c
 tests_test_coverage_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_test_coverage_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)

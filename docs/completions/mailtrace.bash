@@ -7,7 +7,7 @@ _mailtrace_options()
 	who) echo "-f --file --hashes -m --members --since --until --limit --cursor --count --group-by --with-refused --list-unread --list-unseen" ;;
 	import) echo "-r --rcpt --sensor" ;;
 	watch) echo "-k --key --server-key --endpoint -n --max" ;;
-	status) echo "--all-tenants" ;;
+	status) echo "--all-tenants --check --warning --critical" ;;
 	block) echo "--mode --match --expires --wait --all" ;;
 	keygen) echo "-t --type" ;;
 	sensor) echo "--role" ;;

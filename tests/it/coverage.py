@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Each way mail passes a milter by, and each kind of gap, with a real Postfix: the answer tells."""
+import contextlib
+import glob
+import os
+import re
+import shutil
+
+import mta
+from mtlib import (Site, equal, free_port, json_lines, main, message_with_payload, run, send, test,
+                   wait_until)
+
+
+@contextlib.contextmanager
+def followed_postfix(extra_master="", milters="unix:mailtrace/milter.sock", **settings):
+    """A site that expects its sensor and its follower, beside a Postfix that lets mail pass when the milter is away."""
+    mx = mta.Postfix(milter_default_action="accept", extra_master=extra_master, **settings)
+    folder = f"{mx.queue}/mailtrace"
+    os.makedirs(folder, exist_ok=True)
+    site = Site(socket_address=f"unix:{folder}/milter.sock")
+    site.set("milter", socket_group="postfix", socket_mode="0660")
+    site.set("collector", expected_followers="mx1-follow")
+    shutil.chown(folder, group="postfix")
+    os.chmod(folder, 0o750)
+    site.make_keys()
+    site.start_collector()
+    site.start_milter()
+    mx.settings["smtpd_milters"] = milters
+    mx.write(extra_master=extra_master)
+    mx.start()
+    site.start_follow(mx.log)
+    try:
+        yield site, mx
+    finally:
+        mx.stop()
+        site.stop()
+
+
+def coverage_of(site, *query):
+    return site.who(*(query or ("subject:nothing-like-it",)))[1]
+
+
+def wait_coverage(site, good, what):
+    """Waits until a coverage is as wanted; returns it."""
+    try:
+        return wait_until(lambda: next((c for c in [coverage_of(site)] if good(c)), None), what)
+    except AssertionError:
+        raise AssertionError(f"{what}: {coverage_of(site)}") from None
+
+
+def recorded_mail(site, mx):
+    """A message by the milter, so that the answer is complete and reconciled before the test's own."""
+    path, payload = message_with_payload(site, "recorded")
+    send(mx, ["alice@example.org"], path)
+    site.wait_stored(1)
+    wait_coverage(site, lambda c: c["reconciled"] and c["complete"], "complete and reconciled")
+    return path, payload
+
+
+def passes_unseen(site, mx, count=1):
+    """Expects the answer to tell of messages that passed unseen, under the queue ids of Postfix's log."""
+    found = wait_coverage(site, lambda c: c["unseen"] == count, f"{count} passed unseen")
+    equal((found["complete"], found["reconciled"]), (False, False), found)
+    gap, = [g for g in found["gaps"] if g["reason"] == "unseen"]
+    equal((gap["sensor"], gap["messages"]), ("mx1-follow", count))
+    assert gap["from"] and gap["to"], gap
+    lines = json_lines(site.mailtrace("--json", "who", "subject:nothing-like-it", "--list-unseen", status=1).stdout)
+    rows = [line for line in lines if line["type"] == "unseen"]
+    equal(len(rows), count)
+    for row in rows:
+        assert f"{row['queue_id']}: from=" in mx.logged(), (row, mx.logged())
+        assert row["detail"].startswith("from=<") and ", size=" in row["detail"], row
+    text = site.mailtrace("who", "subject:nothing-like-it", status=1).stdout
+    assert "cannot be signed" in text and "passed unseen" in text, text
+    return rows
+
+
+@test
+def mail_that_the_milter_sees_is_reconciled_and_a_nobody_can_be_signed():
+    with followed_postfix() as (site, mx):
+        recorded_mail(site, mx)
+        text = site.mailtrace("who", "subject:nothing-like-it", status=1).stdout
+        assert "cannot be signed" not in text and "; reconciled with" in text, text
+        clock = wait_coverage(site, lambda c: [k for k in c["clocks"] if k["sensor"] == "mx1"], "clock")["clocks"][0]
+        assert abs(clock["offset_ms"]) < 2000, clock
+
+
+@test
+def mail_of_the_sendmail_command_passes_by_without_non_smtpd_milters():
+    with followed_postfix() as (site, mx):
+        path, _ = recorded_mail(site, mx)
+        with open(path, "rb") as message:
+            run("/usr/sbin/sendmail", "-C", mx.etc, "-f", "root@example.org", "bob@example.org",
+                stdin=message.read(), text=False, env=dict(os.environ, MAIL_CONFIG=mx.etc))
+        rows = passes_unseen(site, mx)
+        assert "from=<root@example.org>" in rows[0]["detail"], rows
+
+
+@test
+def bounces_that_postfix_writes_itself_pass_by():
+    with followed_postfix(transport_maps="inline:{carol@example.org=local:}") as (site, mx):
+        path, _ = recorded_mail(site, mx)
+        send(mx, ["carol@example.org"], path, sender="alice@example.org")
+        rows = passes_unseen(site, mx)
+        assert "from=<>" in rows[0]["detail"], rows
+
+
+@test
+def a_port_with_no_milters_passes_by():
+    port = free_port()
+    extra = f"127.0.0.1:{port} inet n - n - - smtpd\n  -o receive_override_options=no_milters"
+    with followed_postfix(extra_master=extra) as (site, mx):
+        path, payload = recorded_mail(site, mx)
+        mx.port = port
+        send(mx, ["bob@example.org"], path)
+        passes_unseen(site, mx)
+        equal([hit["recipient"] for hit in site.who(payload)[0]], ["alice@example.org"])
+
+
+@test
+def a_client_with_disable_in_smtpd_milter_maps_passes_by():
+    with followed_postfix() as (site, mx):
+        path, _ = recorded_mail(site, mx)
+        mx.settings["smtpd_milter_maps"] = "inline:{127.0.0.1=DISABLE}"
+        mx.write()
+        mx.reload()
+
+        def passed():
+            send(mx, ["bob@example.org"], path)
+            return len(re.findall(r"qmgr\[\d+\]: \S+: from=", mx.logged())) >= 2 and coverage_of(site)["unseen"]
+
+        wait_until(passed, "the reloaded Postfix lets mail pass")
+        count = coverage_of(site)["unseen"]
+        passes_unseen(site, mx, count)
+
+
+@test
+def mail_that_is_requeued_passes_by_under_its_new_queue_id():
+    with followed_postfix() as (site, mx):
+        path, _ = recorded_mail(site, mx)
+        mx.settings["defer_transports"] = "virtual"
+        mx.write()
+        mx.reload()
+        send(mx, ["bob@example.org"], path)
+        queued = wait_until(lambda: mx.queued(), "deferred")[0]["queue_id"]
+        site.wait_stored(2)
+        run("/usr/sbin/postsuper", "-c", mx.etc, "-r", queued)
+        run("/usr/sbin/postkick", "-c", mx.etc, "public", "pickup", "W")
+        wait_until(lambda: [m for m in mx.queued() if m["queue_id"] != queued], "requeued")
+        rows = passes_unseen(site, mx)
+        assert rows[0]["queue_id"] != queued, rows
+
+
+@test
+def mail_while_the_milter_is_down_passes_by_with_accept():
+    with followed_postfix() as (site, mx):
+        path, _ = recorded_mail(site, mx)
+        site.milter.stop()
+        send(mx, ["bob@example.org"], path)
+        wait_until(lambda: mx.inbox("bob"), "mail passes without the milter")
+        site.start_milter()
+        passes_unseen(site, mx)
+        assert "down" in [gap["reason"] for gap in coverage_of(site)["gaps"]], coverage_of(site)
+
+
+@test
+def a_milter_that_was_down_while_no_mail_came_is_forgiven_by_the_log():
+    with followed_postfix() as (site, mx):
+        recorded_mail(site, mx)
+        site.milter.stop()
+        site.start_milter()
+        found = wait_coverage(site, lambda c: any(g["reason"] == "down" for g in c["gaps"]) and c["reconciled"], "down")
+        equal((found["complete"], found["warnings"]), (True, []))
+
+
+@test
+def what_passes_a_closed_spool_is_told_and_so_is_another_spool():
+    with followed_postfix() as (site, mx):
+        path, _ = recorded_mail(site, mx)
+        site.milter.stop()
+        site.set("policy", on_unrecorded="accept")
+        site.set("spool", max_bytes="1")
+        site.start_milter()
+        send(mx, ["bob@example.org"], path)
+        found = wait_coverage(site, lambda c: any(g["reason"] == "unrecorded" for g in c["gaps"]), "unrecorded")
+        gap, = [g for g in found["gaps"] if g["reason"] == "unrecorded"]
+        equal((gap["sensor"], gap["messages"]), ("mx1", 1))
+        equal(found["complete"], False)
+        site.milter.stop()
+        for file in glob.glob(f"{site.root}/spool/spool.*"):
+            os.unlink(file)
+        site.start_milter()
+        wait_coverage(site, lambda c: any(g["reason"] == "epoch" for g in c["gaps"]), "epoch")
+
+
+@test
+def sensors_that_were_never_seen_or_are_expected_by_nobody_are_told():
+    with followed_postfix() as (site, mx):
+        recorded_mail(site, mx)
+        equal(site.mailtrace("status", "--check", status=0).stdout.split(" | ")[0],
+              "MAILTRACE OK - all sensors are heard")
+        checked = json_lines(site.mailtrace("--json", "status", "--check", "--warning", "silence=0", status=1).stdout)
+        equal([row["name"] for row in checked if row["state"] == "WARNING"], ["silence"])
+        site.mailtrace("status", "--check", "--critical", "silence=0", status=2)
+        site.mailtrace("status", "--check", "--critical", "nothing=0", status=3)
+        equal(site.mailtrace("--store", "sqlite:/nonexistent/x", "status", "--check", status=2).stdout[:18],
+              "MAILTRACE CRITICAL")
+        site.set("collector", expected_sensors="mx1; mx7")
+        text = site.mailtrace("status", "--check", status=2).stdout
+        assert "mx7: 300 s without a sign of life" in text, text
+        found = coverage_of(site)
+        equal([(g["sensor"], g["reason"]) for g in found["gaps"]], [("mx7", "never-seen")])
+        equal((found["complete"], found["complete_until"]), (False, None))
+        site.set("collector", expected_sensors="")
+        assert "no sensors are expected" in " ".join(coverage_of(site)["warnings"])
+
+
+main()
