@@ -242,13 +242,20 @@ start_milter(struct supervisor *supervisor)
 	close(ends[1]);
 }
 
-/* Gives the milter process a scanner that it has not got yet. */
+/*
+ * Gives the milter process a scanner that it has not got yet, once that one has
+ * announced a worker: until then the former reads on, since signatures may take long
+ * to load.  One that ended before is followed by another.
+ */
 static void
 hand_over_scanner(struct supervisor *supervisor)
 {
-	if (supervisor->scanner_fd < 0 || supervisor->control_fd < 0)
+	struct pollfd announced = {.fd = supervisor->scanner_fd, .events = POLLIN};
+
+	if (supervisor->scanner_fd < 0 || supervisor->control_fd < 0 || poll(&announced, 1, 0) <= 0)
 		return;
-	if (supervision_send(supervisor->control_fd, SUPERVISION_SCANNER, NULL, 0,
+	if ((announced.revents & POLLHUP) ||
+	    supervision_send(supervisor->control_fd, SUPERVISION_SCANNER, NULL, 0,
 			     supervisor->scanner_fd))
 		close_fd(&supervisor->scanner_fd);
 }
@@ -262,12 +269,11 @@ is_due(const struct child *child)
 static void
 start_children(struct supervisor *supervisor)
 {
-	if (supervisor->stop_at_us != 0)
-		return;
-	if (is_due(&supervisor->scanner))
+	if (supervisor->stop_at_us == 0 && is_due(&supervisor->scanner))
 		start_scanner(supervisor);
-	if (is_due(&supervisor->milter))
+	if (supervisor->stop_at_us == 0 && is_due(&supervisor->milter))
 		start_milter(supervisor);
+	/* While stopping too: a message under way may wait for it. */
 	hand_over_scanner(supervisor);
 }
 
@@ -316,7 +322,7 @@ adopt(struct supervisor *supervisor)
 	g_bytes_unref(supervisor->text);
 	supervisor->settings = g_steal_pointer(&supervisor->new_settings);
 	supervisor->text = g_steal_pointer(&supervisor->new_text);
-	/* A new scanner takes over; the former one ends when the milter process lets go of it. */
+	/* A new scanner takes over when it can; the former one ends when it is let go of. */
 	if (new_scanner) {
 		supervisor->scanner.pid = 0;
 		supervisor->scanner.start_at_us = 0;
@@ -572,6 +578,7 @@ wait_once(struct supervisor *supervisor)
 	struct pollfd waited[] = {
 		{.fd = supervisor->signal_fd, .events = POLLIN},
 		{.fd = supervisor->control_fd, .events = POLLIN},
+		{.fd = supervisor->control_fd >= 0 ? supervisor->scanner_fd : -1, .events = POLLIN},
 	};
 
 	if (poll(waited, G_N_ELEMENTS(waited), wait_ms(supervisor)) <= 0)

@@ -10,7 +10,7 @@ import hashlib
 import os
 import signal
 
-from mtlib import Site, equal, main, make_message, run, program, test, wait_until
+from mtlib import Site, children, equal, main, make_message, run, program, test, wait_until
 
 FILES = "/usr/share/clamav-testfiles"
 WITHIN = f"{FILES}/clam.exe"
@@ -135,6 +135,36 @@ def a_reload_takes_the_signatures_of_now():
         write_database(folder, "Test.Later-1")
         site.milter.signal(signal.SIGHUP)
         wait_until(lambda: named("Test.Later-1*"), "those of now are matched")
+
+
+@test
+def mail_is_read_with_the_former_signatures_while_others_are_loaded():
+    with running() as site:
+        folder = f"{site.root}/signatures"
+        write_database(folder, "Test.Former-1")
+        site.set("scanner", database=folder)
+        site.milter.stop()
+        site.start_milter()
+        path = messages(site)["clam.zip"]
+        former = set(children(site.milter.pid))
+        # A database that is not at its end until we say so; the engine opens it more than once.
+        os.remove(f"{folder}/test.hdb")
+        os.mkfifo(f"{folder}/test.hdb")
+        site.milter.signal(signal.SIGHUP)
+        wait_until(lambda: set(children(site.milter.pid)) - former, "the new scanner")
+        with open(f"{folder}/test.hdb", "w"):
+            for _ in range(3):
+                site.play(*RCPT, path)
+            site.wait_stored(3)
+            equal(len(site.who("malware:Test.Former-1*", status=None)[0]), 3, "matches while others are loaded")
+            write_database(f"{folder}/made", "Test.Later-1")
+            os.rename(f"{folder}/made/test.hdb", f"{folder}/test.hdb")
+
+        def later():
+            site.play(*RCPT, path)
+            return site.who("malware:Test.Later-1*", status=None)[0]
+
+        wait_until(later, "those of now are matched")
 
 
 @test

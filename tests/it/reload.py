@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from mtlib import DEADLINE, Site, children, environment, equal, json_lines, main, make_message, program, test
+from mtlib import DEADLINE, Site, children, environment, equal, json_lines, main, make_message, program, test, wait_until
 
 RELOADS = int(os.environ.get("MAILTRACE_TEST_RELOADS", "1000"))
 
@@ -44,8 +44,10 @@ def reloads_under_load_drop_nothing_and_end_nothing():
     notified = Notified(f"{site.root}/notify")
     site.start_milter(NOTIFY_SOCKET=notified.path)
     notified.wait("READY=1")
+    # A process has its own command line only after it was forked.
+    wait_until(lambda: {line.partition(" ")[0].rpartition("/")[2] for line in children(site.milter.pid).values()} ==
+               {"milter", "scanner"}, "milter process and scanner")
     before = children(site.milter.pid)
-    equal(len(before), 2, "milter process and scanner")
     path = make_message(f"{site.root}/load.eml", attachments=[("a.bin", "application/octet-stream", b"x" * 3000)])
     batches = []
 

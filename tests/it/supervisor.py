@@ -290,7 +290,7 @@ def reloads_under_load_drop_no_connection_and_end_no_process():
     with contextlib.closing(notify_socket(place)) as manager:
         daemon = place.start(NOTIFY_SOCKET=f"{place.root}/notify")
         wait_notice(manager, "READY=1")
-        before = (place.child("milter"), place.child("scanner"))
+        before = (place.new_child("milter", None), place.new_child("scanner", None))
         player = subprocess.Popen(
             [program("milterplay"), "--socket", f"unix:{place.path}", "--client", "203.0.113.5",
              "-f", "<a@example.com>", "-r", "<b@example.org>", "--connections", "4", "--per-connection", "5", "--total", str(LOAD), MINIMAL],
@@ -338,7 +338,7 @@ def a_wrong_new_configuration_is_told_and_the_former_one_stays():
 def a_new_number_of_workers_brings_a_new_scanner_and_loses_no_message():
     place = Place()
     place.start()
-    former = place.child("scanner")
+    former = place.new_child("scanner", None)
     place.keys["scanner"]["workers"] = "1"
     place.write()
     place.daemon.signal(signal.SIGHUP)
@@ -371,7 +371,7 @@ def a_scanner_that_is_killed_is_replaced_and_messages_are_read():
     place.start()
     place.play_one()
     for _ in range(3):
-        former = place.child("scanner")
+        former = place.new_child("scanner", None)
         os.kill(former, signal.SIGKILL)
         place.new_child("scanner", former)
         place.play_one()
