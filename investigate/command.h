@@ -64,6 +64,12 @@ int cmd_sensor(struct command *command, int argc, char **argv);
 /* The block list: add, remove, import, list. */
 int cmd_block(struct command *command, int argc, char **argv);
 
+/* Copies the store while the collector runs; an entry of the audit log. */
+int cmd_backup(struct command *command, int argc, char **argv);
+
+/* Whether the store is as it was written: 0, or 3 with what is not. */
+int cmd_verify(struct command *command, int argc, char **argv);
+
 /* Becomes the collector; returns only if that fails. */
 int cmd_collect(struct command *command, int argc, char **argv);
 int cmd_follow(struct command *command, int argc, char **argv);

@@ -11,6 +11,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/block_feed.h \
 	investigate/check.c \
 	investigate/check.h \
+	investigate/cmd_backup.c \
 	investigate/cmd_block.c \
 	investigate/cmd_collect.c \
 	investigate/cmd_follow.c \
@@ -20,6 +21,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/cmd_sensor.c \
 	investigate/cmd_show.c \
 	investigate/cmd_status.c \
+	investigate/cmd_verify.c \
 	investigate/cmd_watch.c \
 	investigate/cmd_who.c \
 	investigate/command.c \
@@ -60,6 +62,7 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_blocks.c \
 	investigate/store_blocks.h \
 	investigate/store_asking.h \
+	investigate/store_backup.c \
 	investigate/store_coverage.c \
 	investigate/store_delivery.c \
 	investigate/store_internal.h \
@@ -75,6 +78,7 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_terms.c \
 	investigate/store_text.c \
 	investigate/store_text.h \
+	investigate/store_verify.c \
 	investigate/store_who.c
 investigate_libstore_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(SQLITE_CFLAGS)
 STORE_LIBS = investigate/libstore.a $(SQLITE_LIBS)

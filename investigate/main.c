@@ -29,6 +29,8 @@ static const struct verb verbs[] = {
 	{"watch", cmd_watch, "the live stream of events"},
 	{"status", cmd_status, "sensors, lag, gaps, size of the store"},
 	{"block", cmd_block, "block files at the gateways"},
+	{"backup", cmd_backup, "copy the store while the collector runs"},
+	{"verify", cmd_verify, "whether the store is as it was written"},
 	{"collect", cmd_collect, "run the collector"},
 	{"follow", cmd_follow, "follow the MTA's log: what became of each message"},
 	{"keygen", cmd_keygen, "make keys"},

@@ -27,7 +27,7 @@ enum store_error {
 	STORE_ERROR_LOCKED,  /* another process writes it */
 	STORE_ERROR_VERSION, /* made by a newer mailtrace; untouched */
 	STORE_ERROR_WRITE,   /* disk full or failing */
-	STORE_ERROR_DAMAGED, /* an event does not match its digest */
+	STORE_ERROR_DAMAGED, /* no database any more, or an event does not match its digest */
 	STORE_ERROR_STOPPED, /* the caller's progress function said so */
 	STORE_ERROR_EVENT,   /* it has no valid id, tenant or sensor: a dead letter */
 	STORE_ERROR_ABSENT,  /* of STORE_READ: nothing is there */
@@ -340,12 +340,35 @@ typedef gboolean (*store_audit_fn)(const struct store_audit *audit, void *data);
 /* Reads the audit log. */
 gboolean store_read_audit(struct store *store, store_audit_fn entry, void *data, GError **error);
 
+/* Something that is not as it was stored; everything is borrowed. */
+struct store_flaw {
+	const char *kind;   /* "file", "event", "delivery" or "digest" */
+	const char *id;	    /* of the event or delivery, or NULL */
+	const char *detail; /* for people */
+};
+
+/* Called for each flaw. */
+typedef void (*store_flaw_fn)(const struct store_flaw *flaw, void *data);
+
 /*
- * Reads every event and delivery and compares it with its digest.  bad: called
- * with the id of each that does not match (may be NULL).  *ret_bad: how many.
+ * Looks whether the store is as it was written, of all tenants: that its pages
+ * and indexes agree, that each event and delivery is what its digest says, and
+ * that each file is found by each of its hashes.  flaw, progress: may be NULL.
+ * *ret_flaws: how many.  A store too damaged to be read on is a flaw; other
+ * trouble is an error.
  */
-gboolean store_verify(struct store *store, void (*bad)(const char *event_id, void *data),
-		      void *data, guint64 *ret_bad, GError **error);
+gboolean store_verify(struct store *store, store_flaw_fn flaw, void *data,
+		      store_progress_fn progress, void *progress_data, guint64 *ret_flaws,
+		      GError **error);
+
+/*
+ * Copies the store, as it is at this moment, into a new file (mode 0600), on
+ * disk when this returns TRUE; whoever writes the store goes on meanwhile.  Until
+ * it is whole the copy is called path with ".part"; neither may exist.  progress:
+ * may be NULL.
+ */
+gboolean store_backup(struct store *store, const char *path, store_progress_fn progress,
+		      void *progress_data, GError **error);
 
 typedef struct store store_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(store_t, store_close)

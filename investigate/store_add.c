@@ -167,8 +167,8 @@ add_recipients(struct addition *add, GError **error)
 
 /* ---- files ---- */
 
-static gint64
-digest_key(const guint8 *digest)
+gint64
+store_digest_key(const guint8 *digest)
 {
 	gint64 key;
 
@@ -196,7 +196,7 @@ insert_file(struct addition *add, const struct digests *digests, guint64 size, g
 		if (!sql_run(sql_bind(add->store->sql,
 				      "INSERT OR IGNORE INTO digests (tenant, key, file)"
 				      " VALUES (?1, ?2, ?3)",
-				      "iii", add->tenant, digest_key(each[i]), id),
+				      "iii", add->tenant, store_digest_key(each[i]), id),
 			     error))
 			return FALSE;
 	}
@@ -216,7 +216,7 @@ keep_file(struct addition *add, const struct digests *digests, guint64 size, gin
 				 "SELECT f.id FROM digests d CROSS JOIN files f ON f.id=d.file"
 				 " WHERE d.tenant=?1 AND d.key=?2 AND f.sha256=?3 AND f.sha1=?4"
 				 " AND f.md5=?5 AND f.size=?6",
-				 "iibbbi", add->tenant, digest_key(digests->sha256),
+				 "iibbbi", add->tenant, store_digest_key(digests->sha256),
 				 digests->sha256, (gsize)SHA256_BYTES, digests->sha1,
 				 (gsize)SHA1_BYTES, digests->md5, (gsize)MD5_BYTES, (gint64)size),
 			0, ret_id, error))

@@ -112,39 +112,6 @@ store_event(struct store *store, const char *tenant, const char *event_id, GErro
 }
 
 gboolean
-store_verify(struct store *store, void (*bad)(const char *event_id, void *data), void *data,
-	     guint64 *ret_bad, GError **error)
-{
-	/* A row without its JSON, or JSON of no row, is as bad as a flipped byte. */
-	g_autoptr(sql_stmt_t) rows =
-		sql_bind(store->sql,
-			 "SELECT e.event_id, j.packed, j.json, e.digest FROM events e"
-			 " LEFT JOIN event_json j ON j.event=e.id UNION ALL"
-			 " SELECT delivery_id, packed, json, digest FROM deliveries",
-			 "");
-	guint64 count = 0;
-	int more;
-
-	while ((more = sql_next(rows, error)) > 0) {
-		gsize id_bytes;
-		const void *id = sql_blob(rows, 0, &id_bytes);
-		g_autoptr(GBytes) json = store_read_whole(rows, 1);
-		g_autofree char *text = NULL;
-
-		if (json)
-			continue;
-		count++;
-		text = id_bytes == UUID_BYTES ? store_uuid_text(id) : g_strdup("");
-		if (bad)
-			bad(text, data);
-	}
-	if (more < 0)
-		return FALSE;
-	*ret_bad = count;
-	return TRUE;
-}
-
-gboolean
 store_add_audit(struct store *store, const struct store_audit *audit, GError **error)
 {
 	return sql_run(

@@ -47,6 +47,10 @@ set_error(struct sql *sql, int status, GError **error)
 {
 	if (store_error_code(status) == STORE_ERROR_STOPPED)
 		g_set_error(error, STORE_ERROR, STORE_ERROR_STOPPED, "stopped");
+	else if (store_error_code(status) == STORE_ERROR_DAMAGED)
+		g_set_error(error, STORE_ERROR, STORE_ERROR_DAMAGED,
+			    "the store is damaged (%s): see mailtrace verify, put back a backup",
+			    sqlite3_errmsg(sql->handle));
 	else
 		g_set_error(error, STORE_ERROR, store_error_code(status), "the store: %s",
 			    sqlite3_errmsg(sql->handle));
@@ -65,10 +69,16 @@ static gboolean
 open_error(const char *path, gboolean writable, sqlite3 *handle, GError **error)
 {
 	gboolean there = access(path, F_OK) == 0;
+	int status = sqlite3_errcode(handle) & 0xff;
 
 	if (!there && !writable)
 		g_set_error(error, STORE_ERROR, STORE_ERROR_ABSENT, "there is no store at %s",
 			    path);
+	else if (status == SQLITE_CORRUPT || status == SQLITE_NOTADB)
+		g_set_error(error, STORE_ERROR, STORE_ERROR_DAMAGED,
+			    "%s is no store or a damaged one (%s): keep it aside and put back a "
+			    "backup",
+			    path, sqlite3_errmsg(handle));
 	else if (!writable)
 		g_set_error(
 			error, STORE_ERROR, STORE_ERROR_OPEN,
@@ -325,4 +335,49 @@ sql_set_progress(struct sql *sql, store_progress_fn progress, void *data)
 	sql->progress_data = data;
 	sqlite3_progress_handler(sql->handle, progress ? PROGRESS_STEPS : 0,
 				 progress ? on_progress : NULL, sql);
+}
+
+/* A step copies 16 MiB, so that progress is told often enough. */
+#define BACKUP_PAGES 4096
+
+static gboolean
+copy_pages(struct sql *sql, sqlite3_backup *backup, store_progress_fn progress, void *data,
+	   GError **error)
+{
+	int status;
+
+	while ((status = sqlite3_backup_step(backup, BACKUP_PAGES)) == SQLITE_OK) {
+		int total = sqlite3_backup_pagecount(backup);
+		int left = sqlite3_backup_remaining(backup);
+
+		if (progress && total && !progress((double)(total - left) / total, data)) {
+			set_error(sql, SQLITE_INTERRUPT, error);
+			return FALSE;
+		}
+	}
+	if (status == SQLITE_DONE)
+		return TRUE;
+	g_set_error(error, STORE_ERROR, store_error_code(status), "%s", sqlite3_errstr(status));
+	return FALSE;
+}
+
+gboolean
+sql_copy(struct sql *sql, const char *path, store_progress_fn progress, void *data, GError **error)
+{
+	sqlite3_backup *backup = NULL;
+	sqlite3 *copy = NULL;
+	gboolean done = FALSE;
+
+	if (sqlite3_open_v2(path, &copy,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+			    NULL) == SQLITE_OK)
+		backup = sqlite3_backup_init(copy, "main", sql->handle, "main");
+	if (!backup) {
+		g_set_error(error, STORE_ERROR, STORE_ERROR_WRITE, "%s", sqlite3_errmsg(copy));
+	} else {
+		done = copy_pages(sql, backup, progress, data, error);
+		sqlite3_backup_finish(backup);
+	}
+	sqlite3_close(copy);
+	return done;
 }

@@ -81,6 +81,14 @@ gint64 sql_changes(struct sql *sql);
 /* Returns TRUE between BEGIN and its end. */
 gboolean sql_in_transaction(struct sql *sql);
 
+/*
+ * Copies the database into a file, which must be there and empty, and syncs it.
+ * Inside a transaction the copy is what that sees, however much is written
+ * meanwhile; outside, each write of another process begins it anew.
+ */
+gboolean sql_copy(struct sql *sql, const char *path, store_progress_fn progress, void *data,
+		  GError **error);
+
 /* Calls progress now and then while statements run; FALSE from it ends them.  NULL for none. */
 void sql_set_progress(struct sql *sql, store_progress_fn progress, void *data);
 

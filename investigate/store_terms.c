@@ -48,12 +48,10 @@ resolve_wanted(struct asking *asking, guint term, const struct wanted_digest *wa
 				  " WHERE d.tenant=?1 AND d.key=?2 AND f.sha256=?3",
 	};
 	g_autoptr(sql_stmt_t) rows = NULL;
-	gint64 key;
 	int more;
 
-	memcpy(&key, wanted->digest.bytes, sizeof(key));
 	rows = sql_bind(asking->store->sql, confirm[wanted->digest.kind], "iib", asking->tenant,
-			GINT64_FROM_BE(key), wanted->digest.bytes,
+			store_digest_key(wanted->digest.bytes), wanted->digest.bytes,
 			digest_length(wanted->digest.kind));
 	while ((more = sql_next(rows, error)) > 0) {
 		if (!note_found(asking, term, sql_int(rows, 0), wanted->variant, error))

@@ -365,8 +365,8 @@ tests_tools_sensor_SOURCES = tests/tools/sensor.c
 tests_tools_sensor_LDADD = $(BUS_LIBS) $(BASE_LIBS)
 TESTS += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
 EXTRA_DIST += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
-TESTS += tests/it/delivery.py tests/it/block.py
-EXTRA_DIST += tests/it/block.py
+TESTS += tests/it/delivery.py tests/it/block.py tests/it/store_care.py
+EXTRA_DIST += tests/it/block.py tests/it/store_care.py
 EXTRA_DIST += tests/it/delivery.py tests/it/sensor.py
 
 # The pages against the tree.

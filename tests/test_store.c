@@ -859,26 +859,26 @@ run_sql(const char *path, const char *sql)
 }
 
 static void
-note_bad(const char *event_id, void *data)
+note_bad(const struct store_flaw *flaw, void *data)
 {
-	g_string_append_printf(data, "%s ", event_id);
+	g_string_append_printf(data, "%s %s ", flaw->kind, flaw->id ? flaw->id : "");
 }
 
 Test(store, finds_a_flipped_byte)
 {
 	g_autofree char *whole = store_mail(fixture.store, 1, "<alice@site.example>", "x", "c");
 	g_autofree char *flipped = store_mail(fixture.store, 2, "<bob@site.example>", "x", "c");
-	g_autofree char *expected = g_strconcat(flipped, " ", NULL);
+	g_autofree char *expected = g_strconcat("event ", flipped, " ", NULL);
 	g_autoptr(GString) bad = g_string_new(NULL);
 	g_autoptr(GBytes) json = NULL;
 	GError *error = NULL;
 	guint64 count;
 
-	expect_ok(store_verify(fixture.store, note_bad, bad, &count, &error), error);
+	expect_ok(store_verify(fixture.store, note_bad, bad, NULL, NULL, &count, &error), error);
 	cr_expect_eq(count, 0);
 	run_sql(fixture.path, "UPDATE event_json SET json=CAST(substr(json, 1, 9) || x'7f' ||"
 			      " substr(json, 11) AS BLOB) WHERE event=2");
-	expect_ok(store_verify(fixture.store, note_bad, bad, &count, &error), error);
+	expect_ok(store_verify(fixture.store, note_bad, bad, NULL, NULL, &count, &error), error);
 	cr_expect_eq(count, 1);
 	cr_expect_str_eq(bad->str, expected);
 	cr_expect_null(store_event(fixture.store, "a", flipped, &error));
@@ -995,7 +995,7 @@ Test(store, a_kill_after_commit_loses_nothing)
 	kill_a_writer(TRUE);
 	cr_expect_eq(count_events(), 50);
 	cr_expect_eq(count_messages(), 50);
-	expect_ok(store_verify(fixture.store, NULL, NULL, &bad, &error), error);
+	expect_ok(store_verify(fixture.store, NULL, NULL, NULL, NULL, &bad, &error), error);
 	cr_expect_eq(bad, 0);
 }
 
@@ -1178,7 +1178,7 @@ Test(store, refuses_a_file_that_is_no_database)
 				      "this is a text and not a database at all, "
 				      "though long enough to have a header of one",
 				      -1, NULL));
-	expect_refused(fixture.url, STORE_READ, STORE_ERROR_OPEN);
+	expect_refused(fixture.url, STORE_READ, STORE_ERROR_DAMAGED);
 }
 
 /* Returns the released steps and these behind them; g_free() the array. */

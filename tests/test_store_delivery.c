@@ -753,10 +753,10 @@ Test(store_delivery, a_changed_delivery_is_found)
 
 	store_it(fixture.store, event);
 	store_line(&line);
-	expect_ok(store_verify(fixture.store, NULL, NULL, &bad, &error), error);
+	expect_ok(store_verify(fixture.store, NULL, NULL, NULL, NULL, &bad, &error), error);
 	cr_expect_eq(bad, 0);
 	run_sql("UPDATE deliveries SET json=zeroblob(length(json))");
-	expect_ok(store_verify(fixture.store, NULL, NULL, &bad, &error), error);
+	expect_ok(store_verify(fixture.store, NULL, NULL, NULL, NULL, &bad, &error), error);
 	cr_expect_eq(bad, 1);
 	cr_expect_not(store_deliveries(fixture.store, "a", id, collect_delivery, text, &error));
 	cr_expect(g_error_matches(error, STORE_ERROR, STORE_ERROR_DAMAGED));
