@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Any bytes are a file that may be an archive. */
+#include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "caps.h"
 #include "charset.h"
 #include "magic.h"
+#include "scan.h"
 #include "unpack.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
+const char *__lsan_default_suppressions(void);
+
+/* Some 700 bytes that libclamav does not free, once. */
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:libclamav";
+}
 
 static void
 need(gboolean truth)
@@ -27,6 +37,27 @@ static const struct unpack_limits limits = {
 	.names_bytes = 1 << 18,
 	.cpu_ms = 1000,
 };
+
+static char *folder;
+
+static void
+remove_folder(void)
+{
+	g_rmdir(folder);
+	g_free(folder);
+}
+
+/* The engine opens what libarchive does not, as in a worker. */
+static void
+prepare_engine(void)
+{
+	if (folder)
+		return;
+	folder = g_dir_make_tmp("mailtrace-fuzz-XXXXXX", NULL);
+	need(folder && scan_preload(NULL, NULL));
+	scan_use_folder(folder);
+	atexit(remove_folder);
+}
 
 static void
 need_file(const struct file *file, guint index, GHashTable *paths)
@@ -52,6 +83,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 	struct unpacker *unpacker;
 	struct file *file;
 
+	prepare_engine();
 	unpack_preload();
 	need(charset_preload(NULL));
 	unpacker = unpacker_new(record, fingerprint, &limits);
