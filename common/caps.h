@@ -103,6 +103,10 @@
 #define CAP_DELIVERY_TEXT_BYTES 1024   /* a reply of the next hop: RFC 5321 4.5.3.1.5 has 512 */
 #define CAP_DELIVERY_BYTES (64 * 1024) /* eight such texts, each byte escaped as JSON, fit */
 
+/* Who asks for metrics. */
+#define CAP_METRICS_CONNECTIONS 16	/* at once; one scraper has one */
+#define CAP_METRICS_REQUEST_BYTES 16384 /* memory of a connection, for a request's head */
+
 /* The sandbox of a worker. */
 #define WORKER_MESSAGES 200			   /* then it is replaced */
 #define WORKER_MEMORY_BYTES (1024LL * 1024 * 1024) /* RLIMIT_AS above what it inherits */

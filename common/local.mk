@@ -72,6 +72,13 @@ common_libscan_a_SOURCES = common/scan.c common/scan.h
 common_libscan_a_CFLAGS = $(AM_CFLAGS) $(CLAMAV_CFLAGS)
 SCAN_LIBS = common/libscan.a $(CLAMAV_LIBS)
 
+# Metrics over HTTP; libmicrohttpd's owner.
+noinst_LIBRARIES += common/libmetrics.a
+common_libmetrics_a_SOURCES = common/metrics.c common/metrics.h common/metrics_server.c \
+	common/metrics_server.h
+common_libmetrics_a_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS)
+METRICS_LIBS = common/libmetrics.a $(MICROHTTPD_LIBS)
+
 # The bus; ZeroMQ's owner.
 noinst_LIBRARIES += common/libbus.a
 common_libbus_a_SOURCES = common/bus.c common/bus_frames.c common/bus_frames.h

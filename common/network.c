@@ -132,3 +132,24 @@ network_list_free(struct network_list *list)
 	g_array_unref(list->networks);
 	g_free(list);
 }
+
+GSocketAddress *
+loopback_address(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	g_autoptr(GInetAddress) address = NULL;
+	g_autofree char *host = NULL;
+	gsize length = colon ? (gsize)(colon - text) : 0;
+	guint64 port;
+
+	if (!length || !g_ascii_string_to_unsigned(colon + 1, 10, 1, G_MAXUINT16, &port, NULL))
+		return NULL;
+	if (length > 2 && text[0] == '[' && text[length - 1] == ']')
+		host = g_strndup(text + 1, length - 2);
+	else if (!memchr(text, ':', length))
+		host = g_strndup(text, length);
+	address = host ? g_inet_address_new_from_string(host) : NULL;
+	if (!address || !g_inet_address_get_is_loopback(address))
+		return NULL;
+	return g_inet_socket_address_new(address, (guint16)port);
+}

@@ -8,6 +8,7 @@
 #ifndef MAILTRACE_NETWORK_H
 #define MAILTRACE_NETWORK_H
 
+#include <gio/gio.h>
 #include <glib.h>
 
 struct network_list;
@@ -22,6 +23,12 @@ struct network_list *network_list_parse(const char *const *items, GError **error
 
 /* Returns TRUE if ip (text, may be NULL or malformed: then FALSE) is in a network of the list. */
 gboolean network_list_contains(const struct network_list *list, const char *ip);
+
+/*
+ * Reads "127.0.0.1:PORT" or "[::1]:PORT", any address of loopback.  Returns
+ * NULL when it is none; else g_object_unref() it.
+ */
+GSocketAddress *loopback_address(const char *text);
 
 /* Frees a list.  NULL is allowed. */
 void network_list_free(struct network_list *list);

@@ -38,6 +38,7 @@ enum kind {
 	KIND_ENDPOINT,
 	KIND_ENDPOINTS,
 	KIND_STORE,
+	KIND_LOOPBACK,
 };
 
 /*
@@ -80,6 +81,8 @@ enum kind {
 	  "networks whose mail is not recorded, such as monitoring probes")                        \
 	X("milter", "stamp", KIND_CHOICES, stamp, 0, 0, "inbound|outbound|internal|unknown",       \
 	  "inbound; internal", "directions in which X-Mailtrace-Id is added")                      \
+	X("milter", "metrics", KIND_LOOPBACK, milter_metrics, 0, 0, NULL, "",                      \
+	  "where OpenMetrics are served: 127.0.0.1:PORT or [::1]:PORT; empty: nowhere")            \
 	X("scanner", "workers", KIND_NUMBER, workers, 0, 256, NULL, "0",                           \
 	  "sandboxed processes that read messages; 0: one a processor")                            \
 	X("scanner", "read_timeout_ms", KIND_NUMBER, read_timeout_ms, 100, 600000, NULL, "60000",  \
@@ -120,6 +123,8 @@ enum kind {
 	  "followers with whose MTA's log answers are reconciled; empty: they are not")            \
 	X("collector", "max_clock_offset_ms", KIND_NUMBER, max_clock_offset_ms, 1, 86400000, NULL, \
 	  "5000", "how far a sensor's clock may be off before answers warn of it")                 \
+	X("collector", "metrics", KIND_LOOPBACK, collector_metrics, 0, 0, NULL, "",                \
+	  "where OpenMetrics are served: 127.0.0.1:PORT or [::1]:PORT; empty: nowhere")            \
 	X("follow", "log", KIND_PATH, follow_log, 0, 0, NULL, "/var/log/mail.log",                 \
 	  "the MTA's log")                                                                         \
 	X("follow", "from", KIND_CHOICE, follow_from, 0, 0, "beginning|end", "end",                \
@@ -418,6 +423,18 @@ read_store(const struct binding *binding, const char *value, void *ret_field, GE
 	return read_text(binding, value, ret_field, error);
 }
 
+static gboolean
+read_loopback(const struct binding *binding, const char *value, void *ret_field, GError **error)
+{
+	g_autoptr(GSocketAddress) address = *value ? loopback_address(value) : NULL;
+
+	if (*value && !address)
+		return refuse(error,
+			      "\"%s\" is not of loopback; write 127.0.0.1:PORT or [::1]:PORT",
+			      value);
+	return read_text(binding, value, ret_field, error);
+}
+
 static void
 free_text(void *field)
 {
@@ -456,6 +473,7 @@ static const struct {
 	[KIND_ENDPOINT] = {read_endpoint, free_text},
 	[KIND_ENDPOINTS] = {read_endpoints, free_list},
 	[KIND_STORE] = {read_store, free_text},
+	[KIND_LOOPBACK] = {read_loopback, free_text},
 };
 
 /* ---- lines: GKeyFile has the values but not where they stood ---- */

@@ -54,6 +54,7 @@ struct settings {
 	char *temp_directory;		      /* for messages above that */
 	struct network_list *exempt_networks; /* whose mail is not recorded */
 	char **stamp;			      /* directions stamped: "inbound", "internal"… */
+	char *milter_metrics;		      /* "127.0.0.1:PORT"; "" for none */
 
 	/* [scanner] */
 	guint workers; /* 0: one a core */
@@ -82,6 +83,7 @@ struct settings {
 	char *control_socket;  /* path of the command line's socket */
 	char **expected_sensors;
 	char **expected_followers;
+	char *collector_metrics; /* "127.0.0.1:PORT"; "" for none */
 	guint max_clock_offset_ms;
 
 	/* [follow] */

@@ -20,10 +20,12 @@
 #include "block_control.h"
 #include "bus.h"
 #include "bus_frames.h"
+#include "collect_metrics.h"
 #include "control.h"
 #include "ingest.h"
 #include "keys.h"
 #include "log.h"
+#include "metrics_server.h"
 #include "settings.h"
 #include "store.h"
 
@@ -41,6 +43,8 @@ struct collector {
 	struct bus_collector *bus;
 	struct block_feed *blocks;
 	struct control_server *control;
+	struct collect_metrics *metrics;
+	struct metrics_server *metrics_server; /* NULL: nobody asks */
 	int signal_fd;
 	gint64 retry_at_ms; /* no batch is taken before; 0: none failed */
 	guint retry_ms;
@@ -91,6 +95,7 @@ note_write_failure(struct collector *collector, const GError *error)
 {
 	g_autofree char *wait = NULL;
 
+	collect_metrics_count(collector->metrics, COLLECT_WRITE_FAILURES, 1);
 	collector->retry_ms =
 		collector->retry_ms ? MIN(collector->retry_ms * 2, RETRY_LAST_MS) : RETRY_FIRST_MS;
 	collector->retry_at_ms = now_ms() + collector->retry_ms;
@@ -161,6 +166,9 @@ take_batch(struct collector *collector, const struct bus_collector_news *news)
 		return;
 	}
 	note_write_success(collector);
+	collect_metrics_count(collector->metrics, COLLECT_BATCHES, 1);
+	collect_metrics_count(collector->metrics, COLLECT_EVENTS, result.added->len);
+	collect_metrics_count(collector->metrics, COLLECT_REFUSED, result.refusals->len);
 	answer_batch(collector, news, &result);
 	ingest_result_clear(&result);
 }
@@ -195,6 +203,30 @@ tell_clock(struct collector *collector, const struct bus_collector_news *news, g
 	bus_collector_tell(collector->bus, news->peer, news->epoch, BUS_CLOCK_TOPIC, bytes);
 }
 
+/* For whoever scrapes; what cannot be read stays as it was. */
+static void
+note_metrics(struct collector *collector, const struct bus_collector_news *news,
+	     const struct store_beat *beat)
+{
+	g_autofree char *name = g_strdup_printf("%s/%s", news->tenant, news->sensor);
+	guint64 through, gaps;
+
+	if (!collector->metrics_server ||
+	    !store_sequence_through(collector->store, news->sensor, news->epoch, &through, NULL) ||
+	    !store_count_intervals(collector->store, news->tenant, news->sensor, &gaps, NULL))
+		return;
+	collect_metrics_note(
+		collector->metrics, name,
+		&(struct collect_sensor){
+			.seen_s = (double)beat->time_us / G_USEC_PER_SEC,
+			.lag = (double)(MAX(beat->last, through) - through),
+			.spool_bytes = (double)beat_number(news->counters, "spool_bytes", 0),
+			.unrecorded = (double)beat->unrecorded,
+			.gaps = (double)gaps,
+			.offset_s = (double)beat->offset_us / G_USEC_PER_SEC,
+		});
+}
+
 static void
 take_beat(struct collector *collector, const struct bus_collector_news *news)
 {
@@ -208,7 +240,9 @@ take_beat(struct collector *collector, const struct bus_collector_news *news)
 	beat_read(news->counters, now_us, &beat);
 	beat.epoch = news->epoch;
 	beat.last = news->first;
-	if (!store_note_beat(collector->store, news->tenant, news->sensor, &beat, &error))
+	if (store_note_beat(collector->store, news->tenant, news->sensor, &beat, &error))
+		note_metrics(collector, news, &beat);
+	else
 		note_write_failure(collector, error);
 }
 
@@ -279,6 +313,7 @@ take_news(struct collector *collector, const struct bus_collector_news *news)
 		take_have(collector, news);
 		break;
 	case BUS_COLLECTOR_GARBAGE:
+		collect_metrics_count(collector->metrics, COLLECT_GARBAGE, 1);
 		log_event(LOG_LEVEL_WARNING, "garbage", "sensor", news->sensor, "address",
 			  news->address, "reason", news->garbage, NULL);
 		break;
@@ -455,14 +490,29 @@ open_bus(struct collector *collector, GError **error)
 	return collector->bus != NULL;
 }
 
+/* A port that is taken is no reason to collect nothing. */
+static void
+start_metrics(struct collector *collector)
+{
+	g_autoptr(GError) error = NULL;
+
+	collector->metrics_server =
+		metrics_server_start(collector->settings->collector_metrics, collect_metrics_text,
+				     collector->metrics, &error);
+	if (error)
+		log_event(LOG_LEVEL_ERROR, "metrics-not-served", "error", error->message, NULL);
+}
+
 /* The control socket comes last: who sees it finds a collector that works. */
 static gboolean
 collector_open(struct collector *collector, GError **error)
 {
+	collector->metrics = collect_metrics_new();
 	collector->store = store_open(collector->store_url, STORE_WRITE, error);
 	if (!collector->store || !open_bus(collector, error))
 		return FALSE;
 	collector->blocks = block_feed_new(collector->store, send_blocks, collector);
+	start_metrics(collector);
 	collector->control = control_server_new(collector->settings->control_socket, &handlers,
 						collector, error);
 	return collector->control != NULL;
@@ -472,6 +522,8 @@ static void
 collector_clear(struct collector *collector)
 {
 	control_server_free(collector->control);
+	metrics_server_stop(collector->metrics_server);
+	collect_metrics_free(collector->metrics);
 	block_feed_free(collector->blocks);
 	bus_collector_free(collector->bus);
 	store_close(collector->store);

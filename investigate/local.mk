@@ -97,7 +97,9 @@ investigate_mailtrace_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS)
 
 # The collector.
 pkglibexec_PROGRAMS += investigate/collect
-investigate_collect_SOURCES = investigate/collect.c
+investigate_collect_SOURCES = investigate/collect.c investigate/collect_metrics.c \
+	investigate/collect_metrics.h
 investigate_collect_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
-investigate_collect_LDADD = investigate/libcli.a $(STORE_LIBS) $(BUS_LIBS) $(BASE_LIBS) \
+investigate_collect_LDADD = investigate/libcli.a $(STORE_LIBS) $(BUS_LIBS) $(METRICS_LIBS) \
+	$(BASE_LIBS) \
 	$(SYSTEMD_LIBS)

@@ -146,6 +146,10 @@ struct store_beat {
 gboolean store_note_beat(struct store *store, const char *tenant, const char *sensor,
 			 const struct store_beat *beat, GError **error);
 
+/* Tells how many intervals were noted of a sensor (*ret_count). */
+gboolean store_count_intervals(struct store *store, const char *tenant, const char *sensor,
+			       guint64 *ret_count, GError **error);
+
 /* One entry of the audit log: who asked or changed what. */
 struct store_audit {
 	gint64 time_us;

@@ -250,3 +250,19 @@ store_note_beat(struct store *store, const char *tenant, const char *sensor,
 	g_free(contact.epoch);
 	return store_end_change(store, done, error);
 }
+
+gboolean
+store_count_intervals(struct store *store, const char *tenant, const char *sensor,
+		      guint64 *ret_count, GError **error)
+{
+	gint64 count;
+
+	if (!sql_number(sql_bind(store->sql,
+				 "SELECT count(*) FROM tenants t JOIN sensors s ON s.tenant=t.id"
+				 " AND s.name=?2 JOIN intervals i ON i.sensor=s.id WHERE t.name=?1",
+				 "ss", tenant, sensor),
+			0, &count, error))
+		return FALSE;
+	*ret_count = (guint64)count;
+	return TRUE;
+}

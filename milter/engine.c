@@ -20,8 +20,13 @@ struct engine {
 	_Atomic guint64 memory_bytes;
 	_Atomic guint64 file_bytes;
 	_Atomic guint64 counters[ENGINE_COUNTERS];
-	gint64 started_us; /* since when they count, UTC */
+	_Atomic guint64 latencies[ENGINE_LATENCY_BOUNDS + 1];
+	_Atomic guint64 latency_us; /* their sum */
+	gint64 started_us;	    /* since when they count, UTC */
 };
+
+const double engine_latency_bounds[ENGINE_LATENCY_BOUNDS] = {
+	0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60};
 
 static const char *const counter_names[ENGINE_COUNTERS] = {
 	[COUNT_CONNECTIONS] = "connections",
@@ -31,6 +36,9 @@ static const char *const counter_names[ENGINE_COUNTERS] = {
 	[COUNT_RECORDED] = "recorded",
 	[COUNT_UNRECORDED] = "unrecorded",
 	[COUNT_UNREAD] = "unread",
+	[COUNT_UNREAD_FAILED] = "unread_failed",
+	[COUNT_UNREAD_NO_ROOM] = "unread_no_room",
+	[COUNT_UNREAD_TOO_LARGE] = "unread_too_large",
 	[COUNT_TEMPFAIL] = "tempfail",
 	[COUNT_HELD] = "held",
 	[COUNT_REJECTED] = "rejected",
@@ -254,6 +262,27 @@ engine_settled_us(struct engine *engine)
 		settled_us = MIN(settled_us, g_array_index(engine->ending, gint64, i));
 	g_mutex_unlock(&engine->lock);
 	return settled_us;
+}
+
+void
+engine_note_latency(struct engine *engine, gint64 latency_us)
+{
+	double seconds = (double)latency_us / G_USEC_PER_SEC;
+	gsize i = 0;
+
+	while (i < ENGINE_LATENCY_BOUNDS && seconds > engine_latency_bounds[i])
+		i++;
+	atomic_fetch_add(&engine->latencies[i], 1);
+	atomic_fetch_add(&engine->latency_us, (guint64)MAX(latency_us, 0));
+}
+
+void
+engine_latency(struct engine *engine, guint64 ret_counts[ENGINE_LATENCY_BOUNDS + 1],
+	       double *ret_sum_s)
+{
+	for (gsize i = 0; i <= ENGINE_LATENCY_BOUNDS; i++)
+		ret_counts[i] = atomic_load(&engine->latencies[i]);
+	*ret_sum_s = (double)atomic_load(&engine->latency_us) / G_USEC_PER_SEC;
 }
 
 char *

@@ -26,10 +26,13 @@ enum engine_counter {
 	COUNT_CONNECTIONS,
 	COUNT_REFUSED_CONNECTIONS, /* above max_connections */
 	COUNT_EXEMPT,
-	COUNT_SEEN,	  /* messages that reached their end */
-	COUNT_RECORDED,	  /* in the spool */
-	COUNT_UNRECORDED, /* accepted without a record */
-	COUNT_UNREAD,	  /* recorded, files not read */
+	COUNT_SEEN,		/* messages that reached their end */
+	COUNT_RECORDED,		/* in the spool */
+	COUNT_UNRECORDED,	/* accepted without a record */
+	COUNT_UNREAD,		/* recorded, files not read */
+	COUNT_UNREAD_FAILED,	/* of them: no worker could */
+	COUNT_UNREAD_NO_ROOM,	/* their bytes were not kept */
+	COUNT_UNREAD_TOO_LARGE, /* above the cap on a message */
 	COUNT_TEMPFAIL,
 	COUNT_HELD,
 	COUNT_REJECTED,
@@ -98,6 +101,17 @@ guint64 engine_in_flight_cap(const struct settings *settings);
 
 /* Returns how many connections have entered and not left. */
 guint engine_connections(struct engine *engine);
+
+#define ENGINE_LATENCY_BOUNDS 14
+/* Upper bounds of the buckets that latencies are counted in, in seconds. */
+extern const double engine_latency_bounds[ENGINE_LATENCY_BOUNDS];
+
+/* Counts how long a message waited for its verdict. */
+void engine_note_latency(struct engine *engine, gint64 latency_us);
+
+/* Tells how many fell into each bucket, the last for what is above, and their sum in seconds. */
+void engine_latency(struct engine *engine, guint64 ret_counts[ENGINE_LATENCY_BOUNDS + 1],
+		    double *ret_sum_s);
 
 /* Adds to a counter. */
 void engine_count(struct engine *engine, enum engine_counter counter, guint64 n);

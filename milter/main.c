@@ -28,8 +28,10 @@
 #include "block_file.h"
 #include "callbacks.h"
 #include "engine.h"
+#include "engine_metrics.h"
 #include "liveness.h"
 #include "log.h"
+#include "metrics_server.h"
 #include "publisher.h"
 #include "supervision.h"
 
@@ -43,6 +45,7 @@ struct process {
 	struct scanner_client *scanner;
 	struct block_file *blocks;
 	struct publisher *publisher;
+	struct metrics_server *metrics;
 	GThread *control;
 	atomic_bool ended;		    /* smfi_main() has returned */
 	gint64 drain_until_us;		    /* 0 before a stop; the control thread's */
@@ -364,6 +367,24 @@ open_blocks(struct process *process, const struct settings *settings, GError **e
 	return TRUE;
 }
 
+static char *
+metrics_text(void *data)
+{
+	return engine_metrics(((struct process *)data)->engine);
+}
+
+/* A port that is taken is no reason to leave mail unrecorded. */
+static void
+start_metrics(struct process *process, const struct settings *settings)
+{
+	g_autoptr(GError) error = NULL;
+
+	process->metrics =
+		metrics_server_start(settings->milter_metrics, metrics_text, process, &error);
+	if (error)
+		log_event(LOG_LEVEL_ERROR, "metrics-not-served", "error", error->message, NULL);
+}
+
 static gboolean
 open_parts(struct process *process, struct settings *settings, GError **error)
 {
@@ -374,6 +395,7 @@ open_parts(struct process *process, struct settings *settings, GError **error)
 	process->engine = engine_new(settings, process->spool, process->scanner, error);
 	if (!process->engine || !open_blocks(process, settings, error))
 		return FALSE;
+	start_metrics(process, settings);
 	return start_publisher(process, settings, error);
 }
 
@@ -413,6 +435,7 @@ finish(struct process *process, int status)
 		log_event(LOG_LEVEL_NOTICE, "connections-cut", NULL);
 #ifdef MAILTRACE_SANITIZERS
 	else {
+		metrics_server_stop(process->metrics);
 		engine_free(process->engine);
 		block_file_free(process->blocks);
 		scanner_client_free(process->scanner);

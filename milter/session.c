@@ -349,9 +349,9 @@ read_message(struct session *session, GError **error)
 				   session->settings->read_timeout_ms, error);
 }
 
-/* Says that nobody read the message, and why. */
+/* Says that nobody read the message, and why; counts it by reason. */
 static void
-mark_unread(struct session *session, const char *why)
+mark_unread(struct session *session, enum engine_counter counter, const char *why)
 {
 	struct event *event = session->event;
 
@@ -359,6 +359,7 @@ mark_unread(struct session *session, const char *why)
 	event->record->message_id = g_steal_pointer(&session->message_id);
 	event->record->subject = g_steal_pointer(&session->subject);
 	event->record->size = message_size(session->message);
+	engine_count(session->engine, counter, 1);
 }
 
 /* Fills the event's record, and the facts about it. */
@@ -376,15 +377,15 @@ fill_record(struct session *session, struct policy_facts *facts)
 			session->event->record = record;
 			return;
 		}
-		mark_unread(session, error->message);
+		mark_unread(session, COUNT_UNREAD_FAILED, error->message);
 		break;
 	case MESSAGE_NO_ROOM:
 		facts->over_capacity = TRUE;
-		mark_unread(session, "no room for the bytes of the message");
+		mark_unread(session, COUNT_UNREAD_NO_ROOM, "no room for the bytes of the message");
 		break;
 	case MESSAGE_TOO_LARGE:
 		note_cap(session, CAP_MESSAGE_BYTES_NAME);
-		mark_unread(session, "the message is too large to be read");
+		mark_unread(session, COUNT_UNREAD_TOO_LARGE, "the message is too large to be read");
 		break;
 	}
 	facts->unread = TRUE;
@@ -631,6 +632,7 @@ session_end_of_message(struct session *session, void *mta, struct session_outcom
 	count_outcome(session->engine, &facts, &ret_outcome->decision);
 	/* Last: a heartbeat that calls this message settled has it in its counters. */
 	engine_end_message(session->engine, session->event->received_at_us);
+	engine_note_latency(session->engine, g_get_monotonic_time() - started_us);
 	log_message(session, &ret_outcome->decision, started_us);
 	drop_message(session);
 }

@@ -161,10 +161,8 @@ EXTRA_DIST += tests/data/out/table.txt tests/data/out/table-utc.txt tests/data/o
 # Real servers: run by check-system, as root.
 SYSTEM_TESTS += tests/it/postfix.py tests/it/sendmail.py tests/it/engine.py
 EXTRA_DIST += tests/it/mta.py tests/it/postfix.py tests/it/sendmail.py tests/it/engine.py
-SYSTEM_TESTS += tests/it/coverage.py
-SYSTEM_TESTS += tests/it/store_faults.py
-EXTRA_DIST += tests/it/store_faults.py
-EXTRA_DIST += tests/it/coverage.py
+SYSTEM_TESTS += tests/it/coverage.py tests/it/metrics.py tests/it/store_faults.py
+EXTRA_DIST += tests/it/coverage.py tests/it/metrics.py tests/it/store_faults.py
 noinst_PROGRAMS += tests/tools/refuser
 tests_tools_refuser_SOURCES = tests/tools/refuser.c
 tests_tools_refuser_LDADD = $(MILTER_LIBS)

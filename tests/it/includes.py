@@ -20,6 +20,7 @@ OWNERS = {
     r"jansson\.h": {"common/ocsf.c", "common/ocsf_json.h", "common/ocsf_mailtrace.c",
                      "common/ocsf_members.c", "common/ocsf_read.c", "common/json.c",
                      "common/json.h"},
+    r"microhttpd\.h": {"common/metrics_server.c"},
     r"libmilter/.*": {"milter/callbacks.c", "milter/main.c"},
     r"seccomp\.h|linux/landlock\.h|linux/seccomp\.h": {"milter/sandbox.c"},
     r"sqlite3\.h": {"milter/spool.c", "investigate/store_sqlite.c"},
