@@ -11,14 +11,6 @@
 #include "unpack.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
-const char *__lsan_default_suppressions(void);
-
-/* Some 700 bytes that libclamav does not free, once. */
-const char *
-__lsan_default_suppressions(void)
-{
-	return "leak:libclamav";
-}
 
 static void
 need(gboolean truth)
