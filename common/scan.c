@@ -39,6 +39,15 @@ __lsan_default_suppressions(void)
 {
 	return "leak:libclamav";
 }
+
+const char *__lsan_default_options(void);
+
+/* Which it would else tell on stderr at each end. */
+__attribute__((visibility("default"))) const char *
+__lsan_default_options(void)
+{
+	return "print_suppressions=0";
+}
 #endif
 
 static gboolean
