@@ -180,10 +180,15 @@ check_sensors(const struct command *command, struct store *store, struct check *
 static void
 check_gaps(struct check *check, const struct store_coverage *coverage)
 {
+	gint64 gaps = 0;
+
 	for (guint i = 0; i < coverage->gaps->len; i++) {
 		const struct store_gap *gap = g_ptr_array_index(coverage->gaps, i);
 
-		check_note(check, CHECK_GAPS, coverage->gaps->len, gap->sensor);
+		/* A gateway that was attached today is no trouble to be told of. */
+		if (strcmp(gap->reason, "not-begun") == 0)
+			continue;
+		check_note(check, CHECK_GAPS, ++gaps, gap->sensor);
 		if (strcmp(gap->reason, "never-seen") == 0)
 			check_note(check, CHECK_SILENCE, check->values[CHECK_SILENCE].critical,
 				   gap->sensor);

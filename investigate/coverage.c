@@ -79,6 +79,7 @@ write_json(struct out *out, const struct store_coverage *coverage,
 	put_time(object, "until", question->until_us ? question->until_us : question->asked_us);
 	json_put_int(object, "unseen", (gint64)coverage->unseen);
 	put_time(object, "reconciled_until", coverage->reconciled_until_us);
+	put_time(object, "recorded_since", coverage->recorded_since_us);
 	json_object_set_new(object, "clocks", clocks_json(coverage->clocks));
 	json_object_set_new(object, "complete", json_boolean(warnings->len == 0));
 	json_object_set_new(object, "warnings", texts_json(warnings));
@@ -95,6 +96,7 @@ words_of(const char *reason)
 	static const struct {
 		const char *reason, *words;
 	} all[] = {
+		{"not-begun", "did not record yet"},
 		{"missing", "messages are missing"},
 		{"silent", "not seen"},
 		{"epoch", "its spool was replaced"},
@@ -204,11 +206,15 @@ write_words(struct out *out, const struct store_coverage *coverage)
 	g_autofree char *sensors = sensors_text(coverage->sensors);
 	g_autofree char *until =
 		coverage->complete_until_us ? out_time(out, coverage->complete_until_us) : NULL;
+	g_autofree char *since =
+		coverage->recorded_since_us ? out_time(out, coverage->recorded_since_us) : NULL;
 	const char *reconciled = coverage->reconciled ? "" : "not ";
 
 	out_note(out, "Of %" G_GUINT64_FORMAT " messages, %u %s%s%s%s.", coverage->messages,
 		 coverage->sensors->len, coverage->sensors->len == 1 ? "sensor" : "sensors",
 		 *sensors ? " (" : "", sensors, *sensors ? ")" : "");
+	if (since)
+		out_note(out, "Recorded since %s.", since);
 	if (until)
 		out_note(out, "Complete until %s; %sreconciled with the MTA's log.", until,
 			 reconciled);

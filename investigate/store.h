@@ -214,6 +214,7 @@ gboolean store_who(struct store *store, const struct query *query, store_hit_fn 
  * A stretch of time in which mail may have passed without a record.  Reasons:
  *  - "never-seen": an expected sensor of which nothing was ever heard
  *  - "silent": not heard of since; what it has recorded may come yet
+ *  - "not-begun": an expected sensor did not record yet
  *  - "missing": numbers of its sequence did not come
  *  - "epoch": its spool is another, and what the former still held is lost
  *  - "down": the milter did not run; what the MTA did meanwhile, its own
@@ -258,6 +259,7 @@ struct store_coverage {
 	guint64 unread;		    /* of them, files not fully read */
 	guint64 unseen;		    /* messages of the MTA's log without an event */
 	GPtrArray *sensors;	    /* of char *: that have events or are expected */
+	gint64 recorded_since_us;   /* all expected sensors record since; 0: one never did */
 	gint64 complete_until_us;   /* 0: not known for every expected sensor */
 	gint64 reconciled_until_us; /* up to where all followers have read; 0: nobody has */
 	gboolean reconciled;	    /* with the MTA's log */

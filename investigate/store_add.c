@@ -577,9 +577,10 @@ store_addition(struct addition *add, GBytes *json, GError **error)
 	    !store_join_deliveries(add->store, add->tenant, add->id, event->queue_id, error))
 		return FALSE;
 	return sql_run(sql_bind(add->store->sql,
-				"UPDATE sensors SET last_event_us=max(last_event_us, ?2)"
+				"UPDATE sensors SET last_event_us=max(last_event_us, ?2),"
+				" begun_us=iif(?3 OR (begun_us>0 AND begun_us<=?2), begun_us, ?2)"
 				" WHERE id=?1",
-				"ii", add->sensor, event->received_at_us),
+				"iii", add->sensor, event->received_at_us, (gint64)add->imported),
 		       error);
 }
 

@@ -196,24 +196,31 @@ list_clocks(struct covering *covering, GError **error)
 	return more == 0;
 }
 
-/* Reads how an expected sensor stands; *ret_known FALSE if this tenant has none of that name. */
+/* How an expected sensor stands: all is 0 if this tenant has none of that name. */
+struct standing {
+	gint64 begun_us, complete_us; /* it has recorded from then on, and until then */
+	gint64 seen_us;		      /* when it was heard last; 0: never */
+};
+
 static gboolean
-read_contact(struct covering *covering, const char *sensor, gboolean *ret_known,
-	     gint64 *ret_seen_us, gint64 *ret_complete_us, GError **error)
+read_standing(struct covering *covering, const char *sensor, struct standing *ret_standing,
+	      GError **error)
 {
-	g_autoptr(sql_stmt_t) row = sql_bind(covering->store->sql,
-					     "SELECT last_seen_us, complete_us-"
-					     "iif(complete_us>0, max(coalesce(offset_us, 0), 0), 0)"
-					     " FROM sensors"
-					     " WHERE tenant=?1 AND name=?2 AND last_seen_us>0",
-					     "is", covering->tenant, sensor);
+	g_autoptr(sql_stmt_t) row =
+		sql_bind(covering->store->sql,
+			 "SELECT last_seen_us, complete_us-"
+			 "iif(complete_us>0, max(coalesce(offset_us, 0), 0), 0),"
+			 " begun_us FROM sensors"
+			 " WHERE tenant=?1 AND name=?2 AND last_seen_us>0",
+			 "is", covering->tenant, sensor);
 	int more = sql_next(row, error);
 
 	if (more < 0)
 		return FALSE;
-	*ret_known = more > 0;
-	*ret_seen_us = more > 0 ? sql_int(row, 0) : 0;
-	*ret_complete_us = more > 0 ? sql_int(row, 1) : 0;
+	*ret_standing = (struct standing){0};
+	if (more > 0)
+		*ret_standing =
+			(struct standing){sql_int(row, 2), sql_int(row, 1), sql_int(row, 0)};
 	return TRUE;
 }
 
@@ -232,23 +239,42 @@ is_anothers(struct covering *covering, const char *sensor, gboolean *ret_another
 	return TRUE;
 }
 
-static gboolean
-cover_sensor(struct covering *covering, const char *sensor, gint64 *complete_us, GError **error)
+/* From when and until when all expected sensors recorded. */
+struct extent {
+	gint64 from_us, to_us;
+};
+
+/* Who names no beginning asks for all that is recorded, and is told since when. */
+static void
+cover_known(struct covering *covering, const char *sensor, const struct standing *standing)
 {
 	gint64 asked_us = MIN(covering->until_us, g_get_real_time());
-	gint64 seen_us, until_us;
-	gboolean known, anothers = FALSE;
 
-	if (!read_contact(covering, sensor, &known, &seen_us, &until_us, error) ||
-	    (!known && !is_anothers(covering, sensor, &anothers, error)))
+	if (covering->since_us > 0 && standing->begun_us > covering->since_us)
+		add_gap(covering, sensor, covering->since_us, standing->begun_us, "not-begun", 0);
+	if (standing->seen_us < asked_us - SILENT_US)
+		add_gap(covering, sensor, standing->seen_us, 0, "silent", 0);
+}
+
+static gboolean
+cover_sensor(struct covering *covering, const char *sensor, struct extent *extent, GError **error)
+{
+	struct standing standing;
+	gboolean anothers = FALSE;
+
+	if (!read_standing(covering, sensor, &standing, error) ||
+	    (!standing.seen_us && !is_anothers(covering, sensor, &anothers, error)))
 		return FALSE;
 	if (anothers)
 		return TRUE;
-	*complete_us = MIN(*complete_us, until_us);
-	if (!known)
+	extent->to_us = MIN(extent->to_us, standing.complete_us);
+	if (standing.seen_us) {
+		extent->from_us = MAX(extent->from_us, standing.begun_us);
+		cover_known(covering, sensor, &standing);
+	} else {
+		extent->from_us = G_MAXINT64;
 		add_gap(covering, sensor, 0, 0, "never-seen", 0);
-	else if (seen_us < asked_us - SILENT_US)
-		add_gap(covering, sensor, seen_us, 0, "silent", 0);
+	}
 	return TRUE;
 }
 
@@ -256,13 +282,14 @@ static gboolean
 cover_sensors(struct covering *covering, GError **error)
 {
 	const char *const *expected = names(covering->expected->sensors);
-	gint64 complete_us = G_MAXINT64;
+	struct extent extent = {0, G_MAXINT64};
 
 	for (; *expected; expected++) {
-		if (!cover_sensor(covering, *expected, &complete_us, error))
+		if (!cover_sensor(covering, *expected, &extent, error))
 			return FALSE;
 	}
-	covering->coverage->complete_until_us = complete_us == G_MAXINT64 ? 0 : complete_us;
+	covering->coverage->recorded_since_us = extent.from_us == G_MAXINT64 ? 0 : extent.from_us;
+	covering->coverage->complete_until_us = extent.to_us == G_MAXINT64 ? 0 : extent.to_us;
 	return TRUE;
 }
 
@@ -337,13 +364,12 @@ reconcile(struct covering *covering, GError **error)
 	if (!count_unseen(covering, error))
 		return FALSE;
 	for (; *follower; follower++) {
-		gint64 seen_us, until_us;
-		gboolean known;
+		struct standing standing;
 
-		if (!read_contact(covering, *follower, &known, &seen_us, &until_us, error))
+		if (!read_standing(covering, *follower, &standing, error))
 			return FALSE;
-		read_us = MIN(read_us, until_us);
-		whole = whole && known && !lost_its_place(covering, *follower);
+		read_us = MIN(read_us, standing.complete_us);
+		whole = whole && standing.seen_us && !lost_its_place(covering, *follower);
 	}
 	coverage->reconciled_until_us = read_us;
 	coverage->reconciled =

@@ -185,7 +185,18 @@ static const char version_4[] =
 	"CREATE INDEX deliveries_next ON deliveries (tenant, next_queue_id)"
 	" WHERE next_queue_id IS NOT NULL;";
 
-static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4};
+/*
+ * Version 5: since when a sensor records.  Of those that are there already, the
+ * oldest of their numbered events and of their last start tells.
+ */
+static const char version_5[] =
+	"ALTER TABLE sensors ADD COLUMN begun_us INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE sensors SET begun_us=iif(started_us>0, started_us, last_seen_us);"
+	"UPDATE sensors SET begun_us=min(begun_us, (SELECT coalesce(min(r.first_us), begun_us)"
+	" FROM epochs e JOIN ranges r ON r.epoch=e.id WHERE e.sensor=sensors.name))"
+	" WHERE begun_us>0;";
+
+static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4, version_5};
 
 const char *const *
 store_schema_steps(gsize *ret_count)

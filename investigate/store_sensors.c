@@ -209,11 +209,12 @@ write_contact(struct store *store, gint64 sensor, const struct store_beat *beat,
 			 "UPDATE sensors SET epoch=?2, last_seen_us=max(last_seen_us, ?3),"
 			 " complete_us=max(complete_us, ?4), counters=coalesce(?5, counters),"
 			 " started_us=?6, unrecorded=?7, log_gaps=?8,"
-			 " offset_us=iif(?9, ?10, offset_us) WHERE id=?1",
-			 "isiisiiiii", sensor, beat->epoch, beat->time_us,
+			 " offset_us=iif(?9, ?10, offset_us),"
+			 " begun_us=iif(begun_us>0, begun_us, ?11) WHERE id=?1",
+			 "isiisiiiiii", sensor, beat->epoch, beat->time_us,
 			 stored ? beat->complete_us : 0, beat->counters, beat->started_us,
 			 (gint64)beat->unrecorded, (gint64)beat->log_gaps, (gint64)beat->has_offset,
-			 beat->offset_us),
+			 beat->offset_us, beat->started_us ? beat->started_us : beat->time_us),
 		error);
 }
 

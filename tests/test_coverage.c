@@ -12,6 +12,7 @@
 static struct store_gap silent = {(char *)"mx2", AT(10), AT(14), (char *)"silent", 0};
 static struct store_gap missing = {(char *)"mx1", AT(20), AT(21), (char *)"missing", 0};
 static struct store_gap open_gap = {(char *)"mx1", AT(30), 0, (char *)"silent", 0};
+static struct store_gap early = {(char *)"mx2", AT(0), AT(5), (char *)"not-begun", 0};
 static struct store_gap never = {(char *)"mx3\x1b[2J", 0, 0, (char *)"never-seen", 0};
 
 static struct store_gap unseen = {(char *)"f1", AT(40), AT(41), (char *)"unseen", 3};
@@ -89,7 +90,7 @@ Test(coverage, json_has_the_members_of_the_contract_in_order)
 		"\"reason\":\"silent\",\"messages\":null}],"
 		"\"since\":\"2026-11-23T01:00:00.000000Z\","
 		"\"until\":\"2026-11-23T02:30:00.000000Z\",\"unseen\":0,"
-		"\"reconciled_until\":null,\"clocks\":[],\"complete\":false,\"warnings\":["
+		"\"reconciled_until\":null,\"recorded_since\":null,\"clocks\":[],\"complete\":false,\"warnings\":["
 		"\"it is complete only until 2026-11-23 02:00:00 +0000\","
 		"\"mx2: not seen from 2026-11-23 01:10:00 +0000 to "
 		"2026-11-23 01:14:00 +0000\"]}\n");
@@ -126,17 +127,22 @@ Test(coverage, people_are_told_everything_that_was_not_seen)
 	g_ptr_array_add(coverage.gaps, &missing);
 	g_ptr_array_add(coverage.gaps, &open_gap);
 	g_ptr_array_add(coverage.gaps, &never);
+	g_ptr_array_add(coverage.gaps, &early);
+	coverage.recorded_since_us = AT(5);
 	text = written(&coverage, OUT_TABLE, 0, AT(90));
 	cr_assert_str_eq(
 		text,
 		"Of 1204331 messages, 2 sensors (mx1, mx2).\n"
+		"Recorded since 2026-11-23 01:05:00 +0000.\n"
 		"Complete until 2026-11-23 02:00:00 +0000; not reconciled with the MTA's log.\n"
 		"The files of 12 messages were not fully read.\n"
 		"mx2: not seen from 2026-11-23 01:10:00 +0000 to 2026-11-23 01:14:00 +0000.\n"
 		"mx1: messages are missing from 2026-11-23 01:20:00 +0000 to "
 		"2026-11-23 01:21:00 +0000.\n"
 		"mx1: not seen from 2026-11-23 01:30:00 +0000 to now.\n"
-		"mx3\\x1b[2J was never seen.\n");
+		"mx3\\x1b[2J was never seen.\n"
+		"mx2: did not record yet from 2026-11-23 01:00:00 +0000 to "
+		"2026-11-23 01:05:00 +0000.\n");
 	free(text);
 	clear(&coverage);
 }

@@ -717,6 +717,55 @@ Test(store, is_complete_until_the_last_contact_that_found_nothing_outstanding)
 	store_coverage_clear(&coverage);
 }
 
+static gint64
+begins_of(const char *const *expected, gint64 since_us, const char *wanted)
+{
+	g_autoptr(query_t) query = query_new("a");
+	const struct store_expected all = {expected, NULL};
+	struct store_coverage coverage;
+	g_autoptr(GString) gaps = g_string_new(NULL);
+	GError *error = NULL;
+	gint64 since;
+
+	query->since_us = since_us;
+	query->until_us = AT(1000);
+	expect_ok(store_coverage(fixture.store, query, &all, &coverage, &error), error);
+	for (guint i = 0; i < coverage.gaps->len; i++) {
+		const struct store_gap *gap = g_ptr_array_index(coverage.gaps, i);
+
+		if (strcmp(gap->reason, "not-begun") == 0)
+			g_string_append_printf(gaps, "%s %d-%d;", gap->sensor,
+					       (int)((gap->from_us - AT(0)) / G_USEC_PER_SEC),
+					       (int)((gap->to_us - AT(0)) / G_USEC_PER_SEC));
+	}
+	cr_expect_str_eq(gaps->str, wanted, "%s instead of %s", gaps->str, wanted);
+	since = coverage.recorded_since_us;
+	store_coverage_clear(&coverage);
+	return since;
+}
+
+Test(store, time_before_a_sensor_recorded_is_a_gap)
+{
+	static const char *const one[] = {"mx1", NULL}, *const two[] = {"mx1", "mx2", NULL};
+	static const char *const three[] = {"mx1", "mx2", "mx3", NULL};
+
+	beat("mx1", AT(100), 0);
+	cr_expect_eq(begins_of(one, 0, ""), AT(100), "who names no beginning asks from there");
+	begins_of(one, AT(100), "");
+	begins_of(one, AT(99), "mx1 99-100;");
+	begins_of(one, AT(1000), "");
+
+	store_numbered("mx1", "e", 1, 90);
+	cr_expect_eq(begins_of(one, AT(50), "mx1 50-90;"), AT(90), "its spool was older");
+	beat("mx1", AT(300), 1);
+	cr_expect_eq(begins_of(one, AT(50), "mx1 50-90;"), AT(90), "beginnings do not move");
+
+	beat("mx2", AT(200), 0);
+	cr_expect_eq(begins_of(two, 0, ""), AT(200));
+	begins_of(two, AT(150), "mx2 150-200;");
+	cr_expect_eq(begins_of(three, AT(250), ""), 0, "mx3 never recorded");
+}
+
 Test(store, is_complete_only_until_what_the_sensor_says_however_late_it_is_heard)
 {
 	static const char *const expected[] = {"mx1", NULL};

@@ -206,9 +206,13 @@ def sensors_that_were_never_seen_or_are_expected_by_nobody_are_told():
         site.mailtrace("status", "--check", "--critical", "nothing=0", status=3)
         equal(site.mailtrace("--store", "sqlite:/nonexistent/x", "status", "--check", status=2).stdout[:18],
               "MAILTRACE CRITICAL")
+        began = coverage_of(site)["recorded_since"]
         site.set("collector", expected_sensors="mx1; mx7")
         text = site.mailtrace("status", "--check", status=2).stdout
         assert "mx7: 300 s without a sign of life" in text, text
+        asked = coverage_of(site, "--since", "30d", "subject:nothing-like-it")
+        gap, = [g for g in asked["gaps"] if g["reason"] == "not-begun"]
+        equal((gap["sensor"], gap["from"], gap["to"], asked["complete"]), ("mx1", asked["since"], began, False))
         found = coverage_of(site)
         equal([(g["sensor"], g["reason"]) for g in found["gaps"]], [("mx7", "never-seen")])
         equal((found["complete"], found["complete_until"]), (False, None))
