@@ -23,6 +23,9 @@ void embedded_in_text(const void *bytes, gsize length, embedded_function found, 
 /* Calls found for each link of HTML whose target is in it, in base64 (RFC 2397). */
 void embedded_in_html(const void *bytes, gsize length, embedded_function found, gpointer user);
 
+/* What magic_type() says of a TNEF stream. */
+#define EMBEDDED_TNEF_TYPE "application/ms-tnef"
+
 /* Calls found for each attachment in a TNEF stream; not at all if it is none. */
 void embedded_in_tnef(const void *bytes, gsize length, embedded_function found, gpointer user);
 

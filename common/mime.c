@@ -784,7 +784,8 @@ is_typed(const struct file *file, const char *type, const char *suffix)
 static gboolean
 is_tnef(const struct file *file)
 {
-	return is_typed(file, "ms-tnef", "winmail.dat");
+	return is_typed(file, "ms-tnef", "winmail.dat") ||
+	       g_strcmp0(file->detected_type, EMBEDDED_TNEF_TYPE) == 0;
 }
 
 static gboolean

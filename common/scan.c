@@ -4,11 +4,14 @@
 #include <clamav.h>
 #include <string.h>
 
+#include "caps.h"
 #include "magic.h"
 
 #define LIMITS_PREFIX "Heuristics.Limits.Exceeded"
-/* The engine names an OLE stream by an MD5, "_" and a number. */
+/* The engine names an OLE stream by an MD5, "_" and a number, a temporary file by 32 digits too. */
 #define MADE_NAME_HEX 32
+#define MADE_FILE_PREFIX "clamav-"
+#define MADE_FILE_SUFFIX ".tmp"
 
 G_DEFINE_QUARK(mailtrace_scan_error, scan_error)
 
@@ -18,6 +21,13 @@ static gboolean has_signatures;
 static gboolean has_folder;
 static char *description;
 
+/* The layer of a level that was shown last. */
+struct shown {
+	gboolean is;
+	gboolean ole;
+	guint name; /* a hash of the engine's; 0: none */
+};
+
 /* One scan. */
 struct scan {
 	scan_layer_fn layer;
@@ -26,6 +36,7 @@ struct scan {
 	gboolean stopped;
 	gboolean limited;
 	guint mail_level; /* of a mail that we are in, 0: none */
+	struct shown shown[SCAN_LEVELS + 1];
 };
 
 /* ---- the engine ---- */
@@ -61,9 +72,13 @@ set_error(GError **error, int code, const char *what, cl_error_t why)
 static gboolean
 is_made_up(const char *name)
 {
-	gsize hex = strspn(name, "0123456789abcdef");
+	gboolean file = g_str_has_prefix(name, MADE_FILE_PREFIX);
+	const char *digits = file ? name + strlen(MADE_FILE_PREFIX) : name;
+	gsize hex = strspn(digits, "0123456789abcdef");
 
-	return hex == MADE_NAME_HEX && name[hex] == '_';
+	if (hex != MADE_NAME_HEX)
+		return FALSE;
+	return file ? g_str_equal(digits + hex, MADE_FILE_SUFFIX) : digits[hex] == '_';
 }
 
 static gboolean
@@ -85,6 +100,15 @@ is_text(const struct scan_layer *layer)
 	return !type || g_str_has_prefix(type, "text/");
 }
 
+/* Texts are read as mail too, behind any beginning, and without a word. */
+static gboolean
+is_read_as_mail(const char *type)
+{
+	static const char *const types[] = {"CL_TYPE_MAIL", "CL_TYPE_MHTML", "CL_TYPE_HTML", NULL};
+
+	return type && (g_strv_contains(types, type) || g_str_has_prefix(type, "CL_TYPE_TEXT_"));
+}
+
 /*
  * Notes where a mail begins and ends.  The engine writes a mail's texts anew, in
  * other line ends and characters: they are nobody's files.
@@ -92,13 +116,49 @@ is_text(const struct scan_layer *layer)
 static gboolean
 is_in_mail(struct scan *scan, guint level, const char *type)
 {
-	gboolean is_mail = g_strcmp0(type, "CL_TYPE_MAIL") == 0;
-
 	if (scan->mail_level && level < scan->mail_level)
 		scan->mail_level = 0;
-	if (is_mail && !scan->mail_level)
+	if (!scan->mail_level && is_read_as_mail(type))
 		scan->mail_level = level + 1;
 	return scan->mail_level && level >= scan->mail_level;
+}
+
+static guint
+name_hash(const char *name)
+{
+	return name ? g_str_hash(name) : 0;
+}
+
+static void
+note_shown(struct scan *scan, guint level, const char *type, const char *name)
+{
+	if (level > SCAN_LEVELS)
+		return;
+	for (guint below = level + 1; below <= SCAN_LEVELS; below++)
+		scan->shown[below].is = FALSE;
+	scan->shown[level] = (struct shown){
+		.is = TRUE,
+		.ole = g_strcmp0(type, "CL_TYPE_MSOLE2") == 0,
+		.name = name_hash(name),
+	};
+}
+
+/*
+ * Whether the engine cut a layer out of an OLE file's sectors as they stand, by the first
+ * bytes of a zip in them.  Where sectors are out of order that is a mixture of
+ * files; in order it is shown as well, in the stream that it is in.  The layer above, the
+ * zip that was cut out, is then not shown itself.
+ */
+static gboolean
+is_cut_from_ole(const struct scan *scan, guint level, const char **ancestors)
+{
+	const struct shown *above;
+
+	if (level < 2 || level > SCAN_LEVELS || !ancestors)
+		return FALSE;
+	above = &scan->shown[level - 1];
+	return scan->shown[level - 2].ole &&
+	       !(above->is && above->name == name_hash(ancestors[level - 1]));
 }
 
 /* Called for each layer before it is scanned; the first is the content itself. */
@@ -116,6 +176,9 @@ on_layer(int fd, const char *type, const char **ancestors, size_t parent_size, c
 
 	if (scan->stopped)
 		return CL_BREAK;
+	if (is_cut_from_ole(scan, level, ancestors))
+		return CL_CLEAN;
+	note_shown(scan, level, type, name);
 	if (is_in_mail(scan, level, type) && is_text(&layer))
 		return CL_CLEAN;
 	if (level == 0 || !bytes || (attributes & LAYER_ATTRIBUTES_NORMALIZED) || !is_file(&layer))
@@ -252,7 +315,7 @@ scan_opens(const char *type)
 gboolean
 scan_opens_attachment(const char *type)
 {
-	static const char *const types[] = {"text/plain", "text/html", "application/ms-tnef", NULL};
+	static const char *const types[] = {"text/plain", "text/html", NULL};
 
 	return scan_opens(type) || (scan_is_ready() && type && g_strv_contains(types, type));
 }

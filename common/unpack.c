@@ -7,6 +7,7 @@
 #include "archive_members.h"
 #include "caps.h"
 #include "charset.h"
+#include "embedded.h"
 #include "encrypted_zip.h"
 #include "magic.h"
 #include "passwords.h"
@@ -809,6 +810,7 @@ unpack_is_archive(const void *bytes, gsize length, gboolean attachment)
 	const char *type = magic_type(bytes, length);
 
 	return scan_has_signatures() || is_opened(type) ||
+	       g_strcmp0(type, EMBEDDED_TNEF_TYPE) == 0 ||
 	       (attachment && scan_opens_attachment(type));
 }
 

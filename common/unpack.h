@@ -54,8 +54,8 @@ struct unpacker *unpacker_new(struct record *record, struct fingerprint *fingerp
 			      const struct unpack_limits *limits);
 
 /*
- * Returns whether a content is one to look into, by its first bytes
- * (MAGIC_IMAGE_BYTES of them).  attachment: it is not shown as the text of the mail.
+ * Returns whether a content is one to look into, here or as TNEF (embedded.h), by its
+ * first bytes (MAGIC_IMAGE_BYTES of them).  attachment: it is not shown as the text of the mail.
  */
 gboolean unpack_is_archive(const void *bytes, gsize length, gboolean attachment);
 

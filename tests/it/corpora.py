@@ -53,9 +53,9 @@ class Message:
         self.invalid = []
 
 
-def read(paths):
+def read(paths, *options):
     """Returns {path: Message} and the reader's exit status."""
-    done = subprocess.run([READER], input="\n".join(paths) + "\n", stdout=subprocess.PIPE,
+    done = subprocess.run([READER, *options], input="\n".join(paths) + "\n", stdout=subprocess.PIPE,
                           text=True, errors="surrogateescape", timeout=600, check=False)
     messages = {}
     message = None

@@ -11,12 +11,14 @@
  *   invalid WHAT                          (text that is no UTF-8: a bug)
  *
  * Lone LF become CR LF, as a milter would be given the message, unless
- * --as-is is given.
+ * --as-is is given.  With --engine FOLDER the ClamAV engine opens what it can, without
+ * signatures, and has its temporary files there.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "mime.h"
+#include "scan.h"
 #include "text.h"
 
 static GBytes *
@@ -152,15 +154,27 @@ read_one(const char *path, gboolean as_is)
 	return TRUE;
 }
 
+/* Makes ready what reads; folder: the engine's, or NULL for none. */
+static gboolean
+prepare(const char *folder, GError **error)
+{
+	if (!mime_preload(error) || (folder && !scan_preload(NULL, error)))
+		return FALSE;
+	if (folder)
+		scan_use_folder(folder);
+	return TRUE;
+}
+
 int
 main(int argc, char **argv)
 {
 	gboolean as_is = argc > 1 && g_str_equal(argv[1], "--as-is");
+	const char *folder = argc > 2 && g_str_equal(argv[1], "--engine") ? argv[2] : NULL;
 	g_autoptr(GError) error = NULL;
 	char path[4096];
 	gboolean good = TRUE;
 
-	if (!mime_preload(&error)) {
+	if (!prepare(folder, &error)) {
 		fprintf(stderr, "%s\n", error->message);
 		return 2;
 	}
