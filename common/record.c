@@ -172,6 +172,41 @@ mail_address_add(GPtrArray *array, const char *display, const char *address)
 	g_ptr_array_add(array, entry);
 }
 
+/* Adds a name that is not there yet; no more than a message has readings. */
+static void
+add_ambiguity(GPtrArray *names, char *name)
+{
+	if (names->len < CAP_READINGS &&
+	    !g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
+		g_ptr_array_add(names, name);
+}
+
+static gboolean
+is_cap_of_readings(const char *name)
+{
+	return strcmp(name, CAP_READINGS_NAME) == 0 ||
+	       strcmp(name, CAP_READING_OBJECTS_NAME) == 0 ||
+	       strcmp(name, CAP_READING_BYTES_NAME) == 0;
+}
+
+GPtrArray *
+record_ambiguities(const struct record *record)
+{
+	GPtrArray *names = g_ptr_array_new();
+
+	for (guint i = 0; i < record->caps->len; i++) {
+		if (is_cap_of_readings(record->caps->pdata[i]))
+			add_ambiguity(names, record->caps->pdata[i]);
+	}
+	for (guint i = 0; i < record->files->len; i++) {
+		const struct file *file = record->files->pdata[i];
+
+		for (guint j = 0; j < file->readings->len; j++)
+			add_ambiguity(names, file->readings->pdata[j]);
+	}
+	return names;
+}
+
 void
 record_add_anomaly(struct record *record, const char *name, guint64 offset)
 {

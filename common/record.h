@@ -125,6 +125,13 @@ struct record {
  */
 struct record *record_new(void);
 
+/*
+ * Returns why the message is ambiguous: the names, distinct and borrowed, of the
+ * readings that show contents which the plain one does not, and of the caps that
+ * readings met; empty if it is not.  Free with g_ptr_array_unref().
+ */
+GPtrArray *record_ambiguities(const struct record *record);
+
 /* Frees a record and all it owns.  NULL is allowed. */
 void record_free(struct record *record);
 

@@ -96,6 +96,8 @@ enum kind {
 	  "tempfail", "verdict on a message whose record cannot be put on disk")                   \
 	X("policy", "on_unread", KIND_CHOICE, on_unread, 0, 0, "accept|hold|tempfail", "accept",   \
 	  "verdict on a message whose files cannot be read; it has a record all the same")         \
+	X("policy", "ambiguous", KIND_CHOICE, ambiguous, 0, 0, "record|tag|hold|reject", "record", \
+	  "what becomes of a message in which mail programs see different files")                  \
 	X("spool", "directory", KIND_PATH, spool_directory, 0, 0, NULL,                            \
 	  STATE_DIRECTORY "/mailtrace/spool", "directory of records not yet acknowledged")         \
 	X("spool", "max_bytes", KIND_SIZE, spool_max_bytes, 0, MAX_BYTES, NULL, "0",               \

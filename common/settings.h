@@ -19,6 +19,7 @@
 
 enum on_unrecorded { ON_UNRECORDED_TEMPFAIL, ON_UNRECORDED_ACCEPT };
 enum on_unread { ON_UNREAD_ACCEPT, ON_UNREAD_HOLD, ON_UNREAD_TEMPFAIL };
+enum ambiguous { AMBIGUOUS_RECORD, AMBIGUOUS_TAG, AMBIGUOUS_HOLD, AMBIGUOUS_REJECT };
 
 /* Where a log is begun at the first start. */
 enum follow_from { FOLLOW_FROM_BEGINNING, FOLLOW_FROM_END };
@@ -65,6 +66,7 @@ struct settings {
 	/* [policy] */
 	enum on_unrecorded on_unrecorded;
 	enum on_unread on_unread;
+	enum ambiguous ambiguous;
 
 	/* [spool] */
 	char *spool_directory;

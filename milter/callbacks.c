@@ -132,10 +132,11 @@ wanted_actions(const struct settings *settings)
 {
 	unsigned long wanted = 0;
 
-	if (*settings->site_key)
+	if (*settings->site_key || settings->ambiguous == AMBIGUOUS_TAG)
 		wanted |= CHANGES;
 	/* The collector may send a block that holds at any time. */
-	if (settings->on_unread == ON_UNREAD_HOLD || *settings->collector)
+	if (settings->on_unread == ON_UNREAD_HOLD || settings->ambiguous == AMBIGUOUS_HOLD ||
+	    *settings->collector)
 		wanted |= SMFIF_QUARANTINE;
 	return wanted;
 }
@@ -145,7 +146,8 @@ log_missing(unsigned long missing)
 {
 	if (missing & CHANGES)
 		log_event(LOG_LEVEL_WARNING, "mta-refuses", "action", "change of header fields",
-			  "effect", "X-Mailtrace-Id is neither added nor removed", NULL);
+			  "effect", "header fields of mailtrace are neither added nor removed",
+			  NULL);
 	if (missing & SMFIF_QUARANTINE)
 		log_event(LOG_LEVEL_WARNING, "mta-refuses", "action", "quarantine", "effect",
 			  "messages to be held are refused for a time", NULL);

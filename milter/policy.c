@@ -82,6 +82,28 @@ static const struct policy_decision blocked_no_hold = {
 	"block = hold, which the MTA does not offer",
 };
 
+/* RFC 3463: X.6.0 "other or undefined media error". */
+static const struct policy_decision ambiguous_reject = {
+	VERDICT_REJECT,
+	"554 5.6.0",
+	"Message refused: it is malformed, mail programs would see different files in it",
+	"ambiguous = reject",
+};
+
+static const struct policy_decision ambiguous_hold = {
+	VERDICT_HOLD,
+	NULL,
+	"mailtrace: mail programs would see different files in the message",
+	"ambiguous = hold",
+};
+
+static const struct policy_decision ambiguous_no_hold = {
+	VERDICT_TEMPFAIL,
+	"451 4.6.0",
+	"Message cannot be taken at present, please try again later",
+	"ambiguous = hold, which the MTA does not offer",
+};
+
 static const struct policy_decision plain_accept = {VERDICT_ACCEPT, NULL, NULL, NULL};
 
 static const struct policy_decision *
@@ -115,30 +137,66 @@ decide_blocked(enum block_mode mode, gboolean can_hold)
 	return &blocked_reject;
 }
 
+/* Returns NULL for an ambiguous message that goes on. */
 static const struct policy_decision *
-decide_unrecorded(enum on_unrecorded on_unrecorded, const struct policy_decision *blocked)
+decide_ambiguous(enum ambiguous ambiguous, gboolean can_hold)
+{
+	switch (ambiguous) {
+	case AMBIGUOUS_RECORD:
+	case AMBIGUOUS_TAG:
+		return NULL;
+	case AMBIGUOUS_HOLD:
+		return can_hold ? &ambiguous_hold : &ambiguous_no_hold;
+	case AMBIGUOUS_REJECT:
+		return &ambiguous_reject;
+	}
+	return &ambiguous_reject;
+}
+
+static gboolean
+rejects(const struct policy_decision *decision)
+{
+	return decision && decision->verdict == VERDICT_REJECT;
+}
+
+/* What the files of a message ask for; NULL for nothing. */
+static const struct policy_decision *
+decide_files(const struct settings *settings, const struct policy_facts *facts)
+{
+	const struct policy_decision *blocked = NULL, *ambiguous = NULL;
+
+	if (facts->blocked)
+		blocked = decide_blocked(facts->block, facts->can_hold);
+	if (facts->ambiguous)
+		ambiguous = decide_ambiguous(settings->ambiguous, facts->can_hold);
+	if (!blocked || (rejects(ambiguous) && !rejects(blocked)))
+		return ambiguous;
+	return blocked;
+}
+
+static const struct policy_decision *
+decide_unrecorded(enum on_unrecorded on_unrecorded, const struct policy_decision *files)
 {
 	if (on_unrecorded != ON_UNRECORDED_ACCEPT)
 		return &unrecorded_tempfail;
-	if (!blocked)
+	if (!files)
 		return &unrecorded_accept;
-	return blocked->verdict == VERDICT_DISCARD ? &unrecorded_tempfail : blocked;
+	return files->verdict == VERDICT_DISCARD ? &unrecorded_tempfail : files;
 }
 
 struct policy_decision
 policy_decide(const struct settings *settings, const struct policy_facts *facts)
 {
-	const struct policy_decision *blocked =
-		facts->blocked ? decide_blocked(facts->block, facts->can_hold) : NULL;
+	const struct policy_decision *files = decide_files(settings, facts);
 
 	if (facts->over_capacity)
 		return no_room;
-	if (blocked && blocked->verdict == VERDICT_REJECT)
-		return *blocked;
+	if (rejects(files))
+		return *files;
 	if (facts->unrecorded)
-		return *decide_unrecorded(settings->on_unrecorded, blocked);
-	if (blocked)
-		return *blocked;
+		return *decide_unrecorded(settings->on_unrecorded, files);
+	if (files)
+		return *files;
 	if (facts->unread)
 		return *decide_unread(settings->on_unread, facts->can_hold);
 	return plain_accept;

@@ -16,6 +16,7 @@
 /* What happened to a message, as the session saw it. */
 struct policy_facts {
 	gboolean unread;	/* its files could not be read, after the retry */
+	gboolean ambiguous;	/* readers see different files in it */
 	gboolean unrecorded;	/* its event could not be put on disk */
 	gboolean over_capacity; /* there is no room for its bytes, in memory or file */
 	gboolean can_hold;	/* the MTA agreed to quarantine */
@@ -32,11 +33,12 @@ struct policy_decision {
 };
 
 /*
- * Decides.  The gravest of the facts wins: over_capacity; then a block that
- * rejects, since nothing is lost by it; then unrecorded; then the other blocks;
- * then unread.  What may go on unrecorded is held all the same by a block that
- * holds, and never discarded.  A block that observes decides nothing.  A hold that the MTA cannot
- * do becomes a tempfail, never an accept.
+ * Decides.  The gravest of the facts wins: over_capacity; then what is rejected,
+ * blocked or ambiguous, since nothing is lost by it; then unrecorded; then the
+ * other blocks; then an ambiguous message that is to be held; then unread.  What
+ * may go on unrecorded is held all the same, and never discarded.  A block that
+ * observes and an ambiguous message that is recorded or tagged decide nothing.
+ * A hold that the MTA cannot do becomes a tempfail, never an accept.
  */
 struct policy_decision policy_decide(const struct settings *settings,
 				     const struct policy_facts *facts);

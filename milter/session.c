@@ -14,6 +14,9 @@
 #include "text.h"
 #include "trace_id.h"
 
+#define AMBIGUOUS_HEADER "X-Mailtrace-Ambiguous"
+#define AMBIGUOUS_VALUE_BYTES 900 /* the whole line under the 998 of RFC 5322 2.1.1 */
+
 /* One X-Mailtrace-Id field of the message under way. */
 struct trace_field {
 	guint occurrence; /* among the fields of this name, from 1 */
@@ -362,6 +365,14 @@ mark_unread(struct session *session, enum engine_counter counter, const char *wh
 	engine_count(session->engine, counter, 1);
 }
 
+static gboolean
+is_ambiguous(const struct record *record)
+{
+	g_autoptr(GPtrArray) names = record_ambiguities(record);
+
+	return names->len > 0;
+}
+
 /* Fills the event's record, and the facts about it. */
 static void
 fill_record(struct session *session, struct policy_facts *facts)
@@ -375,6 +386,7 @@ fill_record(struct session *session, struct policy_facts *facts)
 		if (record) {
 			record_free(session->event->record);
 			session->event->record = record;
+			facts->ambiguous = is_ambiguous(record);
 			return;
 		}
 		mark_unread(session, COUNT_UNREAD_FAILED, error->message);
@@ -423,12 +435,12 @@ change_free(gpointer data)
 }
 
 static void
-add_change(GPtrArray *changes, int kind, guint occurrence, char *value)
+add_change(GPtrArray *changes, int kind, const char *name, guint occurrence, char *value)
 {
 	struct session_change *change = g_new0(struct session_change, 1);
 
 	change->kind = kind;
-	change->name = TRACE_ID_HEADER;
+	change->name = name;
 	change->occurrence = occurrence;
 	change->value = value;
 	g_ptr_array_add(changes, change);
@@ -441,9 +453,26 @@ is_stamped(const struct session *session)
 						   direction_name(session->event->direction));
 }
 
+/* Names why the message is ambiguous, in one line that the MTA need not fold. */
+static char *
+ambiguous_value(const struct record *record)
+{
+	g_autoptr(GPtrArray) names = record_ambiguities(record);
+	GString *value = g_string_new(NULL);
+
+	for (guint i = 0; i < names->len; i++) {
+		const char *name = names->pdata[i];
+
+		if (value->len + strlen(name) + 2 > AMBIGUOUS_VALUE_BYTES)
+			break;
+		g_string_append_printf(value, "%s%s", i ? ", " : "", name);
+	}
+	return g_string_free(value, FALSE);
+}
+
 /* Removes claims from last to first, since each removal renumbers those behind it; then stamps. */
 static void
-fill_changes(const struct session *session, int believed, GPtrArray *changes)
+fill_trace_changes(const struct session *session, int believed, GPtrArray *changes)
 {
 	const struct event *event = session->event;
 
@@ -452,11 +481,24 @@ fill_changes(const struct session *session, int believed, GPtrArray *changes)
 			&g_array_index(session->trace, struct trace_field, i);
 
 		if ((int)i != believed && field->kind != TRACE_ID_FOREIGN)
-			add_change(changes, CHANGE_REMOVE_HEADER, field->occurrence, NULL);
+			add_change(changes, CHANGE_REMOVE_HEADER, TRACE_ID_HEADER,
+				   field->occurrence, NULL);
 	}
 	if (believed < 0 && is_stamped(session))
-		add_change(changes, CHANGE_ADD_HEADER, 0,
+		add_change(changes, CHANGE_ADD_HEADER, TRACE_ID_HEADER, 0,
 			   trace_id_make(session->key, event->event_id, session->settings->sensor));
+}
+
+/* An event that is nowhere must not be named in the message. */
+static void
+fill_changes(const struct session *session, int believed, const struct policy_facts *facts,
+	     GPtrArray *changes)
+{
+	if (!facts->unrecorded)
+		fill_trace_changes(session, believed, changes);
+	if (facts->ambiguous && session->settings->ambiguous == AMBIGUOUS_TAG)
+		add_change(changes, CHANGE_ADD_HEADER, AMBIGUOUS_HEADER, 0,
+			   ambiguous_value(session->event->record));
 }
 
 /* Fills what is known only at the end of the message, but for record and verdict. */
@@ -626,9 +668,8 @@ session_end_of_message(struct session *session, void *mta, struct session_outcom
 	fill_record(session, &facts);
 	match_blocks(session, &facts);
 	ret_outcome->decision = decide_and_record(session, &facts);
-	/* An event that is nowhere must not be named in the message. */
-	if (session->can_change && lets_pass(&ret_outcome->decision) && !facts.unrecorded)
-		fill_changes(session, believed, ret_outcome->changes);
+	if (session->can_change && lets_pass(&ret_outcome->decision))
+		fill_changes(session, believed, &facts, ret_outcome->changes);
 	count_outcome(session->engine, &facts, &ret_outcome->decision);
 	/* Last: a heartbeat that calls this message settled has it in its counters. */
 	engine_end_message(session->engine, session->event->received_at_us);

@@ -123,13 +123,65 @@ ParameterizedTest(struct row *row, policy, each_row)
 	cr_assert_str_eq(decision.rule ? decision.rule : "", row->rule);
 }
 
+struct ambiguous_row {
+	enum ambiguous ambiguous;
+	struct policy_facts facts;
+	enum verdict verdict;
+	char rule[64];
+};
+
+#define AMBIGUOUS(...)                           \
+	{                                        \
+		.ambiguous = TRUE, ##__VA_ARGS__ \
+	}
+#define AND_BLOCKED(mode) AMBIGUOUS(.can_hold = TRUE, .blocked = TRUE, .block = mode)
+
+ParameterizedTestParameters(policy, each_ambiguous_row)
+{
+	static struct ambiguous_row rows[] = {
+		{AMBIGUOUS_REJECT, {.can_hold = TRUE}, VERDICT_ACCEPT, ""},
+		{AMBIGUOUS_RECORD, AMBIGUOUS(.can_hold = TRUE), VERDICT_ACCEPT, ""},
+		{AMBIGUOUS_TAG, AMBIGUOUS(.can_hold = TRUE), VERDICT_ACCEPT, ""},
+		{AMBIGUOUS_HOLD, AMBIGUOUS(.can_hold = TRUE), VERDICT_HOLD, "ambiguous = hold"},
+		{AMBIGUOUS_HOLD, AMBIGUOUS(), VERDICT_TEMPFAIL,
+		 "ambiguous = hold, which the MTA does not offer"},
+		{AMBIGUOUS_REJECT, AMBIGUOUS(), VERDICT_REJECT, "ambiguous = reject"},
+		/* beside a block */
+		{AMBIGUOUS_REJECT, AND_BLOCKED(BLOCK_HOLD), VERDICT_REJECT, "ambiguous = reject"},
+		{AMBIGUOUS_REJECT, AND_BLOCKED(BLOCK_REJECT), VERDICT_REJECT, "block = reject"},
+		{AMBIGUOUS_HOLD, AND_BLOCKED(BLOCK_DISCARD), VERDICT_DISCARD, "block = discard"},
+		{AMBIGUOUS_HOLD, AND_BLOCKED(BLOCK_OBSERVE), VERDICT_HOLD, "ambiguous = hold"},
+		/* without a record (on_unrecorded = accept) */
+		{AMBIGUOUS_HOLD, AMBIGUOUS(.can_hold = TRUE, .unrecorded = TRUE), VERDICT_HOLD,
+		 "ambiguous = hold"},
+		{AMBIGUOUS_REJECT, AMBIGUOUS(.unrecorded = TRUE), VERDICT_REJECT,
+		 "ambiguous = reject"},
+		{AMBIGUOUS_TAG, AMBIGUOUS(.unrecorded = TRUE), VERDICT_ACCEPT,
+		 "on_unrecorded = accept"},
+		{AMBIGUOUS_REJECT, AMBIGUOUS(.over_capacity = TRUE), VERDICT_TEMPFAIL,
+		 "max_in_flight_bytes"},
+	};
+
+	return cr_make_param_array(struct ambiguous_row, rows, G_N_ELEMENTS(rows));
+}
+
+ParameterizedTest(struct ambiguous_row *row, policy, each_ambiguous_row)
+{
+	const struct settings settings = {.on_unrecorded = AC, .ambiguous = row->ambiguous};
+	struct policy_decision decision = policy_decide(&settings, &row->facts);
+
+	cr_assert_eq(decision.verdict, row->verdict, "%s", row->rule);
+	cr_assert_str_eq(decision.rule ? decision.rule : "", row->rule);
+}
+
 static void
 each_decision(void (*check)(const struct policy_decision *), gboolean blocked)
 {
-	for (guint i = 0; i < 2 * 3 * 16 * BLOCK_MODES; i++) {
+	for (guint i = 0; i < 2 * 3 * 16 * BLOCK_MODES * 8; i++) {
 		const struct settings settings = {
 			.on_unrecorded = i & 1 ? AC : TF,
 			.on_unread = (enum on_unread)(i / 2 % 3),
+			.ambiguous = (enum ambiguous)(i / 96 / BLOCK_MODES % 4),
 		};
 		const struct policy_facts facts = {
 			.unread = (i / 6 & 1) != 0,
@@ -137,7 +189,8 @@ each_decision(void (*check)(const struct policy_decision *), gboolean blocked)
 			.over_capacity = (i / 6 & 4) != 0,
 			.can_hold = (i / 6 & 8) != 0,
 			.blocked = blocked,
-			.block = (enum block_mode)(i / 96),
+			.block = (enum block_mode)(i / 96 % BLOCK_MODES),
+			.ambiguous = blocked && i / 96 / BLOCK_MODES >= 4,
 		};
 		struct policy_decision decision = policy_decide(&settings, &facts);
 

@@ -855,6 +855,78 @@ Test(session, refuses_for_a_time_what_it_should_hold_and_cannot)
 	check_unread("[policy]\non_unread = hold\n", FALSE, VERDICT_TEMPFAIL);
 }
 
+/* A message whose first Content-Type shows one file, and whose last shows another. */
+static struct session_outcome
+play_ambiguous(struct session *session)
+{
+	static const char body[] = "--a\n\nfirst\n--a--\n--b\n\nlast\n--b--\n";
+
+	envelope(session, "<b@example.org>");
+	session_header(session, "Content-Type", " multipart/mixed; boundary=a");
+	session_header(session, "Content-Type", " multipart/mixed; boundary=b");
+	session_end_of_header(session);
+	session_body(session, body, strlen(body));
+	return end_message(session);
+}
+
+static void
+check_ambiguous(const char *policy, enum verdict verdict, const char *tag)
+{
+	struct session *session;
+	struct session_outcome outcome;
+	g_autoptr(event_t) event = NULL;
+	const struct session_change *last;
+
+	open_site(policy);
+	session = connect_from(OUTSIDE);
+	outcome = play_ambiguous(session);
+	event = next_event();
+	cr_assert_eq(outcome.decision.verdict, verdict, "%s", outcome.decision.rule);
+	cr_assert_eq(event->verdict, verdict);
+	cr_assert_eq(outcome.changes->len, (tag ? 1 : 0) + (verdict != VERDICT_REJECT));
+	if (tag) {
+		last = outcome.changes->pdata[outcome.changes->len - 1];
+		cr_assert_str_eq(last->name, "X-Mailtrace-Ambiguous");
+		cr_assert_str_eq(last->value, tag);
+	}
+	session_outcome_clear(&outcome);
+	session_free(session);
+	close_site();
+}
+
+Test(session, records_an_ambiguous_message)
+{
+	check_ambiguous("", VERDICT_ACCEPT, NULL);
+}
+
+Test(session, tags_an_ambiguous_message_with_its_readings)
+{
+	check_ambiguous("[policy]\nambiguous = tag\n", VERDICT_ACCEPT, "last-content-type");
+}
+
+Test(session, holds_an_ambiguous_message)
+{
+	check_ambiguous("[policy]\nambiguous = hold\n", VERDICT_HOLD, NULL);
+}
+
+Test(session, rejects_an_ambiguous_message_and_records_that)
+{
+	check_ambiguous("[policy]\nambiguous = reject\n", VERDICT_REJECT, NULL);
+}
+
+Test(session, a_message_that_all_read_alike_is_not_ambiguous)
+{
+	struct session *session;
+
+	open_site("[policy]\nambiguous = reject\n");
+	session = connect_from(OUTSIDE);
+	envelope(session, "<b@example.org>");
+	hello_body(session);
+	finish_message(session, VERDICT_ACCEPT);
+	session_free(session);
+	close_site();
+}
+
 /* A spool of one byte takes no event. */
 static void
 check_unrecorded(const char *policy, enum verdict verdict, guint accepted)

@@ -194,6 +194,73 @@ def mail_whose_files_cannot_be_read_is_held_where_the_site_says_so():
         equal(coverage["unread"], 1)
 
 
+AMBIGUOUS = b"""From: sender@example.net
+To: alice@example.org
+Subject: two boundaries
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=a
+Content-Type: multipart/mixed; boundary=b
+
+--a
+Content-Disposition: attachment; filename=first
+
+a file that some programs see
+--a--
+--b
+Content-Disposition: attachment; filename=last
+
+a file that the others see
+--b--
+"""
+
+
+def ambiguous_message(site):
+    """Writes a message with two boundaries; returns its path, and those of what each of them shows."""
+    contents = {"two.eml": AMBIGUOUS, "first": b"a file that some programs see", "last": b"a file that the others see"}
+    for name, content in contents.items():
+        with open(f"{site.root}/{name}", "wb") as handle:
+            handle.write(content)
+    return [f"{site.root}/{name}" for name in contents]
+
+
+def apply_policy(site, **settings):
+    site.set("policy", **settings)
+    site.milter.stop()
+    site.start_milter()
+
+
+@test
+def an_ambiguous_message_is_tagged_held_or_rejected_as_the_site_says():
+    with site_and_postfix(policy={"ambiguous": "tag"}) as (site, mx):
+        path, *files = ambiguous_message(site)
+        plain, _ = message_with_payload(site, "plain")
+        send(mx, ["alice@example.org"], path)
+        send(mx, ["bob@example.org"], plain)
+        wait_until(lambda: mx.inbox("alice") and mx.inbox("bob"), "tagged and plain mail is delivered")
+        found, = re.findall(rb"(?m)^X-Mailtrace-Ambiguous: (.*)$", mx.inbox("alice")[0])
+        equal(found.strip(), b"last-content-type")
+        equal(b"X-Mailtrace-Ambiguous" in mx.inbox("bob")[0], False)
+        apply_policy(site, ambiguous="hold")
+        send(mx, ["alice@example.org"], path)
+        equal([entry["queue_name"] for entry in mx.queued()], ["hold"])
+        apply_policy(site, ambiguous="reject")
+        code, text = refusal(mx, path)
+        equal((code, "5.6.0" in text), (554, True), text)
+        site.wait_stored(4)
+        for file in files:
+            hits, _ = site.who("--with-refused", file, "to:alice@example.org")
+            equal(sorted(hit["state"] for hit in hits), ["accepted", "held", "rejected"])
+
+
+def refusal(mx, path):
+    """Sends a message that must be refused; returns code and text."""
+    try:
+        send(mx, ["alice@example.org", "bob@example.org"], path)
+    except smtplib.SMTPResponseException as answer:
+        return answer.smtp_code, answer.smtp_error.decode()
+    raise AssertionError("the message was not refused")
+
+
 @test
 def a_message_that_comes_back_from_a_content_filter_counts_once():
     with site_and_postfix(site={"trusted_hops": "127.0.0.1/32", "local_networks": "192.0.2.0/24"}) as (site, mx):
@@ -209,15 +276,6 @@ def a_message_that_comes_back_from_a_content_filter_counts_once():
         again = [copy for copy in mx.inbox("alice") if copy != delivered][0]
         equal(len(re.findall(rb"(?m)^X-Mailtrace-Id: ", again)), 1, "stamped once")
         equal(recipients_of(site.who(payload)[0]), ["alice@example.org"])
-
-
-def refusal(mx, path):
-    """Sends a message that must be refused; returns code and text."""
-    try:
-        send(mx, ["alice@example.org", "bob@example.org"], path)
-    except smtplib.SMTPResponseException as answer:
-        return answer.smtp_code, answer.smtp_error.decode()
-    raise AssertionError("the message was not refused")
 
 
 @test
