@@ -1223,10 +1223,14 @@ note_findings(struct reader *reader, const struct source *source, gboolean whole
 	}
 }
 
-/* Reads a message, and those in it; recurses only into encoded ones, CAP_NESTING at most. */
+/*
+ * Reads a message, and those in it; recurses only into encoded ones, CAP_NESTING
+ * at most.  nullable: an empty one may be NULL, as an empty GByteArray has it.
+ */
 static void
-read_message(struct reader *reader, const char *bytes, gsize length, int parent, guint depth)
+read_message(struct reader *reader, const char *nullable, gsize length, int parent, guint depth)
 {
+	const char *bytes = nullable ? nullable : ""; /* C knows no NULL + 0 */
 	guint room = CAP_PARTS - reader->record->files->len;
 	g_autoptr(entities_t) entities =
 		entities_split_as(reader->options, bytes, length, depth, room);
