@@ -144,7 +144,8 @@ archive_stream_read(const void *bytes, gsize length, archive_stream_fn write, vo
 
 struct archive_members {
 	struct archive *archive;
-	gboolean opened; /* asked for what is encrypted before it is, libarchive 3.6 crashes */
+	gboolean may_be_none; /* nothing in it is no damage, before the first member */
+	gboolean opened;      /* asked for what is encrypted before it is, libarchive 3.6 crashes */
 	gboolean damaged;
 	gint64 size;	     /* of the member, as the archive says */
 	guint64 position;    /* in its content */
@@ -167,8 +168,19 @@ enable_rar(struct archive *archive)
 	return result == ARCHIVE_OK ? archive_read_support_format_rar5(archive) : result;
 }
 
+/* A program that unpacks what stands behind it; these readers look for that. */
+static int
+enable_self_extracting(struct archive *archive)
+{
+	int result = archive_read_support_format_zip(archive);
+
+	if (result == ARCHIVE_OK)
+		result = archive_read_support_format_7zip(archive);
+	return result == ARCHIVE_OK ? enable_rar(archive) : result;
+}
+
 /*
- * Which of libarchive's readers a type is for: one alone, so that no other
+ * Which of libarchive's readers a type is for: one alone but for programs, so that no other
  * makes something else of the bytes.  Those that would start a program (lrzip,
  * grzip, lzop) are not among them.
  */
@@ -203,6 +215,8 @@ static const struct kind {
 	{"application/x-lz4", NULL, ARCHIVE_FILTER_LZ4},
 	{"application/x-compress", archive_read_support_filter_compress, ARCHIVE_FILTER_COMPRESS},
 	{"application/x-rpm", archive_read_support_filter_rpm, ARCHIVE_FILTER_RPM},
+	{"application/vnd.microsoft.portable-executable", enable_self_extracting, 0},
+	{"application/x-elf", enable_self_extracting, 0},
 };
 
 static const struct kind *
@@ -272,6 +286,7 @@ archive_members_open(const char *type, const void *bytes, gsize length, const ch
 	members->archive = archive_read_new();
 	if (password)
 		archive_read_add_passphrase(members->archive, password);
+	members->may_be_none = kind && kind->enable == enable_self_extracting;
 	members->opened = kind && enable(members->archive, kind) &&
 			  archive_read_open_memory(members->archive, bytes, length) == ARCHIVE_OK;
 	return members;
@@ -323,6 +338,7 @@ describe_member(struct archive_members *members, struct archive_entry *entry,
 	ret_member->size = ret_member->has_size ? (guint64)archive_entry_size(entry) : 0;
 	ret_member->encrypted = archive_entry_is_data_encrypted(entry) ||
 				archive_entry_is_metadata_encrypted(entry);
+	members->may_be_none = FALSE;
 	members->encrypted |= ret_member->encrypted;
 	members->damaged = FALSE;
 	members->size = (gint64)ret_member->size;
@@ -339,7 +355,7 @@ archive_members_next(struct archive_members *members, struct archive_member *ret
 	int result;
 
 	if (!members->opened)
-		return set_members_error(members, error);
+		return !members->may_be_none && set_members_error(members, error);
 	before = uselocale(name_locale());
 	do
 		result = archive_read_next_header(members->archive, &entry);
@@ -352,7 +368,9 @@ archive_members_next(struct archive_members *members, struct archive_member *ret
 		return TRUE;
 	}
 	uselocale(before);
-	return result == ARCHIVE_EOF ? FALSE : set_members_error(members, error);
+	if (result == ARCHIVE_EOF || members->may_be_none)
+		return FALSE;
+	return set_members_error(members, error);
 }
 
 /* Takes the next block.  A warning tells of a checksum, and its bytes are good to have. */

@@ -5,7 +5,8 @@
  *
  * Reads zip, 7z, rar, tar, cab, lha, iso, xar, cpio, ar and warc from memory, and
  * what is compressed by itself (gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress,
- * rpm) as an archive of one member.  One archive deep: what a member is, and how
+ * rpm) as an archive of one member, and a zip, 7z or rar behind a program (PE, ELF)
+ * that unpacks itself.  One archive deep: what a member is, and how
  * much may be read, is the caller's to judge (unpack.h).
  *
  * Parses hostile bytes: to be called in a sandbox only.  Opens no file and
@@ -61,7 +62,7 @@ gboolean archive_members_decrypted(const char *type);
 /*
  * Goes to the next file; directories, links and devices are passed over.
  * Returns FALSE at the end, without an error, and with an ARCHIVE_MEMBERS_ERROR
- * where the rest cannot be read.
+ * where the rest cannot be read.  A program in which no archive is found has no files.
  */
 gboolean archive_members_next(struct archive_members *members, struct archive_member *ret_member,
 			      GError **error);

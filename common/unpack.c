@@ -773,19 +773,14 @@ match(struct unpacker *unpacker, struct file *file, const void *bytes, gsize len
 		record_note_cap(unpacker->record, CAP_SCAN_NAME);
 }
 
-/* Recurses, CAP_NESTING levels at most. */
+/* Reads an archive's members; recurses, CAP_NESTING levels at most. */
 static void
-unpack(struct unpacker *unpacker, const struct container *container, const void *bytes,
-       gsize length)
+unpack_archive(struct unpacker *unpacker, const struct container *container, const void *bytes,
+	       gsize length)
 {
 	struct container inner = *container;
 	struct file *file = container->file;
-	guint before;
 
-	if (is_to_scan(unpacker, file) && file->size == length)
-		scan(unpacker, container, bytes, length, unpacker->members->len);
-	if (!archive_members_known(file->detected_type))
-		return;
 	inner.single = archive_members_single(file->detected_type);
 	if (file->size > length) {
 		record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
@@ -796,12 +791,31 @@ unpack(struct unpacker *unpacker, const struct container *container, const void 
 		file->flags |= FILE_INCOMPLETE;
 		return;
 	}
-	before = unpacker->members->len;
 	read_members(unpacker, &inner, bytes, length);
-	/* What libarchive cannot decompress (implode, deflate64) the engine may. */
-	if ((file->flags & FILE_INCOMPLETE) && scan_is_ready() && !unpacker->part_spent &&
-	    file->size == length)
-		scan(unpacker, &inner, bytes, length, before);
+}
+
+/* What libarchive cannot decompress (implode, deflate64) the engine may. */
+static gboolean
+is_left_to_engine(const struct unpacker *unpacker, const struct container *container)
+{
+	return archive_members_known(container->file->detected_type) &&
+	       container->depth < CAP_NESTING && (container->file->flags & FILE_INCOMPLETE) &&
+	       scan_is_ready() && !unpacker->part_spent;
+}
+
+/* The engine comes last, since what was read before it need not be shown again. */
+static void
+unpack(struct unpacker *unpacker, const struct container *container, const void *bytes,
+       gsize length)
+{
+	struct file *file = container->file;
+	guint before = unpacker->members->len;
+
+	if (archive_members_known(file->detected_type))
+		unpack_archive(unpacker, container, bytes, length);
+	if (file->size == length &&
+	    (is_to_scan(unpacker, file) || is_left_to_engine(unpacker, container)))
+		scan(unpacker, container, bytes, length, before);
 }
 
 gboolean

@@ -189,6 +189,55 @@ Test(unpack, members_of_each_kind_are_recorded)
 	}
 }
 
+/* Puts a program of so many bytes before an archive. */
+static GBytes *
+behind_program(const char *magic, GBytes *archive)
+{
+	GByteArray *bytes = g_byte_array_new();
+	/* libarchive looks for a 7z behind the least that 7z's own programs have, 0x27000 bytes. */
+	guint8 program[0x28000] = {0};
+
+	memcpy(program, magic, strlen(magic));
+	g_byte_array_append(bytes, program, sizeof(program));
+	if (archive)
+		g_byte_array_append(bytes, g_bytes_get_data(archive, NULL),
+				    (guint)g_bytes_get_size(archive));
+	return g_byte_array_free_to_bytes(bytes);
+}
+
+Test(unpack, an_archive_behind_a_program_is_read)
+{
+	static const struct content contents[] = {CONTENT("a.js", "alert(1)"),
+						  CONTENT("dir/b.txt", "text")};
+	static const char *const formats[] = {"zip", "7zip"};
+	static const char *const programs[] = {"MZ", "\177ELF"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(formats) * G_N_ELEMENTS(programs); i++) {
+		g_autoptr(GBytes) archive =
+			pack(formats[i / 2], NULL, NULL, contents, G_N_ELEMENTS(contents));
+		g_autoptr(GBytes) bytes = behind_program(programs[i % 2], archive);
+		g_autoptr(record_t) record = read_archive("setup.exe", bytes);
+
+		cr_assert(
+			unpack_is_archive(g_bytes_get_data(bytes, NULL), MAGIC_IMAGE_BYTES, TRUE));
+		cr_assert_eq(record->files->len, 4u, "%s", formats[i / 2]);
+		assert_content(find(record, "2!/a.js"), "alert(1)", 8);
+		assert_content(find(record, "2!/dir/b.txt"), "text", 4);
+		cr_assert_eq(find(record, "2")->flags, 0u);
+		assert_tree(record);
+	}
+}
+
+Test(unpack, a_program_alone_is_no_damaged_archive)
+{
+	g_autoptr(GBytes) bytes = behind_program("MZ", NULL);
+	g_autoptr(record_t) record = read_archive("a.exe", bytes);
+
+	cr_assert_eq(record->files->len, 2u);
+	cr_assert_eq(find(record, "2")->flags, 0u);
+	cr_assert_eq(record->caps->len, 0u);
+}
+
 Test(unpack, what_is_compressed_by_itself_has_one_member_named_after_it)
 {
 	static const struct {
@@ -203,9 +252,9 @@ Test(unpack, what_is_compressed_by_itself_has_one_member_named_after_it)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
 		g_autoptr(GBytes) bytes =
-			pack_one("ustar", kinds[i].filter, "m.exe", "MZ program", 10);
+			pack_one("ustar", kinds[i].filter, "m.js", "MZ program", 10);
 		g_autoptr(record_t) record = read_archive(kinds[i].name, bytes);
-		g_autofree char *path = g_strconcat(kinds[i].path, "!/m.exe", NULL);
+		g_autofree char *path = g_strconcat(kinds[i].path, "!/m.js", NULL);
 
 		cr_assert_eq(record->files->len, 4u, "%s", kinds[i].filter);
 		cr_assert_str_eq(find(record, kinds[i].path)->detected_type, "application/x-tar");
@@ -232,18 +281,18 @@ Test(unpack, nothing_but_an_archive_is_read)
 
 /* ---- depth ---- */
 
-/* A zip in a zip, so many deep, around a program. */
+/* A zip in a zip, so many deep, around a script. */
 static GBytes *
 nest(guint levels)
 {
-	GBytes *bytes = g_bytes_new_static("MZ", 2);
+	GBytes *bytes = g_bytes_new_static("#!", 2);
 
 	for (guint i = 0; i < levels; i++) {
 		g_autoptr(GBytes) inner = bytes;
 		gsize length;
 		const void *at = g_bytes_get_data(inner, &length);
 
-		bytes = pack_one("zip", NULL, i ? "z" : "m.exe", at, length);
+		bytes = pack_one("zip", NULL, i ? "z" : "m.js", at, length);
 	}
 	return bytes;
 }
@@ -252,9 +301,9 @@ Test(unpack, archives_in_archives_are_read)
 {
 	g_autoptr(GBytes) bytes = nest(3);
 	g_autoptr(record_t) record = read_archive("z.zip", bytes);
-	const struct file *deepest = find(record, "2!/z!/z!/m.exe");
+	const struct file *deepest = find(record, "2!/z!/z!/m.js");
 
-	assert_content(deepest, "MZ", 2);
+	assert_content(deepest, "#!", 2);
 	cr_assert_str_eq(((struct file *)g_ptr_array_index(record->files, deepest->parent))->path,
 			 "2!/z!/z");
 	assert_tree(record);
