@@ -332,7 +332,6 @@ struct bus_sensor {
 	gboolean connected; /* the handshake is done */
 	gboolean greeted;   /* HELLO was sent on this connection */
 	gint64 retry_us;    /* when the socket is to be made anew, 0 for never */
-	guint64 garbage;
 };
 
 static gboolean
@@ -473,12 +472,12 @@ sensor_watch_connection(struct bus_sensor *bus, struct bus_sensor_news *news)
 	}
 }
 
-/* Turns a message of the collector into news; FALSE if it is none for us. */
-static gboolean
+/* Turns a message of the collector into news; one that is not for us says nothing. */
+static void
 sensor_take(struct bus_sensor *bus, const struct bus_message *message, struct bus_sensor_news *news)
 {
 	if (bus_kind_is_of_sensor(message->kind) || !g_str_equal(message->epoch, bus->epoch))
-		return FALSE;
+		return;
 	news->through = message->n;
 	switch (message->kind) {
 	case BUS_KIND_WELCOME:
@@ -496,10 +495,12 @@ sensor_take(struct bus_sensor *bus, const struct bus_message *message, struct bu
 		news->event = BUS_SENSOR_REFUSE;
 		g_strlcpy(news->reason, message->text, sizeof news->reason);
 	}
-	return TRUE;
 }
 
-/* Receives one message of the collector. */
+/*
+ * Receives one message of the collector.  What is not understood is passed over:
+ * what it should have acknowledged is sent again, on a new connection.
+ */
 static void
 sensor_receive(struct bus_sensor *bus, struct bus_sensor_news *news)
 {
@@ -507,10 +508,8 @@ sensor_receive(struct bus_sensor *bus, struct bus_sensor_news *news)
 	struct received received;
 
 	if (receive(bus->socket, BUS_HEAD_FRAMES, ANSWER_BYTES, &received)) {
-		const char *fault =
-			received.cut ? "cut" : bus_message_parse(received.frames, &message);
-		if (fault || !sensor_take(bus, &message, news))
-			bus->garbage++;
+		if (!received.cut && !bus_message_parse(received.frames, &message))
+			sensor_take(bus, &message, news);
 		bus_message_clear(&message);
 	}
 	received_clear(&received);
