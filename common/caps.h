@@ -103,6 +103,12 @@
 #define CAP_DELIVERY_TEXT_BYTES 1024   /* a reply of the next hop: RFC 5321 4.5.3.1.5 has 512 */
 #define CAP_DELIVERY_BYTES (64 * 1024) /* eight such texts, each byte escaped as JSON, fit */
 
+/* Containment: a command to an actuator, and its answer. */
+#define CAP_COMMAND_BYTES (1024 * 1024)
+#define CAP_COMMAND_TEXT_BYTES 4096 /* of a text in it; a header line is 998 */
+#define CAP_COMMAND_LIST 256	    /* digests or flags in it */
+#define CAP_COMMAND_COPIES 1000	    /* copies of one message in one mailbox */
+
 /* Who asks for metrics. */
 #define CAP_METRICS_CONNECTIONS 16	/* at once; one scraper has one */
 #define CAP_METRICS_REQUEST_BYTES 16384 /* memory of a connection, for a request's head */

@@ -43,6 +43,12 @@ tests_test_direction_LDADD = $(SESSION_LIBS)
 tests_test_message_SOURCES = tests/test_message.c
 tests_test_message_CFLAGS = $(UNIT_CFLAGS)
 tests_test_message_LDADD = $(SESSION_LIBS)
+# Containment.
+check_PROGRAMS += tests/test_openc2
+TESTS += tests/test_openc2
+tests_test_openc2_SOURCES = tests/test_openc2.c
+tests_test_openc2_CFLAGS = $(UNIT_CFLAGS)
+tests_test_openc2_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 # The block list, at the sensor.
 check_PROGRAMS += tests/test_block_list tests/test_block_chunk tests/test_block_file
 TESTS += tests/test_block_list tests/test_block_chunk tests/test_block_file
