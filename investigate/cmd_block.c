@@ -138,26 +138,11 @@ put_term(struct block_change *change, const struct query_term *term, const char 
 	return TRUE;
 }
 
-static json_t *
-request_of(const struct block_change *change, const char *operation)
-{
-	const struct command *command = change->command;
-	g_autofree char *arguments = command_arguments(command);
-	json_t *request = json_object();
-
-	json_put_text(request, "op", operation);
-	json_put_text(request, "tenant", command->tenant);
-	json_put_text(request, "arguments", arguments);
-	json_put_text(request, "case", command->case_id);
-	json_put_text(request, "reason", command->reason);
-	return request;
-}
-
 /* Sends the blocks that were put together so far. */
 static gboolean
 flush(struct block_change *change, GError **error)
 {
-	g_autoptr(json_t) request = request_of(change, "block-add");
+	g_autoptr(json_t) request = command_request(change->command, "block-add");
 	g_autoptr(json_t) answer = NULL;
 
 	if (json_array_size(change->blocks) == 0)
@@ -223,7 +208,7 @@ static int
 await_force(struct block_change *change, struct out *out, gint64 began_us)
 {
 	gint wait_ms = change->options->wait_ms;
-	g_autoptr(json_t) request = request_of(change, "block-force");
+	g_autoptr(json_t) request = command_request(change->command, "block-force");
 	g_autoptr(GString) missing = g_string_new(NULL);
 	g_autoptr(GError) error = NULL;
 	guint current = 0;
@@ -433,7 +418,7 @@ block_remove(struct command *command, const struct block_options *options, char 
 {
 	struct block_change change = {.command = command, .options = options};
 	gint64 began_us = g_get_monotonic_time();
-	g_autoptr(json_t) request = request_of(&change, "block-remove");
+	g_autoptr(json_t) request = command_request(command, "block-remove");
 	g_autoptr(json_t) answer = NULL;
 	g_autoptr(GError) error = NULL;
 	json_t *list = json_array();

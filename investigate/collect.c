@@ -22,6 +22,7 @@
 #include "bus_frames.h"
 #include "collect_metrics.h"
 #include "control.h"
+#include "dead_letter_control.h"
 #include "ingest.h"
 #include "keys.h"
 #include "log.h"
@@ -384,10 +385,39 @@ on_block_force(void *data, const struct control_caller *caller, const json_t *re
 	return block_control_force(&blocks, request, answer, error);
 }
 
+static void
+publish_revived(const char *tenant, const char *sensor, GBytes *json, void *data)
+{
+	const struct collector *collector = data;
+
+	bus_collector_publish(collector->bus, tenant, sensor, json);
+}
+
+static gboolean
+on_dead_letter_replay(void *data, const struct control_caller *caller, const json_t *request,
+		      json_t *answer, GError **error)
+{
+	struct collector *collector = data;
+
+	return dead_letter_replay(collector->store, caller, request, answer, publish_revived,
+				  collector, error);
+}
+
+static gboolean
+on_dead_letter_drop(void *data, const struct control_caller *caller, const json_t *request,
+		    json_t *answer, GError **error)
+{
+	const struct collector *collector = data;
+
+	return dead_letter_drop(collector->store, caller, request, answer, error);
+}
+
 static const struct control_operation operations[] = {
 	{"block-add", on_block_add},
 	{"block-remove", on_block_remove},
 	{"block-force", on_block_force},
+	{"dead-letter-replay", on_dead_letter_replay},
+	{"dead-letter-drop", on_dead_letter_drop},
 	{NULL},
 };
 

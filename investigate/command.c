@@ -114,6 +114,20 @@ command_arguments(const struct command *command)
 	return json_line(array);
 }
 
+json_t *
+command_request(const struct command *command, const char *operation)
+{
+	g_autofree char *arguments = command_arguments(command);
+	json_t *request = json_object();
+
+	json_put_text(request, "op", operation);
+	json_put_text(request, "tenant", command->tenant);
+	json_put_text(request, "arguments", arguments);
+	json_put_text(request, "case", command->case_id);
+	json_put_text(request, "reason", command->reason);
+	return request;
+}
+
 /* Writes the entry without a collector; the writer's lock keeps out one that starts meanwhile. */
 static gboolean
 audit_directly(const struct command *command, struct store_audit *audit, GError **error)

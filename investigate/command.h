@@ -13,6 +13,7 @@
 
 #include <glib.h>
 
+#include "json.h"
 #include "out.h"
 #include "settings.h"
 #include "store.h"
@@ -64,6 +65,9 @@ int cmd_sensor(struct command *command, int argc, char **argv);
 /* The block list: add, remove, import, list. */
 int cmd_block(struct command *command, int argc, char **argv);
 
+/* Events that could not be read: list, show, replay, drop. */
+int cmd_dead_letters(struct command *command, int argc, char **argv);
+
 /* Copies the store while the collector runs; an entry of the audit log. */
 int cmd_backup(struct command *command, int argc, char **argv);
 
@@ -107,6 +111,10 @@ gboolean command_audit(const struct command *command, gint64 results);
 
 /* Returns the verb's arguments as the audit log has them, a JSON array.  Free with g_free(). */
 char *command_arguments(const struct command *command);
+
+/* Returns a request of a change to the collector (control.h): operation, tenant, arguments, case
+ * and reason.  Free with json_decref(). */
+json_t *command_request(const struct command *command, const char *operation);
 
 struct reader;
 

@@ -189,6 +189,31 @@ ingest_batch(struct store *store, const struct ingest_batch *batch,
 	return FALSE;
 }
 
+gboolean
+ingest_dead_letter(struct store *store, const struct store_dead_letter *letter, GBytes **ret_added,
+		   char **ret_reason, GError **error)
+{
+	const struct ingest_batch batch = {letter->sensor, letter->tenant, letter->sequence.epoch,
+					   letter->sequence.n, NULL};
+	const struct store_sequence *sequence = letter->sequence.epoch ? &letter->sequence : NULL;
+	g_autoptr(GBytes) bytes = g_bytes_new(letter->json, letter->length);
+	struct arrival arrival = {0};
+	g_autoptr(GError) poison = NULL;
+	gboolean added = FALSE, done = TRUE;
+
+	*ret_added = NULL;
+	*ret_reason = NULL;
+	if (read_arrival(&batch, bytes, &arrival, &poison))
+		done = store_arrival(store, &arrival, sequence, &added, error) &&
+		       store_dead_letter_remove(store, letter->id, error);
+	else
+		*ret_reason = g_strdup(poison->message);
+	if (done && added)
+		*ret_added = g_steal_pointer(&arrival.json);
+	arrival_clear(&arrival);
+	return done;
+}
+
 static gboolean
 import_one(struct store *store, const char *tenant, GBytes *bytes, guint64 *added, GError **error)
 {

@@ -14,6 +14,7 @@
 #include <glib.h>
 
 #include "store.h"
+#include "store_dead_letters.h"
 
 /* A batch as it came over the bus. */
 struct ingest_batch {
@@ -55,4 +56,13 @@ void ingest_result_clear(struct ingest_result *result);
  */
 gboolean ingest_import(struct store *store, const char *tenant, GPtrArray *events,
 		       guint64 *ret_added, GError **error);
+
+/*
+ * Reads a dead letter again, in a transaction of the caller's.  What can be read
+ * is stored under its number, and the letter taken away; *ret_added is its JSON
+ * if it was new, for g_bytes_unref(), else NULL.  Else *ret_reason says why not
+ * (free with g_free()), and the letter stays.  FALSE with a STORE_ERROR.
+ */
+gboolean ingest_dead_letter(struct store *store, const struct store_dead_letter *letter,
+			    GBytes **ret_added, char **ret_reason, GError **error);
 #endif

@@ -14,6 +14,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/cmd_backup.c \
 	investigate/cmd_block.c \
 	investigate/cmd_collect.c \
+	investigate/cmd_dead_letters.c \
 	investigate/cmd_follow.c \
 	investigate/cmd_import.c \
 	investigate/cmd_inspect.c \
@@ -31,6 +32,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/control_server.c \
 	investigate/coverage.c \
 	investigate/coverage.h \
+	investigate/dead_letter_control.c \
+	investigate/dead_letter_control.h \
 	investigate/event_text.c \
 	investigate/event_text.h \
 	investigate/groups.c \
@@ -64,6 +67,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_asking.h \
 	investigate/store_backup.c \
 	investigate/store_coverage.c \
+	investigate/store_dead_letters.c \
+	investigate/store_dead_letters.h \
 	investigate/store_delivery.c \
 	investigate/store_internal.h \
 	investigate/store_match.c \

@@ -29,6 +29,7 @@ static const struct verb verbs[] = {
 	{"watch", cmd_watch, "the live stream of events"},
 	{"status", cmd_status, "sensors, lag, gaps, size of the store"},
 	{"block", cmd_block, "block files at the gateways"},
+	{"dead-letters", cmd_dead_letters, "events that could not be read: list, replay, drop"},
 	{"backup", cmd_backup, "copy the store while the collector runs"},
 	{"verify", cmd_verify, "whether the store is as it was written"},
 	{"collect", cmd_collect, "run the collector"},
@@ -43,7 +44,7 @@ print_help(FILE *stream)
 	fputs("Usage: mailtrace [GLOBAL OPTION...] VERB [OPTION...] [ARGUMENT...]\n\nVerbs:\n",
 	      stream);
 	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
-		fprintf(stream, "  %-9s %s\n", verbs[i].name, verbs[i].help);
+		fprintf(stream, "  %-12s %s\n", verbs[i].name, verbs[i].help);
 	fputs("\nGlobal options, before or after the verb:\n"
 	      "  --config=FILE   configuration, default " DEFAULT_CONFIG "\n"
 	      "  --store=URL     the store, sqlite:PATH\n"

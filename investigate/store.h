@@ -115,11 +115,6 @@ gboolean store_add_delivery(struct store *store, const struct delivery *delivery
 			    const struct store_sequence *sequence, gboolean *ret_added,
 			    GError **error);
 
-/* Keeps an event that could not be read, with the reason. */
-gboolean store_add_dead_letter(struct store *store, const char *tenant, const char *sensor,
-			       const struct store_sequence *sequence, GBytes *json,
-			       const char *reason, GError **error);
-
 /* Returns in *ret_through the highest n below which this sensor's epoch is complete; 0 for none. */
 gboolean store_sequence_through(struct store *store, const char *sensor, const char *epoch,
 				guint64 *ret_through, GError **error);

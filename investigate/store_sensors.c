@@ -94,30 +94,6 @@ store_sequence_through(struct store *store, const char *sensor, const char *epoc
 	return TRUE;
 }
 
-gboolean
-store_add_dead_letter(struct store *store, const char *tenant, const char *sensor,
-		      const struct store_sequence *sequence, GBytes *json, const char *reason,
-		      GError **error)
-{
-	gsize length;
-	const void *bytes = g_bytes_get_data(json, &length);
-	gint64 now_us = g_get_real_time();
-	gboolean done;
-
-	if (!store_begin_change(store, error))
-		return FALSE;
-	done = sql_run(sql_bind(
-			       store->sql,
-			       "INSERT INTO dead_letters (tenant, sensor, epoch, n, time_us, reason,"
-			       " json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-			       "sssiisb", tenant, sensor, sequence ? sequence->epoch : NULL,
-			       (gint64)(sequence ? sequence->n : 0), now_us, reason,
-			       length ? bytes : "", length),
-		       error) &&
-	       (!sequence || store_note_number(store, sensor, sequence, now_us, error));
-	return store_end_change(store, done, error);
-}
-
 /* ---- heartbeats ---- */
 
 /* A sensor as the beat before left it. */

@@ -9,6 +9,7 @@
 #include "store_fixture.h"
 #include "store_internal.h"
 #include "store_schema.h"
+#include "store_dead_letters.h"
 
 static struct store_fixture fixture;
 

@@ -9,6 +9,7 @@ _mailtrace_options()
 	watch) echo "-k --key --server-key --endpoint -n --max" ;;
 	status) echo "--all-tenants --check --warning --critical" ;;
 	block) echo "--mode --match --expires --wait --all" ;;
+	dead-letters) echo "--all" ;;
 	keygen) echo "-t --type" ;;
 	sensor) echo "--role" ;;
 	esac
@@ -17,7 +18,7 @@ _mailtrace_options()
 _mailtrace()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="who show inspect import watch status block backup verify collect follow keygen sensor"
+	local verbs="who show inspect import watch status block dead-letters backup verify collect follow keygen sensor"
 	local globals="--config --store --tenant --utc --case --reason --json --csv -q --quiet --version -h --help"
 	local terms="name: subject: from: to: id: queue: event: url: ip: sasl: sensor: malware: ext: size: direction: state:"
 	local verb="" i
@@ -45,6 +46,8 @@ _mailtrace()
 			mapfile -t COMPREPLY < <(compgen -W "add remove list" -- "$word")
 		elif [ "$verb" = block ]; then
 			mapfile -t COMPREPLY < <(compgen -W "add remove import list" -- "$word")
+		elif [ "$verb" = dead-letters ]; then
+			mapfile -t COMPREPLY < <(compgen -W "list show replay drop" -- "$word")
 		elif [ "$verb" = who ]; then
 			mapfile -t COMPREPLY < <(compgen -W "$terms" -- "$word")
 		fi

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 
 import mtlib
 from mtlib import Daemon, equal, json_lines, make_message, program, test, wait_until
@@ -89,6 +90,63 @@ def poison_is_put_aside_and_those_behind_it_go_on():
     store, _ = status(site)
     equal((store["events"], store["dead_letters"]), (2, 2))
     wait_until(lambda: site.collector.text().count("event-refused") == 2, "the log names them")
+    site.stop()
+
+
+def dead_letters(site, *argv, status=0):
+    return json_lines(site.mailtrace("--json", "dead-letters", *argv, status=status).stdout)
+
+
+def mend(site, letter, text):
+    """Puts other bytes into a dead letter, such as a newer reader would understand."""
+    with sqlite3.connect(site.settings["store"]["url"].removeprefix("sqlite:")) as database:
+        database.execute("UPDATE dead_letters SET json=? WHERE id=?", (text.encode(), letter))
+    database.close()
+
+
+@test
+def dead_letters_are_listed_read_again_and_given_up():
+    site = site_with_keys()
+    site.start_collector()
+    garbage = "\x01garbage"
+    send(site, 1, event(site, 1), garbage, garbage, garbage)
+    letters = dead_letters(site, "list")
+    equal([(l["sensor"], l["number"], l["bytes"]) for l in letters],
+          [("mx1", 2, len(garbage)), ("mx1", 3, len(garbage)), ("mx1", 4, len(garbage))])
+    assert all(l["reason"] for l in letters), letters
+    equal(site.mailtrace("dead-letters", "show", letters[0]["id"]).stdout, garbage)
+    # none can be read yet, and all stay
+    refused = dead_letters(site, "replay", "--all", status=3)
+    equal([l.get("id") for l in refused], [l["id"] for l in letters] + [None])
+    equal(refused[-1], {"type": "replayed", "replayed": 0})
+    mend(site, letters[0]["id"], event(site, 2))
+    # one whose claim is another sensor's stays poison
+    mend(site, letters[1]["id"], event(site, 3, sensor="mx2"))
+    answer = dead_letters(site, "replay", letters[0]["id"], letters[1]["id"], status=3)
+    equal([l.get("id") for l in answer], [letters[1]["id"], None])
+    equal(answer[-1]["replayed"], 1)
+    equal(sorted(h["recipient"] for h in site.who("subject:mail")[0]), ["u1@example.org", "u2@example.org"])
+    equal(dead_letters(site, "drop", letters[2]["id"]), [{"type": "dropped", "dropped": 1}])
+    equal([l["id"] for l in dead_letters(site, "list")], [letters[1]["id"]])
+    equal(dead_letters(site, "drop", "--all")[-1]["dropped"], 1)
+    equal(dead_letters(site, "list", status=1), [])
+    # their numbers stay counted as stored
+    equal(status(site)[0]["dead_letters"], 0)
+    equal(send(site, 5, event(site, 5)), ["welcome 4", "ack 5"])
+    site.stop()
+
+
+@test
+def dead_letters_are_of_one_tenant():
+    site = site_with_keys()
+    site.start_collector()
+    send(site, 1, "garbage")
+    letter = dead_letters(site, "list")[0]["id"]
+    other = site.mailtrace("--json", "--tenant", "b", "dead-letters", "drop", letter, status=1)
+    equal(json_lines(other.stdout), [{"type": "dropped", "dropped": 0}])
+    equal(len(dead_letters(site, "list")), 1)
+    for wrong in (["drop"], ["drop", "x"], ["drop", "0"], ["replay", "--all", letter], ["burn"], []):
+        site.mailtrace("dead-letters", *wrong, status=2)
     site.stop()
 
 

@@ -21,7 +21,7 @@ def help_of(*verb):
 
 def verbs():
     text = help_of()
-    return re.findall(r"^  ([a-z]+) +\S", text.split("Verbs:")[1].split("Global")[0], re.M)
+    return re.findall(r"^  ([a-z-]+) +\S", text.split("Verbs:")[1].split("Global")[0], re.M)
 
 
 def options_of(verb):
