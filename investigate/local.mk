@@ -108,3 +108,14 @@ investigate_collect_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 investigate_collect_LDADD = investigate/libcli.a $(STORE_LIBS) $(BUS_LIBS) $(METRICS_LIBS) \
 	$(BASE_LIBS) \
 	$(SYSTEMD_LIBS)
+
+# What the actuators stand on.
+noinst_LIBRARIES += investigate/libactuator.a
+investigate_libactuator_a_SOURCES = \
+	investigate/actuator.c \
+	investigate/actuator.h \
+	investigate/evidence.c \
+	investigate/line_reader.c \
+	investigate/line_reader.h
+investigate_libactuator_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+ACTUATOR_LIBS = investigate/libactuator.a

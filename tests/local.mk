@@ -489,3 +489,16 @@ check_PROGRAMS += tests/fuzz/fuzz_archive
 TESTS += tests/fuzz/fuzz_archive
 tests_fuzz_fuzz_archive_SOURCES += tests/fuzz/replay.c
 endif
+
+# What the actuators stand on.
+if HAVE_CRITERION
+ACTUATOR_TESTS = tests/test_actuator tests/test_line_reader
+check_PROGRAMS += $(ACTUATOR_TESTS)
+TESTS += $(ACTUATOR_TESTS)
+tests_test_actuator_SOURCES = tests/test_actuator.c
+tests_test_actuator_CFLAGS = $(UNIT_CFLAGS)
+tests_test_actuator_LDADD = $(ACTUATOR_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_line_reader_SOURCES = tests/test_line_reader.c
+tests_test_line_reader_CFLAGS = $(UNIT_CFLAGS)
+tests_test_line_reader_LDADD = $(ACTUATOR_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+endif
