@@ -244,24 +244,26 @@ log_death(const struct worker_process *worker, int status)
 		  exit_status, NULL);
 }
 
-/* A worker that was given up was killed by us, and says nothing about the next. */
+/*
+ * A worker that was given up says nothing about the next: it was killed by us, or
+ * a message ended it, and the client was quicker to notice than we.
+ */
 static void
 judge_end(struct scanner *scanner, const struct worker_process *worker, int status)
 {
 	gint64 age_us = g_get_monotonic_time() - worker->started_us;
+	gboolean in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	gboolean killed_by_us =
+		worker->given_up && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_SANDBOX) {
 		if (!scanner->failed)
 			fail(scanner, "worker", "it cannot enter its sandbox");
 		return;
 	}
-	if (worker->given_up || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
-		scanner->early_deaths = 0;
-		return;
-	}
-	if (scanner->drain_until_us == 0)
+	if (!in_order && !killed_by_us && scanner->drain_until_us == 0)
 		log_death(worker, status);
-	if (age_us < EARLY_US)
+	if (!in_order && !worker->given_up && age_us < EARLY_US)
 		count_early_death(scanner);
 	else
 		scanner->early_deaths = 0;
@@ -491,20 +493,24 @@ is_control_socket(int fd)
 }
 
 /*
- * Has malloc() ask for huge pages, which glibc takes from the environment alone: so
- * the program begins again, once.  A worker that is led to touch much memory (a
- * 125-byte rar touches 1 GB) would else spend most of its time for it in page
- * faults.  Where it cannot be, it is slower.
+ * What malloc() is to do, which glibc takes from the environment alone, so the
+ * program begins again, once.  Huge pages: a worker that is led to touch much
+ * memory (a 125-byte rar touches 1 GB) would else spend most of its time for it in
+ * page faults.  What is freed is overwritten, at once, since a worker reads many
+ * messages: one that takes it over is not to find those before.  Where it cannot
+ * be, the program is slower and the worker's memory is not wiped.
  */
+#define TUNABLES "glibc.malloc.hugetlb=1:glibc.malloc.perturb=90:glibc.malloc.tcache_count=0"
+
 static void
-begin_with_huge_pages(char **argv)
+begin_with_tunables(char **argv)
 {
 	g_autofree char *path = NULL;
 
-	if (g_getenv("GLIBC_TUNABLES"))
+	if (g_strcmp0(g_getenv("GLIBC_TUNABLES"), TUNABLES) == 0)
 		return;
 	path = g_file_read_link("/proc/self/exe", NULL);
-	if (path && g_setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", TRUE))
+	if (path && g_setenv("GLIBC_TUNABLES", TUNABLES, TRUE))
 		execv(path, argv);
 }
 
@@ -515,7 +521,7 @@ main(int argc, char **argv)
 	guint64 wanted;
 	g_autoptr(GError) error = NULL;
 
-	begin_with_huge_pages(argv);
+	begin_with_tunables(argv);
 	log_open("mailtrace-scanner", LOG_TARGET_STDERR);
 	if (argc != 4 ||
 	    !g_ascii_string_to_unsigned(argv[1], 10, 1, SCANNER_WORKERS_MAX, &wanted, NULL) ||

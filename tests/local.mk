@@ -12,6 +12,17 @@ tests_tools_scanner_stress_LDADD = $(BASE_LIBS)
 TESTS += tests/it/scanner.py
 EXTRA_DIST += tests/it/scanner.py tests/tsan.supp
 
+# The scanner with a worker that was taken over: the product's objects, two calls wrapped.
+check_PROGRAMS += tests/tools/hostile_scanner
+tests_tools_hostile_scanner_SOURCES = tests/tools/hostile_scanner.c milter/scanner.c milter/worker.c
+tests_tools_hostile_scanner_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mime_read -Wl,--wrap=answer_encode \
+	-Wl,--wrap=scan_use_folder
+tests_tools_hostile_scanner_LDADD = $(READ_LIBS) $(SANDBOX_LIBS)
+# The sanitizers' builds have no limit on memory.
+if !WITH_SANITIZERS
+TESTS += tests/it/attack.py
+endif
+EXTRA_DIST += tests/it/attack.py
 # The sandbox, and the scanner with its client.
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_sandbox
