@@ -30,3 +30,9 @@ bench-block-list: bench/block_list
 bench-block: all
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' python3 $(top_srcdir)/bench/block.py
 .PHONY: bench-block bench-block-list
+
+# make bench-readings MESSAGES=60
+EXTRA_DIST += bench/readings.py
+bench-readings: all tests/tools/read_corpus
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' python3 $(top_srcdir)/bench/readings.py $(MESSAGES)
+.PHONY: bench-readings

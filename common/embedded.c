@@ -294,34 +294,6 @@ embedded_in_text(const void *bytes, gsize length, embedded_function found, gpoin
 			read_binhex(&lines, found, user);
 }
 
-/* ---- links that hold their target (RFC 2397) ---- */
-
-#define DATA_LINK "href=\"data:"
-#define DATA_HEAD 256 /* a media type with parameters, up to the comma */
-
-void
-embedded_in_html(const void *bytes, gsize length, embedded_function found, gpointer user)
-{
-	const char *at = bytes, *end = at + length;
-
-	while ((at = memmem(at, (gsize)(end - at), DATA_LINK, strlen(DATA_LINK))) != NULL) {
-		const char *head = at += strlen(DATA_LINK);
-		const char *quote = memchr(at, '"', (gsize)(end - at));
-		const char *comma = memchr(at, ',', MIN((gsize)(end - at), DATA_HEAD));
-		g_autoptr(GByteArray) data = NULL;
-
-		if (!quote)
-			return;
-		at = quote;
-		if (!comma || comma > quote || comma - head < 7 ||
-		    g_ascii_strncasecmp(comma - 7, ";base64", 7) != 0)
-			continue;
-		data = recode_base64(comma + 1, (gsize)(quote - comma - 1));
-		if (data->len)
-			found("data-link", NULL, data, user);
-	}
-}
-
 /* ---- TNEF ---- */
 
 #define TNEF_SIGNATURE 0x223e9f78u /* MS-OXTNEF 2.1.3.1 */

@@ -20,7 +20,10 @@ typedef void (*embedded_function)(const char *how, const char *name, const GByte
 /* Calls found for each file in a text of length bytes. */
 void embedded_in_text(const void *bytes, gsize length, embedded_function found, gpointer user);
 
-/* Calls found for each link of HTML whose target is in it, in base64 (RFC 2397). */
+/*
+ * Calls found for each link of HTML whose target is in it (RFC 2397), but those
+ * of images and fonts that a page shows in place.
+ */
 void embedded_in_html(const void *bytes, gsize length, embedded_function found, gpointer user);
 
 /* What magic_type() says of a TNEF stream. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "caps.h"
+#include "wide.h"
 
 /* A multipart whose closing delimiter has not come. */
 struct boundary {
@@ -23,6 +24,8 @@ struct splitter {
 	struct entities *out;
 	GArray *boundaries; /* of struct boundary, outermost first */
 	GArray *running;    /* of int: entities that have not ended, outermost first */
+	gboolean crlf;	    /* CR LF ended a line of a header, or was about a delimiter */
+	gboolean lf;	    /* likewise a lone LF */
 };
 
 /* A line: [begin, end), its break and the begin of the next. */
@@ -110,11 +113,24 @@ entity_at(struct splitter *splitter, int index)
 	return &g_array_index(splitter->out->list, struct entity, index);
 }
 
+/* Returns the LF that ends the line at from, or NULL. */
+static const char *
+line_feed(const struct splitter *splitter, const char *from)
+{
+	const char *end = splitter->bytes + splitter->length, *at = from, *feed;
+
+	while ((feed = memchr(at, '\n', (gsize)(end - at))) != NULL) {
+		if (!splitter->options->strict_lines || (feed > from && feed[-1] == '\r'))
+			return feed;
+		at = feed + 1;
+	}
+	return NULL;
+}
+
 static struct line
 line_at(const struct splitter *splitter, gsize begin)
 {
-	const char *from = splitter->bytes + begin;
-	const char *feed = memchr(from, '\n', splitter->length - begin);
+	const char *feed = line_feed(splitter, splitter->bytes + begin);
 	struct line line = {.begin = begin, .end = splitter->length, .next = splitter->length};
 
 	if (!feed)
@@ -124,6 +140,20 @@ line_at(const struct splitter *splitter, gsize begin)
 	if (line.end > begin && splitter->bytes[line.end - 1] == '\r')
 		line.end--;
 	return line;
+}
+
+/* Notes how a line that matters ends; readers part ways where both ends are in use. */
+static void
+note_line_end(struct splitter *splitter, gsize end)
+{
+	if (end == 0 || splitter->bytes[end - 1] != '\n')
+		return;
+	if (end > 1 && splitter->bytes[end - 2] == '\r')
+		splitter->crlf = TRUE;
+	else
+		splitter->lf = TRUE;
+	if (splitter->crlf && splitter->lf)
+		note_doubt(splitter, DOUBT_BARE_LF, "bare-lf", end - 1);
 }
 
 /* How a line stands to a boundary. */
@@ -221,6 +251,15 @@ note_place(struct splitter *splitter, const char *dash)
 		note_doubt(splitter, DOUBT_DELIMITER_PLACE, "delimiter-within-line", begin);
 }
 
+/* Whether a line begins at a place that is not the first. */
+static gboolean
+begins_line(const struct splitter *splitter, const char *at)
+{
+	if (at[-1] != '\n')
+		return FALSE;
+	return !splitter->options->strict_lines || (at - splitter->bytes > 1 && at[-2] == '\r');
+}
+
 /*
  * Returns where "--" next begins a line from at on, or end.  Most of a large
  * message is base64, which has no dash: the search is for that, not for line
@@ -233,7 +272,7 @@ next_dashed_line(struct splitter *splitter, const char *at, const char *end)
 
 	while ((dash = memchr(dash, '-', (gsize)(end - dash))) != NULL) {
 		if (dash > at && end - dash > 1 && dash[1] == '-') {
-			if (dash[-1] == '\n' || splitter->options->delimiter_anywhere)
+			if (begins_line(splitter, dash) || splitter->options->delimiter_anywhere)
 				return dash;
 			note_place(splitter, dash);
 		}
@@ -489,7 +528,12 @@ header_line(struct splitter *splitter, int index, struct line line, gboolean fir
 static gboolean
 header_goes_on(struct splitter *splitter, gsize next)
 {
-	if (!begins_content_field(splitter, next))
+	gsize field = next;
+
+	while (field < splitter->length && strchr(" \t", splitter->bytes[field]) &&
+	       splitter->bytes[field])
+		field++;
+	if (!begins_content_field(splitter, field))
 		return FALSE;
 	note_doubt(splitter, DOUBT_HEADER_END, "field-after-header", next);
 	return splitter->options->header_goes_on;
@@ -545,9 +589,11 @@ read_header(struct splitter *splitter, int index, gsize begin)
 		gsize next;
 
 		if (ends_header(splitter, line, at == begin, &next)) {
+			note_line_end(splitter, next);
 			at = next;
 			break;
 		}
+		note_line_end(splitter, line.next);
 		if (line.end - begin > CAP_HEADER_BYTES) {
 			note_cap(splitter, CAP_HEADER_BYTES_NAME);
 			entity_at(splitter, index)->cut = TRUE;
@@ -586,6 +632,18 @@ entity_is_message(const struct entity *entity)
 	       g_str_equal(type, "message/news");
 }
 
+/* Whether what stands from an entity's body on is such a text. */
+static gboolean
+is_wide(const struct splitter *splitter, const struct entity *entity)
+{
+	gsize begin = entity->body.begin, end = splitter->length;
+
+	/* The line break before it, if it is one of the wide text's own. */
+	while (begin < end && (splitter->bytes[begin] == '\r' || splitter->bytes[begin] == '\n'))
+		begin++;
+	return wide_is(splitter->bytes + begin, end - begin);
+}
+
 /* The boundary by this reading's rule, or NULL. */
 static GBytes *
 boundary_of(struct splitter *splitter, const struct entity *entity)
@@ -601,18 +659,30 @@ boundary_of(struct splitter *splitter, const struct entity *entity)
 			     splitter->length - entity->body.begin);
 }
 
+static gboolean
+has_boundary(const struct entity *entity)
+{
+	return entity->has_type && (content_field_get(entity->type, "boundary", FALSE) ||
+				    content_field_get(entity->type, "boundary", TRUE));
+}
+
 /* Whether an entity is a multipart in this reading; others may see one in any with a boundary. */
 static gboolean
 is_multipart(struct splitter *splitter, const struct entity *entity)
 {
-	if (g_str_has_prefix(entity->type->token, "multipart/"))
-		return !splitter->options->decode_multiparts || is_identity(splitter, entity);
-	if (!entity->has_type || (!content_field_get(entity->type, "boundary", FALSE) &&
-				  !content_field_get(entity->type, "boundary", TRUE)))
-		return FALSE;
-	note_doubt(splitter, DOUBT_TYPE, "boundary-without-multipart",
-		   entity->fields[FIELD_CONTENT_TYPE].begin);
-	return splitter->options->boundary_decides;
+	if (!g_str_has_prefix(entity->type->token, "multipart/") && has_boundary(entity))
+		note_doubt(splitter, DOUBT_TYPE, "boundary-without-multipart",
+			   entity->fields[FIELD_CONTENT_TYPE].begin);
+	return g_str_has_prefix(entity->type->token, "multipart/") ||
+	       (splitter->options->boundary_decides && has_boundary(entity));
+}
+
+/* Whether a multipart is decoded in this reading before it is split. */
+static gboolean
+is_wrapped(struct splitter *splitter, const struct entity *entity)
+{
+	return (splitter->options->decode_multiparts && !is_identity(splitter, entity)) ||
+	       (splitter->options->wide_multiparts && is_wide(splitter, entity));
 }
 
 static void
@@ -634,6 +704,16 @@ set_type(struct splitter *splitter, struct entity *entity)
 	entity->type = content_field_parse(fallback, strlen(fallback));
 }
 
+/* Notes of a multipart in which no part was found what may hide them. */
+static void
+note_form(struct splitter *splitter, const struct entity *entity)
+{
+	if (is_wide(splitter, entity))
+		note_doubt(splitter, DOUBT_WIDE, "wide-text", entity->body.begin);
+	if (!is_identity(splitter, entity))
+		note_doubt(splitter, DOUBT_ENCODED, "encoded-multipart", entity->body.begin);
+}
+
 static void
 set_kind(struct splitter *splitter, int index)
 {
@@ -642,10 +722,14 @@ set_kind(struct splitter *splitter, int index)
 	gboolean message = entity_is_message(entity);
 
 	if (is_multipart(splitter, entity)) {
+		entity->wrapped = is_wrapped(splitter, entity);
+		if (entity->wrapped)
+			return;
 		text = boundary_of(splitter, entity);
 		if (!text) {
 			note_departure(splitter, "no-boundary", entity->body.begin);
 			splitter->out->doubts |= DOUBT_NO_PARTS;
+			note_form(splitter, entity);
 		}
 	}
 	if (!text && !(message && is_identity(splitter, entity)))
@@ -777,8 +861,7 @@ note_end(struct splitter *splitter, const struct entity *entity)
 	if (entity->children)
 		return;
 	note_doubt(splitter, DOUBT_NO_PARTS, "no-parts", entity->body.begin);
-	if (!is_identity(splitter, entity))
-		note_doubt(splitter, DOUBT_ENCODED, "encoded-multipart", entity->body.begin);
+	note_form(splitter, entity);
 }
 
 /* Takes the multiparts off that a delimiter ends. */
@@ -813,6 +896,8 @@ take_delimiter(struct splitter *splitter, struct delimiter delimiter)
 	gsize next = delimiter.line.next;
 	gboolean ignored = delimiter.closes && splitter->options->close_is_ignored;
 
+	note_line_end(splitter, delimiter.line.begin);
+	note_line_end(splitter, next);
 	if (!entity_at(splitter, parent)->children)
 		note_preamble(splitter, entity_at(splitter, parent), delimiter.line.begin);
 	if (delimiter.closes)

@@ -80,6 +80,8 @@ enum doubt {
 	DOUBT_ONE_PART = 1 << 16,	 /* a multipart with one part */
 	DOUBT_ENCODED = 1 << 17,	 /* a multipart with a transfer encoding, without parts */
 	DOUBT_LEAF = 1 << 18,		 /* a content that can be decoded differently */
+	DOUBT_BARE_LF = 1 << 19,	 /* a lone LF ends some of the lines that matter */
+	DOUBT_WIDE = 1 << 20,		 /* a multipart without parts, in UTF-16 */
 };
 
 /* What becomes of a line in a header that is no field. */
@@ -106,6 +108,8 @@ struct split_options {
 	gboolean close_is_ignored; /* parts may follow the closing delimiter */
 	gboolean inner_goes_on;	   /* a multipart goes on after one around it */
 	gboolean decode_multiparts;
+	gboolean wide_multiparts; /* a body in UTF-16 is converted before it is split */
+	gboolean strict_lines;	  /* CR LF alone ends a line */
 };
 
 /* One entity. */
@@ -118,6 +122,7 @@ struct entity {
 	gsize break_bytes; /* of that line break, following the body: 0, 1 or 2 */
 	gboolean cut;	   /* a cap kept something below from being split */
 	gboolean has_type; /* a Content-Type was there */
+	gboolean wrapped;  /* a multipart that this reading decodes before it splits it */
 	guint children;	   /* of a multipart */
 	guint doubts;	   /* of enum doubt, those of its header */
 	struct span fields[ENTITY_FIELD_KINDS]; /* the one of each kind; begin 0 if none */

@@ -41,14 +41,16 @@ common_libread_a_SOURCES = \
 	common/boundary.c common/boundary.h \
 	common/charset.c \
 	common/content_field.c common/content_field.h \
-	common/embedded.c common/embedded.h \
+	common/embedded.c common/embedded_html.c common/embedded.h \
 	common/entity.c common/entity.h \
 	common/fingerprint.c common/fingerprint.h \
 	common/magic.c common/magic.h \
 	common/mime.c \
 	common/passwords.c common/passwords.h \
+	common/pasted.c common/pasted.h \
 	common/readings.c common/readings.h \
 	common/recode.c common/recode.h \
+	common/wide.c common/wide.h \
 	common/unpack.c common/unpack.h \
 	common/url.c
 common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)

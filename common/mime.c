@@ -19,12 +19,17 @@
 #include "entity.h"
 #include "fingerprint.h"
 #include "magic.h"
+#include "pasted.h"
 #include "readings.h"
 #include "scan.h"
 #include "recode.h"
 #include "text.h"
 #include "unpack.h"
 #include "url.h"
+#include "wide.h"
+
+/* Letters and digits of a transfer encoding that say what it resembles. */
+#define RESEMBLED_BYTES 64
 
 /* Encoded bytes are decoded in pieces of this size. */
 #define PIECE_BYTES (32 * 1024)
@@ -50,7 +55,11 @@ struct reader {
 	guint readings;	       /* other readings and decodings tried so far */
 	guint64 reading_bytes; /* and what they read */
 	const char *whole;     /* the message in hand, as it came */
-	GHashTable *spans;     /* set of contents of it that the plain reading saw; else NULL */
+	GHashTable *spans;     /* set of contents of it that the plain reading saw */
+	GHashTable *others;    /* likewise, of those that another reading saw */
+	GByteArray *lines;     /* it with CR LF for each CR, once it was wanted */
+	gboolean carriage;     /* the reading in hand takes a lone CR for a line's end */
+	gboolean joined;       /* it is of two rows */
 	char *piece;	       /* PIECE_BYTES * 2 */
 };
 
@@ -726,6 +735,13 @@ visible_break(const char *bytes, gsize length, gsize break_bytes, GMimeContentEn
 	return length && bytes[length - 1] == '=' ? 0 : break_bytes;
 }
 
+static gboolean
+is_html(const struct entity *entity)
+{
+	return g_str_equal(entity->type->token, "text/html") ||
+	       g_str_equal(entity->type->token, "text/x-amp-html");
+}
+
 /* Searches a body for links, and for words that open archives. */
 static void
 read_text(struct reader *reader, const struct entity *entity, const GByteArray *bytes)
@@ -744,21 +760,12 @@ read_text(struct reader *reader, const struct entity *entity, const GByteArray *
 	}
 	if (!text)
 		text = charset_guess(bytes->data, bytes->len, NULL, NULL);
-	html = g_str_equal(entity->type->token, "text/html") ||
-	       g_str_equal(entity->type->token, "text/x-amp-html");
+	html = is_html(entity);
 	length = strlen(text);
 	reader->url_scan_bytes += bytes->len;
 	url_collect(reader->record, text, length, html);
 	if (reader->record == reader->result)
 		unpacker_add_text(reader->unpacker, text, length, html);
-}
-
-/* A multipart that this reading decodes before it looks for parts in it. */
-static gboolean
-is_encoded_multipart(const struct reader *reader, const struct entity *entity)
-{
-	return reader->options->decode_multiparts &&
-	       g_str_has_prefix(entity->type->token, "multipart/");
 }
 
 static gboolean
@@ -805,8 +812,8 @@ is_message_otherwise(const struct file *file)
 static gsize
 bytes_to_keep(const struct reader *reader, const struct entity *entity, const struct file *file)
 {
-	if (file->flags & FILE_MESSAGE || is_encoded_multipart(reader, entity) || is_tnef(file) ||
-	    is_signed(file) || is_message_otherwise(file))
+	if (file->flags & FILE_MESSAGE || entity->wrapped || is_tnef(file) || is_signed(file) ||
+	    is_message_otherwise(file))
 		return G_MAXUINT; /* it is split in turn; no longer than what it came from */
 	if (file->flags & FILE_BODY)
 		return MAX(CAP_URL_SCAN_BYTES - MIN(reader->url_scan_bytes, CAP_URL_SCAN_BYTES),
@@ -817,19 +824,32 @@ bytes_to_keep(const struct reader *reader, const struct entity *entity, const st
 static void read_message(struct reader *reader, const char *bytes, gsize length, int parent,
 			 guint depth);
 
-/* Reads a decoded multipart, its Content-Type put before it. */
+/* Returns a decoded multipart with its Content-Type put before it.  Free with g_string_free(). */
+static GString *
+multipart_message(const struct source *source, const struct entity *entity, const GByteArray *kept)
+{
+	struct span type = entity->fields[FIELD_CONTENT_TYPE];
+	GString *message = g_string_new("Content-Type:");
+	g_autoptr(GByteArray) narrow = NULL;
+
+	g_string_append_len(message, source->bytes + type.begin, (gssize)type.length);
+	g_string_append(message, "\r\n\r\n");
+	if (wide_is((const char *)kept->data, kept->len))
+		kept = narrow = wide_narrow((const char *)kept->data, kept->len);
+	g_string_append_len(message, (const char *)kept->data, kept->len);
+	return message;
+}
+
+/* Reads a multipart that was decoded. */
 static void
 read_multipart(struct reader *reader, const struct source *source, const struct entity *entity,
 	       int index, const GByteArray *kept)
 {
-	struct span type = entity->fields[FIELD_CONTENT_TYPE];
-	g_autoptr(GString) message = g_string_new("Content-Type:");
+	g_autoptr(GString) message = NULL;
 
 	if (entity->depth >= CAP_NESTING || reader->record->files->len >= CAP_PARTS)
 		return;
-	g_string_append_len(message, source->bytes + type.begin, (gssize)type.length);
-	g_string_append(message, "\r\n\r\n");
-	g_string_append_len(message, (const char *)kept->data, kept->len);
+	message = multipart_message(source, entity, kept);
 	read_message(reader, message->str, message->len, index, entity->depth + 1);
 }
 
@@ -868,7 +888,7 @@ read_kept(struct reader *reader, const struct source *source, const struct entit
 			read_message(reader, (const char *)kept->data, kept->len, index,
 				     entity->depth + 1);
 	}
-	if (is_encoded_multipart(reader, entity))
+	if (entity->wrapped)
 		read_multipart(reader, source, entity, index, kept);
 }
 
@@ -906,11 +926,27 @@ encoding_is_certain(const struct source *source, const struct entity *entity)
 	return !entity->fields[FIELD_CONTENT_TRANSFER_ENCODING].begin;
 }
 
+/* What a transfer encoding's name resembles, with everything but letters and digits left out. */
+static enum encoding
+resembled_encoding(const struct source *source, const struct entity *entity)
+{
+	struct span span = entity->fields[FIELD_CONTENT_TRANSFER_ENCODING];
+	g_autoptr(GString) name = g_string_new(NULL);
+
+	for (gsize i = 0; i < span.length && name->len < RESEMBLED_BYTES; i++)
+		if (g_ascii_isalnum(source->bytes[span.begin + i]))
+			g_string_append_c(name, g_ascii_tolower(source->bytes[span.begin + i]));
+	if (strstr(name->str, "base64"))
+		return ENCODING_BASE64;
+	return strstr(name->str, "quotedprintable") ? ENCODING_QUOTED_PRINTABLE : ENCODING_IDENTITY;
+}
+
 /* The leaf whose decodings are tried. */
 struct recoding {
 	struct reader *reader;
+	const struct source *source;
+	const struct entity *entity;
 	int index;
-	guint depth;
 };
 
 /* Whether one more reading, of so many bytes, may be tried. */
@@ -943,14 +979,8 @@ add_content(const struct recoding *recoding, const char *name, const GByteArray 
 	if (!file)
 		return NULL;
 	file->detected_type = g_strdup(magic_type(bytes->data, bytes->len));
-	look_inside(reader, reader->record->files->len - 1, bytes, recoding->depth);
+	look_inside(reader, reader->record->files->len - 1, bytes, recoding->entity->depth);
 	return file;
-}
-
-static void
-add_decoding(const char *name, const GByteArray *bytes, gpointer user)
-{
-	add_content(user, name, bytes);
 }
 
 /* A file in a text or a wrapper has its own name and no type. */
@@ -994,6 +1024,18 @@ read_inner(struct reader *reader, int index, const char *name, const void *bytes
 	readings_merge(record, other, index, name);
 }
 
+/* Returns a text in UTF-16 that does not say so, or NULL when it is none. */
+static char *
+undeclared_wide_text(const GByteArray *kept)
+{
+	g_autoptr(GByteArray) narrow = NULL;
+
+	if (!wide_is((const char *)kept->data, kept->len))
+		return NULL;
+	narrow = wide_narrow((const char *)kept->data, kept->len);
+	return g_strndup((const char *)narrow->data, narrow->len);
+}
+
 /* The bytes of a text in an encoding that is no superset of ASCII, as UTF-8, or NULL. */
 static char *
 wide_text(const struct entity *entity, const GByteArray *kept)
@@ -1002,14 +1044,38 @@ wide_text(const struct entity *entity, const GByteArray *kept)
 	g_autofree char *name = NULL;
 	gsize length;
 	const char *value = charset ? g_bytes_get_data(charset->value, &length) : NULL;
+	char *text = NULL;
 
 	if (!value)
-		return NULL;
+		return undeclared_wide_text(kept);
 	name = g_ascii_strdown(value, (gssize)MIN(length, 64));
-	if (!g_str_has_prefix(name, "utf-16") && !g_str_has_prefix(name, "utf-32") &&
-	    !g_str_equal(name, "utf-7"))
-		return NULL;
-	return charset_convert(name, kept->data, kept->len);
+	if (g_str_has_prefix(name, "utf-16") || g_str_has_prefix(name, "utf-32") ||
+	    g_str_equal(name, "utf-7"))
+		text = charset_convert(name, kept->data, kept->len);
+	return text ? text : undeclared_wide_text(kept);
+}
+
+static void
+add_pasted(const char *at, gsize length, gpointer user)
+{
+	const struct recoding *recoding = user;
+
+	read_inner(recoding->reader, recoding->index, "message-in-text", at, length,
+		   recoding->entity->depth);
+}
+
+/* Reads what a body shows as text and some readers as files. */
+static void
+read_in_text(struct recoding *recoding, const char *text, gsize length)
+{
+	const struct reader *reader = recoding->reader;
+
+	if (is_html(recoding->entity))
+		embedded_in_html(text, length, add_embedded, recoding);
+	embedded_in_text(text, length, add_embedded, recoding);
+	/* Of other readings' bodies most are a message's source by themselves. */
+	if (reader->options == &plain_reading && reader->record == reader->result)
+		pasted_messages(text, length, add_pasted, recoding);
 }
 
 /* Reads what stands in a leaf without MIME's saying so. */
@@ -1018,7 +1084,7 @@ read_embedded(struct reader *reader, const struct source *source, const struct e
 	      int index, const GByteArray *kept)
 {
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	struct recoding recoding = {reader, index, entity->depth};
+	struct recoding recoding = {reader, source, entity, index};
 	g_autofree char *wide = wide_text(entity, kept);
 	g_autoptr(GByteArray) content = NULL;
 	gboolean inner = is_message_otherwise(file);
@@ -1035,15 +1101,37 @@ read_embedded(struct reader *reader, const struct source *source, const struct e
 	if (inner)
 		return read_inner(reader, index, "message-in-file", kept->data, kept->len,
 				  entity->depth);
-	if (g_str_equal(entity->type->token, "text/html"))
-		embedded_in_html(kept->data, kept->len, add_embedded, &recoding);
 	if (wide)
-		embedded_in_text(wide, strlen(wide), add_embedded, &recoding);
+		read_in_text(&recoding, wide, strlen(wide));
 	else if (file->flags & FILE_BODY)
-		embedded_in_text(kept->data, kept->len, add_embedded, &recoding);
+		read_in_text(&recoding, (const char *)kept->data, kept->len);
 	else if (plain_encoding(encoding_of(file)) == ENCODING_IDENTITY)
 		embedded_in_text(source->bytes + entity->body.begin, entity->body.length,
 				 add_embedded, &recoding);
+}
+
+/* Takes a decoding of a content, and reads what the content would be read for. */
+static void
+add_decoding(const char *name, const GByteArray *bytes, gpointer user)
+{
+	struct recoding *recoding = user;
+	struct reader *reader = recoding->reader;
+	const struct entity *entity = recoding->entity;
+	const struct file *above = g_ptr_array_index(reader->record->files, (guint)recoding->index);
+	gboolean body = (above->flags & FILE_BODY) != 0;
+
+	if (entity->wrapped) {
+		g_autoptr(GString) message = multipart_message(recoding->source, entity, bytes);
+
+		return read_inner(reader, recoding->index, name, message->str, message->len,
+				  entity->depth);
+	}
+	if (above->flags & FILE_MESSAGE || is_message_otherwise(above))
+		read_inner(reader, recoding->index, name, bytes->data, bytes->len, entity->depth);
+	if (above->flags & FILE_MESSAGE)
+		return;
+	if (add_content(recoding, name, bytes) && body)
+		read_in_text(recoding, (const char *)bytes->data, bytes->len);
 }
 
 static void
@@ -1051,21 +1139,24 @@ read_decodings(struct reader *reader, const struct source *source, const struct 
 	       int index, GMimeContentEncoding encoding)
 {
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	struct recoding recoding = {reader, index, entity->depth};
+	struct recoding recoding = {reader, source, entity, index};
 	struct encoded encoded = {
 		.bytes = source->bytes + entity->body.begin,
 		.length = entity->body.length,
 		.declared = plain_encoding(encoding),
 		.certain = encoding_is_certain(source, entity),
+		.hinted = resembled_encoding(source, entity),
 		.decoded_size = file->size,
+		.text = g_str_has_prefix(entity->type->token, "text"),
 	};
 
-	if (!(file->flags & FILE_MESSAGE) && encoded.length)
+	if (encoded.length)
 		recode_each(&encoded, add_decoding, &recoding);
 }
 
 /* A content of the message in hand, and how it is decoded. */
 struct content_span {
+	const char *whole; /* the message, or its lines */
 	struct span body;
 	GMimeContentEncoding encoding;
 };
@@ -1084,22 +1175,38 @@ span_equal(gconstpointer a, gconstpointer b)
 {
 	const struct content_span *left = a, *right = b;
 
-	return left->body.begin == right->body.begin && left->body.length == right->body.length &&
-	       left->encoding == right->encoding;
+	return left->whole == right->whole && left->body.begin == right->body.begin &&
+	       left->body.length == right->body.length && left->encoding == right->encoding;
 }
 
-/* Whether the plain reading has this content already; in the plain reading, keeps it. */
+/* Whether what is in a leaf is read in turn, and by the rules of the reading in hand. */
+static gboolean
+is_opened(const struct entity *entity, const struct file *file)
+{
+	return entity_is_message(entity) || is_message_otherwise(file) || is_signed(file) ||
+	       entity->wrapped;
+}
+
+/*
+ * Whether a content need not be read again: the plain reading has it, or one of
+ * those whose rows are joined.  What is read first is kept for the others.
+ */
 static gboolean
 was_read(struct reader *reader, const struct source *source, const struct entity *entity,
-	 GMimeContentEncoding encoding)
+	 const struct file *file, GMimeContentEncoding encoding)
 {
-	struct content_span span = {.body = entity->body, .encoding = encoding};
+	struct content_span span = {
+		.whole = source->bytes, .body = entity->body, .encoding = encoding};
+	gboolean plain = reader->options == &plain_reading;
+	gboolean carriage = reader->lines && source->bytes == (char *)reader->lines->data;
 
-	if (source->bytes != reader->whole || entity_is_message(entity))
+	if ((source->bytes != reader->whole && !carriage) || is_opened(entity, file))
 		return FALSE;
-	if (reader->options != &plain_reading)
-		return g_hash_table_contains(reader->spans, &span);
-	g_hash_table_add(reader->spans, g_memdup2(&span, sizeof(span)));
+	if (!plain && g_hash_table_contains(reader->spans, &span))
+		return TRUE;
+	if (reader->joined && g_hash_table_contains(reader->others, &span))
+		return TRUE;
+	g_hash_table_add(plain ? reader->spans : reader->others, g_memdup2(&span, sizeof(span)));
 	return FALSE;
 }
 
@@ -1121,7 +1228,7 @@ read_leaf(struct reader *reader, const struct source *source, const struct entit
 	};
 	gsize line_break = visible_break(bytes, entity->body.length, entity->break_bytes, encoding);
 
-	if (was_read(reader, source, entity, encoding))
+	if (was_read(reader, source, entity, file, encoding))
 		return;
 	fingerprint_begin(reader->fingerprint, variants);
 	decode(reader, bytes, entity->body.length, encoding, &content);
@@ -1210,7 +1317,8 @@ note_findings(struct reader *reader, const struct source *source, gboolean whole
 	const struct entities *entities = source->entities;
 
 	for (guint i = 0; i < entities->caps->len; i++)
-		record_note_cap(reader->record, g_ptr_array_index(entities->caps, i));
+		if (whole || !g_str_equal(entities->caps->pdata[i], CAP_ANOMALIES_NAME))
+			record_note_cap(reader->record, entities->caps->pdata[i]);
 	/* Offsets in a decoded message are not offsets of this one. */
 	for (guint i = 0; whole && i < entities->departures->len; i++) {
 		const struct departure *departure =
@@ -1223,24 +1331,22 @@ note_findings(struct reader *reader, const struct source *source, gboolean whole
 	}
 }
 
-/*
- * Reads a message, and those in it; recurses only into encoded ones, CAP_NESTING
- * at most.  nullable: an empty one may be NULL, as an empty GByteArray has it.
- */
+/* Reads a message whose lines end as the reading in hand wants them. */
 static void
-read_message(struct reader *reader, const char *nullable, gsize length, int parent, guint depth)
+read_lines(struct reader *reader, const char *bytes, gsize length, int parent, guint depth)
 {
-	const char *bytes = nullable ? nullable : ""; /* C knows no NULL + 0 */
 	guint room = CAP_PARTS - reader->record->files->len;
 	g_autoptr(entities_t) entities =
 		entities_split_as(reader->options, bytes, length, depth, room);
 	g_autofree int *files = g_new(int, entities->list->len);
 	struct source source = {
 		.bytes = bytes, .length = length, .entities = entities, .files = files};
+	/* Of others, and of what is in a leaf, only the files are wanted. */
+	gboolean whole = parent < 0 && depth == 0 && reader->options == &plain_reading;
 
 	reader->doubts |= entities->doubts;
-	note_findings(reader, &source, parent < 0);
-	if (parent < 0 && reader->options == &plain_reading)
+	note_findings(reader, &source, whole);
+	if (whole)
 		for (guint i = 0; i < entities->fields->len; i++)
 			read_field(reader, &source,
 				   &g_array_index(entities->fields, struct field, i));
@@ -1253,30 +1359,47 @@ read_message(struct reader *reader, const char *nullable, gsize length, int pare
 	}
 }
 
+/*
+ * Reads a message, and those in it; recurses only into encoded ones, CAP_NESTING
+ * at most.  nullable: an empty one may be NULL, as an empty GByteArray has it.
+ */
+static void
+read_message(struct reader *reader, const char *nullable, gsize length, int parent, guint depth)
+{
+	const char *bytes = nullable ? nullable : ""; /* C knows no NULL + 0 */
+	g_autoptr(GByteArray) lines = NULL;
+
+	if (!reader->carriage)
+		return read_lines(reader, bytes, length, parent, depth);
+	if (bytes == reader->whole && reader->lines)
+		lines = g_byte_array_ref(reader->lines);
+	else
+		lines = readings_carriage_lines(bytes, length);
+	if (bytes == reader->whole && !reader->lines)
+		reader->lines = g_byte_array_ref(lines);
+	read_lines(reader, lines->data ? (const char *)lines->data : "", lines->len, parent, depth);
+}
+
 /* Reads the message once more, as a reader of the table would, and takes what is new. */
 static void
 read_as(struct reader *reader, const struct reading *reading, const char *message, gsize length)
 {
 	struct record *record = reader->record;
 	g_autoptr(record_t) other = record_new();
-	g_autoptr(GByteArray) lines = NULL;
 
 	reader->record = other;
 	reader->options = &reading->options;
-	if (reading->carriage_lines) {
-		lines = readings_carriage_lines(message, length);
-		read_message(reader, (const char *)lines->data, lines->len, -1, 0);
-	} else {
-		read_message(reader, message, length, -1, 0);
-	}
+	reader->carriage = reading->carriage_lines;
+	read_message(reader, message, length, -1, 0);
+	reader->carriage = FALSE;
 	readings_merge(record, other, -1, reading->name);
 	reader->record = record;
 	reader->options = &plain_reading;
 }
 
-/* Reads a message in all the ways that its doubts call for. */
+/* Reads a message by each row that its doubts call for; met: the doubts each row met, or 0. */
 static void
-read_otherwise(struct reader *reader, const char *message, gsize length)
+read_by_rows(struct reader *reader, const char *message, gsize length, guint *met)
 {
 	guint doubts = reader->doubts;
 	gsize count;
@@ -1287,8 +1410,54 @@ read_otherwise(struct reader *reader, const char *message, gsize length)
 			continue;
 		if (!may_read(reader, length))
 			return;
+		reader->doubts = 0;
 		read_as(reader, &table[i], message, length);
+		met[i] = reader->doubts;
 	}
+}
+
+/*
+ * Reads a message by two rows at once: by one that was tried, and by each that
+ * is called for by a doubt which that one met.  So two departures that hide a
+ * file together do not hide it, nor one that shows only when another is read.
+ */
+static void
+read_by_pairs(struct reader *reader, const char *message, gsize length, const guint *met)
+{
+	gsize count;
+	const struct reading *table = readings_table(&count);
+	char name[READING_NAME_BYTES];
+	struct reading joined;
+
+	reader->joined = TRUE;
+	for (gsize i = 0; i < count; i++) {
+		for (gsize j = 0; j < count; j++) {
+			/* The other way about it was tried. */
+			gboolean again = j < i && met[j] & table[i].doubts;
+
+			if (j == i || again || !(met[i] & table[j].doubts) ||
+			    !readings_join(&table[MIN(i, j)], &table[MAX(i, j)], name, &joined) ||
+			    joined.name == table[i].name ||
+			    (joined.name == table[j].name && met[j]))
+				continue;
+			if (!may_read(reader, length))
+				return;
+			read_as(reader, &joined, message, length);
+		}
+	}
+}
+
+/* Reads a message in all the ways that its doubts call for. */
+static void
+read_otherwise(struct reader *reader, const char *message, gsize length)
+{
+	gsize count;
+	g_autofree guint *met = NULL;
+
+	readings_table(&count);
+	met = g_new0(guint, count);
+	read_by_rows(reader, message, length, met);
+	read_by_pairs(reader, message, length, met);
 }
 
 struct record *
@@ -1297,6 +1466,7 @@ mime_read(const void *bytes, gsize length)
 	g_autofree char *piece = g_malloc(PIECE_BYTES * 2);
 	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
 	g_autoptr(GHashTable) spans = g_hash_table_new_full(span_hash, span_equal, g_free, NULL);
+	g_autoptr(GHashTable) others = g_hash_table_new_full(span_hash, span_equal, g_free, NULL);
 	struct record *record = record_new();
 	struct reader reader = {.record = record, .fingerprint = fingerprint, .piece = piece};
 	const char *message = length ? bytes : "";
@@ -1304,6 +1474,7 @@ mime_read(const void *bytes, gsize length)
 	reader.options = &plain_reading;
 	reader.whole = message;
 	reader.spans = spans;
+	reader.others = others;
 	reader.result = record;
 	reader.unpacker = unpacker_new(record, fingerprint, NULL);
 	record->size = length;
@@ -1311,6 +1482,7 @@ mime_read(const void *bytes, gsize length)
 	read_message(&reader, message, length, -1, 0);
 	if (reader.doubts)
 		read_otherwise(&reader, message, length);
+	g_clear_pointer(&reader.lines, g_byte_array_unref);
 	unpack_finish(reader.unpacker);
 	record->scanner = g_strdup(scan_description());
 	return record;

@@ -36,6 +36,8 @@ static const struct reading table[] = {
 	{"part-in-epilogue", DOUBT_EPILOGUE, .options = {.close_is_ignored = TRUE}},
 	{"inner-multipart-goes-on", DOUBT_UNCLOSED, .options = {.inner_goes_on = TRUE}},
 	{"decoded-multipart", DOUBT_ENCODED, .options = {.decode_multiparts = TRUE}},
+	{"utf-16-multipart", DOUBT_WIDE, .options = {.wide_multiparts = TRUE}},
+	{"crlf-alone-ends-line", DOUBT_BARE_LF, .options = {.strict_lines = TRUE}},
 };
 
 const struct reading *
@@ -43,6 +45,71 @@ readings_table(gsize *ret_count)
 {
 	*ret_count = G_N_ELEMENTS(table);
 	return table;
+}
+
+/* Takes one of two choices of which 0 is none; returns FALSE when there are two. */
+static gboolean
+join_choice(guint first, guint second, guint *ret_choice)
+{
+	*ret_choice = MAX(first, second);
+	return !first || !second || first == second;
+}
+
+/* Whether two ways to split are the same. */
+static gboolean
+is_same(const struct reading *first, const struct reading *second)
+{
+	return first->carriage_lines == second->carriage_lines &&
+	       memcmp(&first->options, &second->options, sizeof(first->options)) == 0;
+}
+
+gboolean
+readings_join(const struct reading *first, const struct reading *second, char *ret_name,
+	      struct reading *ret_joined)
+{
+	const struct split_options *a = &first->options, *b = &second->options;
+	guint boundary, garbage;
+	struct reading joined = {
+		.name = ret_name,
+		.doubts = first->doubts | second->doubts,
+		.carriage_lines = first->carriage_lines || second->carriage_lines,
+		.options =
+			{
+				.last_fields = a->last_fields | b->last_fields,
+				.boundary_decides = a->boundary_decides || b->boundary_decides,
+				.mend_names = a->mend_names || b->mend_names,
+				.blank_fields = a->blank_fields || b->blank_fields,
+				.header_goes_on = a->header_goes_on || b->header_goes_on,
+				.blank_line_ends = a->blank_line_ends || b->blank_line_ends,
+				.delimiter_prefix = a->delimiter_prefix || b->delimiter_prefix,
+				.delimiter_anywhere =
+					a->delimiter_anywhere || b->delimiter_anywhere,
+				.delimiter_undashed =
+					a->delimiter_undashed || b->delimiter_undashed,
+				.preamble_is_part = a->preamble_is_part || b->preamble_is_part,
+				.close_is_ignored = a->close_is_ignored || b->close_is_ignored,
+				.inner_goes_on = a->inner_goes_on || b->inner_goes_on,
+				.decode_multiparts = a->decode_multiparts || b->decode_multiparts,
+				.wide_multiparts = a->wide_multiparts || b->wide_multiparts,
+				.strict_lines = a->strict_lines || b->strict_lines,
+			},
+	};
+
+	if (!join_choice(a->boundary, b->boundary, &boundary) ||
+	    !join_choice(a->garbage, b->garbage, &garbage))
+		return FALSE;
+	joined.options.boundary = boundary;
+	joined.options.garbage = garbage;
+	if (joined.carriage_lines && joined.options.strict_lines)
+		return FALSE;
+	if (is_same(&joined, first))
+		joined.name = first->name;
+	else if (is_same(&joined, second))
+		joined.name = second->name;
+	else
+		g_snprintf(ret_name, READING_NAME_BYTES, "%s+%s", first->name, second->name);
+	*ret_joined = joined;
+	return TRUE;
 }
 
 GByteArray *
@@ -117,7 +184,7 @@ is_wanted(struct record *record, const struct contents *contents, const struct f
 	struct file *same = NULL;
 
 	g_hash_table_lookup_extended(contents->files, file, (gpointer *)&same, NULL);
-	if (same && same->readings->len)
+	if (same && same->readings->len && !strchr(name, '+'))
 		name_reading(same, name);
 	if (same)
 		return FALSE;

@@ -19,6 +19,9 @@
 #include "entity.h"
 #include "record.h"
 
+/* Of a joined reading's name, its end included: a label has 64 bytes (record.h). */
+#define READING_NAME_BYTES 64
+
 /* One way to read a message. */
 struct reading {
 	const char *name;	 /* a label of record.h */
@@ -31,6 +34,16 @@ struct reading {
 const struct reading *readings_table(gsize *ret_count);
 
 /*
+ * Makes the reading of one who does what two rows say, as whoever meets two
+ * departures at once.  Returns FALSE, with nothing made, when they exclude each
+ * other.  Where one row has all that the other has it is that row, by its own
+ * name; else ret_name, of READING_NAME_BYTES, becomes "first+second" and is
+ * ret_joined's name.
+ */
+gboolean readings_join(const struct reading *first, const struct reading *second, char *ret_name,
+		       struct reading *ret_joined);
+
+/*
  * Returns a message with each lone CR made CR LF.  bytes: length bytes.  Free
  * with g_byte_array_unref().
  */
@@ -41,7 +54,8 @@ GByteArray *readings_carriage_lines(const char *bytes, gsize length);
  * SHA-256, that it lacks, with the reading's name and "@name" after its path.
  * Containers, messages and empty contents are left out.  One that another such
  * reading showed before gets this name too.  At most CAP_READING_OBJECTS are
- * kept, and that cap is noted; other's caps are.  record: with files.  other:
+ * kept, and that cap is noted; other's caps are.  A joined reading's name
+ * ("a+b") is given only to what no single one shows.  record: with files.  other:
  * loses the files that are taken.  parent: the file that other was read from,
  * whose path stands before theirs ("2.1@name"), or -1 for the whole message.
  */

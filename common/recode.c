@@ -296,6 +296,12 @@ is_octet(const char *at, const char *end)
 	return end - at >= 2 && g_ascii_isxdigit(at[0]) && g_ascii_isxdigit(at[1]);
 }
 
+static guint8
+octet(const char *at)
+{
+	return (guint8)(g_ascii_xdigit_value(at[0]) << 4 | g_ascii_xdigit_value(at[1]));
+}
+
 /* Whether there is an encoded octet, and no more than that is needed to call it encoded. */
 static gboolean
 is_hidden_quoted(const struct encoded *encoded)
@@ -353,7 +359,7 @@ lenient_escape(const char *at, const char *end, GByteArray *out)
 	if (at < end && *at == '=')
 		return at;
 	if (is_octet(at, end)) {
-		byte = (guint8)(g_ascii_xdigit_value(at[0]) << 4 | g_ascii_xdigit_value(at[1]));
+		byte = octet(at);
 		at += 2;
 	}
 	g_byte_array_append(out, &byte, 1);
@@ -377,6 +383,161 @@ lenient_quoted(const struct encoded *encoded)
 		at++;
 	}
 	return out;
+}
+
+/*
+ * Whether quoted-printable is of bytes and not of text: one of its octets is a
+ * control character.  Such a content has no line ends of its own (RFC 2045 6.7,
+ * rule 4), and blanks and breaks in it come from the way.
+ */
+static gboolean
+is_quoted_binary(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	if (encoded->declared != ENCODING_QUOTED_PRINTABLE || encoded->text)
+		return FALSE;
+	while ((at = memchr(at, '=', (gsize)(end - at))) != NULL) {
+		guint8 byte = is_octet(++at, end) ? octet(at) : ' ';
+
+		if (byte < ' ' && byte != '\t' && byte != '\r' && byte != '\n')
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Whether a line ends here that no soft break takes away, but the last. */
+static gboolean
+is_hard_break(const char *begin, const char *feed, const char *end)
+{
+	const char *at = feed;
+
+	while (at > begin && (is_space(at[-1])))
+		at--;
+	for (feed++; feed < end && is_space(*feed);)
+		feed++;
+	return feed < end && (at == begin || at[-1] != '=');
+}
+
+static gboolean
+is_broken_quoted(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	if (!is_quoted_binary(encoded))
+		return FALSE;
+	for (; (at = memchr(at, '\n', (gsize)(end - at))) != NULL; at++)
+		if (is_hard_break(encoded->bytes, at, end))
+			return TRUE;
+	return FALSE;
+}
+
+/* Soft breaks after which a text has to go on with blanks, each time, to be folded. */
+#define FOLDS_LEAST 4
+
+/* Whether every line that goes on after a soft break begins with a blank, or ends with one. */
+static gboolean
+is_folded_quoted(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+	guint folds = 0, blanks = 0;
+
+	if (encoded->declared != ENCODING_QUOTED_PRINTABLE)
+		return FALSE;
+	for (; (at = memchr(at, '\n', (gsize)(end - at))) != NULL; at++) {
+		if (is_hard_break(encoded->bytes, at, end) || at + 1 == end)
+			continue;
+		folds++;
+		blanks += at[1] == ' ' || at[1] == '\t';
+	}
+	return blanks && folds == blanks && (blanks >= FOLDS_LEAST || is_quoted_binary(encoded));
+}
+
+/* Whether blanks stand before a line's end, which the standard takes away (rule 3). */
+static gboolean
+is_trailing_quoted(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	if (encoded->declared != ENCODING_QUOTED_PRINTABLE || encoded->text)
+		return FALSE;
+	for (; at < end; at += line_length(at, end)) {
+		gsize length = line_length(at, end);
+
+		while (length && is_break(at[length - 1]))
+			length--;
+		if (length && is_space(at[length - 1]))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* What is left out of quoted-printable beside the blanks at a line's end. */
+enum quoted_way {
+	QUOTED_TRIMMED,
+	QUOTED_UNFOLDED, /* blanks after a soft line break */
+	QUOTED_UNBROKEN, /* and any other line break */
+};
+
+/* Decodes a line without its break; returns whether a soft one ends it. */
+static gboolean
+quoted_line(const char *at, const char *end, GByteArray *out)
+{
+	while (end > at && is_space(end[-1]))
+		end--;
+	while (at < end) {
+		guint8 byte = (guint8)*at++;
+
+		if (byte == '=' && at == end)
+			return TRUE;
+		if (byte == '=' && is_octet(at, end)) {
+			byte = octet(at);
+			at += 2;
+		}
+		g_byte_array_append(out, &byte, 1);
+	}
+	return FALSE;
+}
+
+static GByteArray *
+quoted_by_lines(const struct encoded *encoded, enum quoted_way way)
+{
+	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
+	const char *at = encoded->bytes, *end = at + encoded->length, *next;
+	gboolean soft = FALSE;
+
+	for (; at < end; at = next) {
+		const char *stop;
+
+		next = stop = at + line_length(at, end);
+		while (stop > at && is_break(stop[-1]))
+			stop--;
+		if (way == QUOTED_UNBROKEN || (way == QUOTED_UNFOLDED && soft))
+			while (at < stop && is_space(*at))
+				at++;
+		soft = quoted_line(at, stop, out);
+		if (!soft && way != QUOTED_UNBROKEN)
+			g_byte_array_append(out, (const guint8 *)stop, (guint)(next - stop));
+	}
+	return out;
+}
+
+static GByteArray *
+trimmed_quoted(const struct encoded *encoded)
+{
+	return quoted_by_lines(encoded, QUOTED_TRIMMED);
+}
+
+static GByteArray *
+unfolded_quoted(const struct encoded *encoded)
+{
+	return quoted_by_lines(encoded, QUOTED_UNFOLDED);
+}
+
+static GByteArray *
+unbroken_quoted(const struct encoded *encoded)
+{
+	return quoted_by_lines(encoded, QUOTED_UNBROKEN);
 }
 
 static gboolean
@@ -410,11 +571,14 @@ static const struct {
 	{"base64-clean-lines", is_irregular_base64, clean_lines},
 	{"base64-twice", is_base64_twice, twice},
 	{"quoted-printable-lenient", is_irregular_quoted, lenient_quoted},
+	{"quoted-printable-trimmed", is_trailing_quoted, trimmed_quoted},
+	{"quoted-printable-unfolded", is_folded_quoted, unfolded_quoted},
+	{"quoted-printable-unbroken", is_broken_quoted, unbroken_quoted},
 };
 
-void
-recode_each(const struct encoded *encoded,
-	    void (*found)(const char *name, const GByteArray *bytes, gpointer user), gpointer user)
+static void
+try_each(const struct encoded *encoded,
+	 void (*found)(const char *name, const GByteArray *bytes, gpointer user), gpointer user)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(decodings); i++) {
 		g_autoptr(GByteArray) bytes = NULL;
@@ -425,4 +589,27 @@ recode_each(const struct encoded *encoded,
 		if (bytes->len)
 			found(decodings[i].name, bytes, user);
 	}
+}
+
+void
+recode_each(const struct encoded *encoded,
+	    void (*found)(const char *name, const GByteArray *bytes, gpointer user), gpointer user)
+{
+	struct encoded hinted = *encoded;
+
+	try_each(encoded, found, user);
+	if (encoded->certain || encoded->hinted == ENCODING_IDENTITY ||
+	    encoded->hinted == encoded->declared)
+		return;
+	/* A reader that makes this out of the header meets the content's own oddities. */
+	hinted.declared = encoded->hinted;
+	hinted.certain = TRUE;
+	if (encoded->hinted == ENCODING_BASE64) {
+		g_autoptr(GByteArray) plain = as_streams(encoded);
+
+		hinted.decoded_size = plain->len;
+		if (plain->len && !is_hidden_base64(encoded))
+			found("as-base64", plain, user);
+	}
+	try_each(&hinted, found, user);
 }

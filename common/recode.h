@@ -27,6 +27,8 @@ struct encoded {
 	enum encoding declared; /* by the plain reading */
 	gboolean certain;	/* the header says just that, once */
 	guint64 decoded_size;	/* by the plain reading */
+	gboolean text;		/* by its type, so that its line ends mean something */
+	enum encoding hinted;	/* where not certain: what it resembles, or ENCODING_IDENTITY */
 };
 
 /*

@@ -360,7 +360,8 @@ tests_test_url_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 endif
 # Other readings of a message.
 if HAVE_CRITERION
-READING_TESTS = tests/test_boundary tests/test_embedded tests/test_readings tests/test_recode
+READING_TESTS = tests/test_boundary tests/test_embedded tests/test_pasted tests/test_readings tests/test_recode \
+	tests/test_wide
 check_PROGRAMS += $(READING_TESTS)
 TESTS += $(READING_TESTS)
 tests_test_boundary_SOURCES = tests/test_boundary.c
@@ -372,6 +373,12 @@ tests_test_embedded_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_readings_SOURCES = tests/test_readings.c
 tests_test_readings_CFLAGS = $(UNIT_CFLAGS)
 tests_test_readings_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_pasted_SOURCES = tests/test_pasted.c
+tests_test_pasted_CFLAGS = $(UNIT_CFLAGS)
+tests_test_pasted_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_wide_SOURCES = tests/test_wide.c
+tests_test_wide_CFLAGS = $(UNIT_CFLAGS)
+tests_test_wide_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_recode_SOURCES = tests/test_recode.c
 tests_test_recode_CFLAGS = $(UNIT_CFLAGS)
 tests_test_recode_LDADD = $(READ_LIBS) $(UNIT_LIBS)

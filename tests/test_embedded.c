@@ -76,11 +76,30 @@ Test(embedded, a_link_that_holds_its_target_is_a_file_and_an_image_is_none)
 {
 	const char *text = "<a download=\"x\" href=\"data:a/b;base64,aGVsbG8=\">x</a>"
 			   "<img src=\"data:image/png;base64,aGVsbG8=\">"
-			   "<a href=\"data:text/plain,hello\"><a href=\"data:a/b;base64,aGVs";
+			   "<link rel=x data=\"data:text/css,b{}\"><p>data:a/b;base64,aGVsbG8=</p>";
 	g_autoptr(GString) found = g_string_new(NULL);
 
 	embedded_in_html(text, strlen(text), collect, found);
 	cr_assert_str_eq(found->str, "data-link -=hello;");
+}
+
+Test(embedded, a_link_is_read_however_it_is_written)
+{
+	static const char *const links[] = {
+		"<A HREF = 'DATA:a/b;BASE64,aGVsbG8='>",
+		"<a href=data:a/b;base64,aGVsbG8=>",
+		"<a href=\"\ndata:a/b,hel%6Co\">",
+		"<iframe src='data:text/html,hello'>",
+		"<object data=\"data:;base64,aGVs%0AbG8=\">",
+		"<a href=\"data:a/b,hello",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(links); i++) {
+		g_autoptr(GString) found = g_string_new(NULL);
+
+		embedded_in_html(links[i], strlen(links[i]), collect, found);
+		cr_expect_str_eq(found->str, "data-link -=hello;", "%s: %s", links[i], found->str);
+	}
 }
 
 Test(embedded, binhex_gives_its_data_fork)

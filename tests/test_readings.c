@@ -46,7 +46,7 @@ shown_by(const struct file *file, const char *name)
 /* A class of ambiguity: the reading that finds "payload" in the message, which is not NUL-free. */
 struct class
 {
-	char name[32];
+	char name[64];
 	char message[400];
 	gsize length;
 };
@@ -107,6 +107,11 @@ static const struct class classes[] = {
 		   "--b--\r\n--c\r\n" LEAF "--c--\r\n"),
 	CLASS("decoded-multipart",
 	      "Content-Transfer-Encoding: base64\r\n" TYPE "LS1iDQoNCnBheWxvYWQNCi0tYi0tDQo=\r\n"),
+	CLASS("utf-16-multipart",
+	      TYPE "\xff\xfe-\0-\0b\0\r\0\n\0\r\0\n\0p\0a\0y\0l\0o\0a\0d\0\r\0\n\0-\0-\0b\0-\0-\0"),
+	CLASS("utf-16-multipart",
+	      TYPE "\0-\0-\0b\0\r\0\n\0\r\0\n\0p\0a\0y\0l\0o\0a\0d\0\r\0\n\0-\0-\0b\0-\0-\0"),
+	CLASS("crlf-alone-ends-line", "Subject: s\r\nX: y\n\nz\r\n" DATA),
 };
 
 ParameterizedTestParameters(readings, each_class_finds_what_the_plain_reading_misses)
@@ -131,6 +136,140 @@ ParameterizedTest(const struct class *class, readings,
 	if (!g_str_equal(class->name, "delimiter-without-dashes"))
 		cr_assert_gt(record->anomalies->len, 0U);
 	cr_assert_leq(record->files->len, 9U);
+}
+
+Test(readings, a_delimiter_between_lone_line_feeds_may_be_content)
+{
+	const char *text = TYPE TEXT "--b\r\n\r\npay\n--b\nload\r\n--b--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+	const struct file *file = find(record, "pay\n--b\nload", 12);
+
+	cr_assert(file != NULL);
+	cr_assert(shown_by(file, "crlf-alone-ends-line"));
+}
+
+Test(readings, a_message_whose_lines_all_end_alike_is_in_no_doubt_of_them)
+{
+	const char *text = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHello.\n--b--\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert_eq(record->anomalies->len, 0);
+	cr_assert_eq(record->files->len, 2);
+}
+
+/* Two departures at once: neither reading by itself finds "payload". */
+static const struct class pairs[] = {
+	CLASS("last-content-type+last-boundary",
+	      "Content-Type: text/plain\r\n"
+	      "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n" TEXT "--b\r\n" LEAF
+	      "--b--\r\n"),
+	CLASS("text-after-delimiter+part-in-epilogue",
+	      TYPE TEXT "--b--\r\n--b tail\r\n" LEAF "--b--\r\n"),
+	CLASS("mended-field-name",
+	      "no colon here\r\nContent-Type\0: multipart/mixed; boundary=b\r\n\r\n" TEXT
+	      "--b\r\n" LEAF "--b--\r\n"),
+	CLASS("last-content-type+bare-cr-ends-line",
+	      "Content-Type: text/plain\r\nX: y\r" TYPE TEXT "--b\r\n" LEAF "--b--\r\n"),
+	CLASS("boundary-of-body+decoded-multipart",
+	      "Content-Type: multipart/mixed; boundry=b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+	      "LS1iDQoNCnBheWxvYWQNCi0tYi0tDQo=\r\n"),
+	CLASS("text-after-delimiter+decoded-multipart",
+	      "Content-Transfer-Encoding: base64\r\n" TYPE
+	      "LS1iIHRhaWwNCg0KcGF5bG9hZA0KLS1iLS0NCg==\r\n"),
+	CLASS("header-after-blank-line+delimiter-within-line",
+	      TYPE "--b\r\n\r\nHello.--b\r\nX: y\r\n\r\n" DATA "--b--\r\n"),
+	CLASS("indented-field+header-after-blank-line",
+	      "Subject: s\r\n\r\nContent-Language: en\r\n " DATA),
+};
+
+ParameterizedTestParameters(readings, two_departures_at_once_hide_nothing)
+{
+	return cr_make_param_array(const struct class, (struct class *)pairs, G_N_ELEMENTS(pairs),
+				   NULL);
+}
+
+ParameterizedTest(const struct class *pair, readings, two_departures_at_once_hide_nothing)
+{
+	g_autoptr(record_t) record = mime_read(pair->message, pair->length);
+	const struct file *file = find(record, "payload", 7);
+
+	cr_assert(file != NULL, "%s finds no payload", pair->name);
+	cr_assert(shown_by(file, pair->name), "by %s, not by %s",
+		  (char *)g_ptr_array_index(file->readings, 0), pair->name);
+	cr_assert_leq(record->files->len, 9U);
+}
+
+/* The row of the table by this name. */
+static const struct reading *
+row(const char *name)
+{
+	gsize count;
+	const struct reading *table = readings_table(&count);
+
+	for (gsize i = 0; i < count; i++)
+		if (g_str_equal(table[i].name, name))
+			return &table[i];
+	cr_assert(FALSE, "no %s", name);
+	return NULL;
+}
+
+Test(readings, rows_join_unless_they_exclude_each_other)
+{
+	char name[READING_NAME_BYTES];
+	struct reading joined = {0};
+
+	cr_assert(!readings_join(row("last-boundary"), row("token-boundary"), name, &joined));
+	cr_assert(
+		!readings_join(row("skipped-header-line"), row("unindented-fold"), name, &joined));
+	cr_assert(!readings_join(row("bare-cr-ends-line"), row("crlf-alone-ends-line"), name,
+				 &joined));
+	cr_assert_null(joined.name);
+	cr_assert(readings_join(row("last-content-type"), row("bare-cr-ends-line"), name, &joined));
+	cr_assert_str_eq(joined.name, "last-content-type+bare-cr-ends-line");
+	cr_assert(joined.carriage_lines);
+	cr_assert_neq(joined.options.last_fields, 0U);
+}
+
+Test(readings, a_row_that_has_all_of_another_is_itself)
+{
+	char name[READING_NAME_BYTES];
+	struct reading joined = {0};
+
+	cr_assert(
+		readings_join(row("skipped-header-line"), row("mended-field-name"), name, &joined));
+	cr_assert_str_eq(joined.name, "mended-field-name");
+	cr_assert(
+		readings_join(row("mended-field-name"), row("skipped-header-line"), name, &joined));
+	cr_assert_str_eq(joined.name, "mended-field-name");
+}
+
+Test(readings, every_joined_name_is_a_label)
+{
+	gsize count;
+	const struct reading *table = readings_table(&count);
+	char name[READING_NAME_BYTES];
+	struct reading joined;
+
+	for (gsize i = 0; i < count * count; i++) {
+		const struct reading *first = &table[i / count], *second = &table[i % count];
+
+		if (!readings_join(first, second, name, &joined) || joined.name != name)
+			continue;
+		cr_expect(g_str_has_prefix(name, first->name));
+		cr_expect(g_str_has_suffix(name, second->name), "%s is cut", name);
+	}
+}
+
+Test(readings, a_joined_reading_names_only_what_no_single_one_shows)
+{
+	const char *text = "Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=b; "
+			   "boundary=b\r\n\r\n" TEXT "--b\r\n" LEAF "--b--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+	const struct file *file = find(record, "payload", 7);
+
+	cr_assert(file != NULL && shown_by(file, "last-content-type"));
+	for (guint i = 0; i < file->readings->len; i++)
+		cr_assert_null(strchr(g_ptr_array_index(file->readings, i), '+'));
 }
 
 Test(readings, every_row_has_a_class_that_is_tried)
@@ -201,6 +340,85 @@ Test(readings, a_message_in_a_file_is_opened)
 	g_autoptr(record_t) record = mime_read(text, strlen(text));
 
 	cr_assert_str_eq(shown(record, "message-in-file")->path, "1.2@message-in-file");
+}
+
+#define ENCODED(type, text) \
+	"Content-Type: " type "\r\nContent-Transfer-Encoding: base64\r\n\r\n" text "\r\n"
+
+/* "Content-Transfer-Encoding: 7bit" and ": base64", then the payload. */
+#define TWICE                                                                              \
+	"Q29udGVudC1UcmFuc2Zlci1FbmNvZGluZzogN2JpdA0KQ29udGVudC1UcmFuc2Zlci1FbmNvZGluZzog" \
+	"YmFzZTY0DQoNCmNHRjViRzloWkE9PQ0K"
+
+Test(readings, what_is_ambiguous_within_an_encoded_message_is_read_in_each_way)
+{
+	const char *texts[] = {ENCODED("message/rfc822", TWICE),
+			       ENCODED("application/octet-stream; name=a.eml", TWICE)};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(record_t) record = mime_read(texts[i], strlen(texts[i]));
+
+		shown(record, "last-transfer-encoding");
+	}
+}
+
+Test(readings, a_message_in_odd_base64_is_opened)
+{
+	/* Two streams: "X: y" with an empty line, and the payload. */
+	const char *text = ENCODED("message/rfc822", "WDogeQ0KDQo=\r\ncGF5bG9hZA==");
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	shown(record, "base64-streams");
+}
+
+Test(readings, an_encoding_that_resembles_base64_may_be_odd_base64)
+{
+	const char *text = "Content-Transfer-Encoding: x.base64.\r\n\r\ncGF5bG8=\r\nYWQ=\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	shown(record, "as-base64");
+}
+
+Test(readings, a_file_in_a_text_whose_encoding_is_in_doubt_is_found)
+{
+	/* A uuencoded payload. */
+	const char *text = "Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: x\r\n\r\n"
+			   "YmVnaW4gNjQ0IGYuZXhlDQonPCYlWTsmXUE5YGBgDQpgDQplbmQNCg==\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert_str_eq(file_best_name(shown(record, "uuencode-in-text")), "f.exe");
+}
+
+Test(readings, a_text_in_utf_16_need_not_say_so)
+{
+	static const char text[] = "Subject: s\r\n\r\n"
+				   "b\0e\0g\0i\0n\0 \0"
+				   "6\0"
+				   "4\0"
+				   "4\0 \0f\0\r\0\n\0"
+				   "'\0<\0&\0%\0Y\0;\0&\0]\0A\0"
+				   "9\0`\0`\0`\0\r\0\n\0`\0\r\0\n\0e\0n\0d\0";
+	g_autoptr(record_t) record = mime_read(text, sizeof(text) - 1);
+
+	cr_assert_str_eq(file_best_name(shown(record, "uuencode-in-text")), "f");
+}
+
+Test(readings, a_message_pasted_into_a_text_is_opened)
+{
+	const char *text = "Subject: s\r\n\r\nHi, this came back.\r\n\r\nFrom: a@example.org\r\n"
+			   "MIME-Version: 1.0\r\nContent-Type: a/b; name=f.exe\r\n" DATA;
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert_str_eq(file_best_name(shown(record, "message-in-text")), "f.exe");
+}
+
+Test(readings, a_leaf_that_calls_itself_a_multipart_is_decoded_once)
+{
+	const char *text = ENCODED("multipart/mixed; name=f.exe", "cGF5bG9hZA==");
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert_eq(record->caps->len, 0);
+	cr_assert_leq(record->files->len, 4U);
 }
 
 Test(readings, a_fragment_that_is_all_of_its_message_is_opened)

@@ -14,7 +14,8 @@ collect(const char *name, const GByteArray *bytes, gpointer user)
 static char *
 decodings(const char *text, enum encoding declared, gboolean certain, guint64 decoded_size)
 {
-	struct encoded encoded = {text, strlen(text), declared, certain, decoded_size};
+	struct encoded encoded = {text,	   strlen(text), declared,
+				  certain, decoded_size, .text = TRUE};
 	GString *found = g_string_new(NULL);
 
 	recode_each(&encoded, collect, found);
@@ -123,7 +124,7 @@ Test(recode, an_equals_sign_in_a_wrong_place_is_read_leniently)
 
 Test(recode, a_nul_in_quoted_printable_may_be_nothing)
 {
-	struct encoded encoded = {"a\0=\r\nb", 6, ENCODING_QUOTED_PRINTABLE, TRUE, 3};
+	struct encoded encoded = {"a\0=\r\nb", 6, ENCODING_QUOTED_PRINTABLE, TRUE, 3, .text = TRUE};
 	g_autoptr(GString) found = g_string_new(NULL);
 
 	recode_each(&encoded, collect, found);
@@ -136,6 +137,69 @@ Test(recode, well_formed_quoted_printable_is_decoded_in_no_other_way)
 		decodings("a=3D=\r\nb=C3=A9=\nc", ENCODING_QUOTED_PRINTABLE, TRUE, 6);
 
 	cr_assert_str_eq(found, "");
+}
+
+/* Likewise, of a content that is no text. */
+static char *
+decodings_of_bytes(const char *text)
+{
+	GString *found = g_string_new(NULL);
+	struct encoded encoded = {text, strlen(text), ENCODING_QUOTED_PRINTABLE, TRUE,
+				  1,	.text = FALSE};
+
+	recode_each(&encoded, collect, found);
+	return g_string_free(found, FALSE);
+}
+
+Test(recode, bytes_have_no_line_breaks_of_their_own_in_quoted_printable)
+{
+	g_autofree char *hard = decodings_of_bytes("a=01\r\n b=02\nc \r\n");
+	g_autofree char *soft = decodings_of_bytes("a=01=\r\nb=02=\nc\r\n");
+	g_autofree char *text = decodings_of_bytes("a=3D\r\nb\r\n");
+
+	assert_has(hard, "quoted-printable-unbroken=a\001b\002c;");
+	cr_assert_str_eq(soft, "");
+	cr_assert_str_eq(text, "");
+}
+
+Test(recode, blanks_after_soft_breaks_may_be_folds)
+{
+	g_autofree char *bytes = decodings_of_bytes("a=01=\r\n b=\r\n\tc\r\n");
+	g_autofree char *some = decodings_of_bytes("a=01=\r\n b=\r\nc\r\n");
+	g_autofree char *lines =
+		decodings("a=\r\n b=\r\n c=\r\n d=\r\n e", ENCODING_QUOTED_PRINTABLE, TRUE, 9);
+	g_autofree char *words =
+		decodings("a=\r\n b=\r\n c=\r\n d", ENCODING_QUOTED_PRINTABLE, TRUE, 7);
+
+	assert_has(bytes, "quoted-printable-unfolded=a\001bc");
+	cr_assert_str_eq(some, "");
+	assert_has(lines, "quoted-printable-unfolded=abcde;");
+	cr_assert_str_eq(words, "");
+}
+
+Test(recode, blanks_before_a_line_break_may_be_of_the_way)
+{
+	g_autofree char *found = decodings_of_bytes("a=3D \t\r\nb  ");
+	g_autofree char *clean = decodings_of_bytes("a=3D=20\r\nb");
+
+	assert_has(found, "quoted-printable-trimmed=a=\r\nb;");
+	cr_assert_str_eq(clean, "");
+}
+
+Test(recode, a_name_that_resembles_an_encoding_makes_its_oddities_count)
+{
+	struct encoded encoded = {"aGVsbG8=\r\nd29ybGQ=\r\n",
+				  20,
+				  ENCODING_IDENTITY,
+				  FALSE,
+				  20,
+				  FALSE,
+				  ENCODING_BASE64};
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	recode_each(&encoded, collect, found);
+	assert_has(found->str, "as-base64=helloworld;");
+	assert_has(found->str, "base64-to-padding=hello;");
 }
 
 Test(recode, an_empty_content_has_no_other_decoding)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pasted.h - messages whose source stands in a text.
+ *
+ * Bounces of qmail and its kin, and people who forward by hand, put a message
+ * into a text as it was, header and all.  ClamAV (libclamav/mbox.c, since 0.70)
+ * and UUDeview look for that and decode the files in it, some mail programs of
+ * users do so by plug-ins.  Pure; any thread.
+ */
+#ifndef MAILTRACE_PASTED_H
+#define MAILTRACE_PASTED_H
+
+#include <glib.h>
+
+/* A message in a text: length bytes at at, from its header to the next one's or the end. */
+typedef void (*pasted_function)(const char *at, gsize length, gpointer user);
+
+/*
+ * Calls found for each message in a text of length bytes that holds what the
+ * text itself does not show: a content with a name, or in base64.  A header
+ * quoted for its own sake, or with a plain text below it, is none.
+ */
+void pasted_messages(const char *text, gsize length, pasted_function found, gpointer user);
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "pasted.h"
+
+#define HEADER "From: a@example.org\r\nSubject: s\r\n"
+#define FILE_FIELDS "Content-Type: a/b;\r\n name=f\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+
+static void
+collect(const char *at, gsize length, gpointer user)
+{
+	g_string_append_printf(user, "[%.*s]", (int)length, at);
+}
+
+/* Returns each message in a text, in brackets. */
+static char *
+messages_in(const char *text)
+{
+	GString *found = g_string_new(NULL);
+
+	pasted_messages(text, strlen(text), collect, found);
+	return g_string_free(found, FALSE);
+}
+
+Test(pasted, a_message_goes_from_its_header_to_the_end)
+{
+	g_autofree char *found = messages_in("Hello.\r\n\r\n" HEADER FILE_FIELDS "aGVsbG8=\r\n");
+
+	cr_assert_str_eq(found, "[" HEADER FILE_FIELDS "aGVsbG8=\r\n]");
+}
+
+Test(pasted, a_header_may_begin_below_a_line_of_text)
+{
+	g_autofree char *found = messages_in("----- Original Message -----\r\n" HEADER FILE_FIELDS);
+
+	cr_assert_str_eq(found, "[" HEADER FILE_FIELDS "]");
+}
+
+Test(pasted, each_of_several_ends_where_the_next_begins)
+{
+	g_autofree char *found = messages_in(HEADER FILE_FIELDS "1\n" HEADER FILE_FIELDS "2\n");
+
+	cr_assert_str_eq(found, "[" HEADER FILE_FIELDS "1\n][" HEADER FILE_FIELDS "2\n]");
+}
+
+Test(pasted, the_fields_of_its_parts_begin_no_message)
+{
+	const char *text =
+		HEADER "content-type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" FILE_FIELDS
+		       "aGVsbG8=\r\n--b--\r\n";
+	g_autofree char *found = messages_in(text);
+	g_autofree char *wanted = g_strdup_printf("[%s]", text);
+
+	cr_assert_str_eq(found, wanted);
+}
+
+Test(pasted, a_header_that_hides_no_file_is_none)
+{
+	static const char *const texts[] = {
+		HEADER "Content-Type: text/plain\r\n\r\nHello.\r\n", /* shown as it stands */
+		HEADER "\r\nHello.\r\n",
+		FILE_FIELDS "aGVsbG8=\r\n", /* a part of no message */
+		"Hello: world\r\nContent-Type is a field.\r\n\r\n",
+		"> " HEADER "> " FILE_FIELDS,
+		"",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autofree char *found = messages_in(texts[i]);
+
+		cr_expect_str_eq(found, "", "%s", found);
+	}
+}
