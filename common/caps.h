@@ -69,6 +69,7 @@
 #define CAP_SIGNATURE_BYTES 256 /* of a signature's name */
 #define SCAN_LEVELS 32		/* of files in files that the engine opens; it recurses */
 #define CAP_PASSWORDS 20	/* words of a message tried on an archive; it is among the first */
+#define CAP_PASSWORD_BYTES 128	/* of one; people type shorter ones */
 #define CAP_PASSWORD_TEXT_BYTES (256 * 1024) /* text that is searched for them */
 #define CAP_UNPACK_CPU_MS 4000 /* beside what the mail itself needs of the worker's seconds */
 #define CAP_UNPACK_CPU_NAME "unpack-cpu"

@@ -175,6 +175,17 @@ key_text_read(const char *path, mode_t refused, key_text *ret_text, GError **err
 	return ok;
 }
 
+char *
+secret_text_read(const char *path, gsize *ret_size, GError **error)
+{
+	key_text text = {0};
+
+	if (!key_text_read(path, SECRET_MODE_REFUSED, &text, error))
+		return NULL;
+	*ret_size = text.length;
+	return text.bytes;
+}
+
 static gboolean
 write_all(int fd, const char *text, gsize length)
 {

@@ -62,6 +62,13 @@ void key_pair_clear(struct key_pair *pair);
 /* Reads NAME.pub, or a NAME.key's public half, into ret_key. */
 gboolean public_key_read(const char *path, char ret_key[KEY_Z85_LENGTH + 1], GError **error);
 
+/*
+ * Reads a file of secrets as a text, NUL-terminated, of at most CAP_KEYS_BYTES.
+ * Refuses a file that others may read.  *ret_size: of its memory, to be wiped
+ * before g_free().  Returns NULL with a KEYS_ERROR.
+ */
+char *secret_text_read(const char *path, gsize *ret_size, GError **error);
+
 /* Reads site.key.  Refuses a file that others may read. */
 gboolean site_key_read(const char *path, guint8 ret_key[SITE_KEY_BYTES], GError **error);
 

@@ -5,7 +5,6 @@
 
 #include "caps.h"
 
-#define WORD_BYTES_MAX 128
 #define ALONE_CHARS_MIN 4 /* of a word that stands alone on its line without any label */
 #define ALONE_CHARS_MAX 64
 
@@ -21,6 +20,9 @@ static const char *const labels[] = {
 static const char *const closers[] = {"」", "』", "】", "）", "。", "、", "”", "’", ")", "]",
 				      ">",  "\"", "'",	".",  ",",  ";",  ":", "!", "?"};
 
+/* The site's own, set before the first message is read. */
+static const char *const *listed;
+
 struct passwords {
 	GPtrArray *labelled; /* of char *, in order of appearance */
 	GPtrArray *alone;
@@ -28,6 +30,12 @@ struct passwords {
 	gboolean cut;
 	gboolean awaited; /* a label ended the line before */
 };
+
+void
+passwords_use_list(const char *const *list)
+{
+	listed = list;
+}
 
 static void
 wipe(gpointer word)
@@ -69,7 +77,7 @@ add_word(struct passwords *passwords, GPtrArray *words, const char *word, gsize 
 {
 	g_autofree char *text = NULL;
 
-	if (length == 0 || length > WORD_BYTES_MAX)
+	if (length == 0 || length > CAP_PASSWORD_BYTES)
 		return;
 	text = g_strndup(word, length);
 	if (has_word(passwords->labelled, text) || has_word(words, text))
@@ -348,10 +356,17 @@ passwords_add_text(struct passwords *passwords, const char *text, gsize length, 
 
 /* ---- what came of it ---- */
 
+static guint
+listed_count(void)
+{
+	return listed ? g_strv_length((char **)listed) : 0;
+}
+
 guint
 passwords_count(const struct passwords *passwords)
 {
-	return MIN(passwords->labelled->len + passwords->alone->len, CAP_PASSWORDS);
+	return MIN(passwords->labelled->len + passwords->alone->len + listed_count(),
+		   CAP_PASSWORDS);
 }
 
 const char *
@@ -359,7 +374,10 @@ passwords_nth(const struct passwords *passwords, guint n)
 {
 	if (n < passwords->labelled->len)
 		return passwords->labelled->pdata[n];
-	return passwords->alone->pdata[n - passwords->labelled->len];
+	n -= passwords->labelled->len;
+	if (n < passwords->alone->len)
+		return passwords->alone->pdata[n];
+	return listed[n - passwords->alone->len];
 }
 
 gboolean

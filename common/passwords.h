@@ -6,7 +6,7 @@
  * Collects such words from texts, best first, and no more of them than
  * CAP_PASSWORDS: to try many is guessing, and costs time.  A password never leaves
  * the worker: records say that an archive was opened, not by which word.
- * Pure; one thread.
+ * The site's list, where there is one, stands behind them.  One thread.
  */
 #ifndef MAILTRACE_PASSWORDS_H
 #define MAILTRACE_PASSWORDS_H
@@ -14,6 +14,13 @@
 #include <glib.h>
 
 struct passwords;
+
+/*
+ * Has the words of a list tried after those of each message, which are tried first
+ * and may leave no room for them.  list: NULL-terminated, borrowed for good; NULL
+ * for none.  To be called before the first message is read.
+ */
+void passwords_use_list(const char *const *list);
 
 /* Returns an empty collection.  Free with passwords_free(). */
 struct passwords *passwords_new(void);
@@ -24,13 +31,13 @@ struct passwords *passwords_new(void);
  */
 void passwords_add_text(struct passwords *passwords, const char *text, gsize length, gboolean html);
 
-/* Returns how many words there are to try, at most CAP_PASSWORDS. */
+/* Returns how many words there are to try, the list's among them, at most CAP_PASSWORDS. */
 guint passwords_count(const struct passwords *passwords);
 
 /* Returns the n-th best word, UTF-8, borrowed. */
 const char *passwords_nth(const struct passwords *passwords, guint n);
 
-/* Returns TRUE if there were more words than may be tried. */
+/* Returns TRUE if there were more words in the texts than may be tried. */
 gboolean passwords_were_cut(const struct passwords *passwords);
 
 /* Wipes and frees.  NULL is allowed. */

@@ -80,6 +80,7 @@ struct scanner_options {
 	guint workers;		    /* 1 to 256 */
 	const char *temp_directory; /* on tmpfs, for the engine's files; none: it opens nothing */
 	const char *database;	    /* of signatures; none: nothing is matched */
+	const char *passwords;	    /* file of them, for encrypted zips (password_list.h) */
 };
 
 /* Fills in the arguments of a scanner, a NULL-terminated list for g_strfreev(). */

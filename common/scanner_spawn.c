@@ -19,7 +19,8 @@ scanner_arguments(const char *path, const struct scanner_options *options)
 
 	g_strv_builder_add_many(builder, path, count,
 				options->temp_directory ? options->temp_directory : "",
-				options->database ? options->database : "", NULL);
+				options->database ? options->database : "",
+				options->passwords ? options->passwords : "", NULL);
 	arguments = g_strv_builder_end(builder);
 	g_strv_builder_unref(builder);
 	return arguments;

@@ -92,6 +92,8 @@ enum kind {
 	  "on tmpfs, for temporary files of the ClamAV engine; empty: it opens nothing")           \
 	X("scanner", "database", KIND_OPTIONAL_PATH, scanner_database, 0, 0, NULL, "",             \
 	  "folder of ClamAV's signatures that files are matched with; empty: none")                \
+	X("scanner", "passwords", KIND_OPTIONAL_PATH, scanner_passwords, 0, 0, NULL, "",           \
+	  "file of passwords, one a line, tried on encrypted zips; empty: none")                   \
 	X("policy", "on_unrecorded", KIND_CHOICE, on_unrecorded, 0, 0, "tempfail|accept",          \
 	  "tempfail", "verdict on a message whose record cannot be put on disk")                   \
 	X("policy", "on_unread", KIND_CHOICE, on_unread, 0, 0, "accept|hold|tempfail", "accept",   \

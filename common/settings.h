@@ -32,7 +32,7 @@ GQuark settings_error_quark(void);
  * Lists are NULL-terminated; paths absolute; none is NULL.  A member has its
  * key's name, but for those that would only repeat the group, [spool]
  * "directory" and "max_bytes", [collector] "key", [store] "url", and those of
- * [follow], and two of [scanner], which have it before them.
+ * [follow], and three of [scanner], which have it before them.
  */
 struct settings {
 	/* [site] */
@@ -62,6 +62,7 @@ struct settings {
 	guint read_timeout_ms;
 	char *scanner_temp_directory; /* on tmpfs, for the engine's files; "" for none */
 	char *scanner_database;	      /* of signatures; "" for none */
+	char *scanner_passwords;      /* file of them, for archives; "" for none */
 
 	/* [policy] */
 	enum on_unrecorded on_unrecorded;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "keys.h"
+#include "password_list.h"
 
 /* Where a complaint about a key is placed. */
 struct check {
@@ -165,6 +166,22 @@ check_site_key(const struct check *check, GError **error)
 }
 
 static gboolean
+check_passwords(const struct check *check, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	char **list;
+
+	if (!*check->settings->scanner_passwords)
+		return TRUE;
+	list = password_list_read(check->settings->scanner_passwords, &why);
+	if (!list)
+		return complain(check, "scanner", "passwords", error,
+				"%s; it has one password a line, and mode 0600", why->message);
+	password_list_free(list);
+	return TRUE;
+}
+
+static gboolean
 check_milter_socket(const struct check *check, GError **error)
 {
 	static const char scheme[] = "unix:";
@@ -211,8 +228,8 @@ check_milter(const struct check *check, GError **error)
 
 	return check_name(check, "site", "sensor", settings->sensor, error) &&
 	       check_name(check, "site", "tenant", settings->tenant, error) &&
-	       check_site_key(check, error) && check_milter_socket(check, error) &&
-	       check_user(check, error) &&
+	       check_site_key(check, error) && check_passwords(check, error) &&
+	       check_milter_socket(check, error) && check_user(check, error) &&
 	       check_directory(check, "milter", "temp_directory", settings->temp_directory,
 			       error) &&
 	       check_directory(check, "spool", "directory", settings->spool_directory, error) &&

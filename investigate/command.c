@@ -179,8 +179,7 @@ command_reader(const struct command *command, GError **error)
 {
 	g_autofree char *scanner = command_helper("scanner");
 
-	return reader_open(scanner, command->settings->scanner_temp_directory,
-			   command->settings->scanner_database, error);
+	return reader_open(scanner, command->settings, error);
 }
 
 char *

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "caps.h"
 #include "scanner_client.h"
@@ -15,10 +16,15 @@ struct reader {
 };
 
 struct reader *
-reader_open(const char *scanner_path, const char *temp_directory, const char *database,
-	    GError **error)
+reader_open(const char *scanner_path, const struct settings *settings, GError **error)
 {
-	const struct scanner_options options = {READER_WORKERS, temp_directory, database};
+	gboolean may_open = access(settings->scanner_passwords, R_OK) == 0;
+	const struct scanner_options options = {
+		.workers = READER_WORKERS,
+		.temp_directory = settings->scanner_temp_directory,
+		.database = settings->scanner_database,
+		.passwords = may_open ? settings->scanner_passwords : NULL,
+	};
 	struct reader *reader;
 	GPid pid;
 	int control_fd = scanner_spawn(scanner_path, &options, &pid, error);

@@ -12,6 +12,7 @@
 #include <glib.h>
 
 #include "event.h"
+#include "settings.h"
 
 struct reader;
 
@@ -25,11 +26,11 @@ struct reader_envelope {
 };
 
 /*
- * Starts the scanner program at path.  temp_directory, database: as struct
- * scanner_options has them.  Returns NULL with an error.
+ * Starts the scanner program at path.  settings: say how it works;
+ * the list of passwords is left out if we may not read it.  Returns NULL with an error.
  */
-struct reader *reader_open(const char *scanner_path, const char *temp_directory,
-			   const char *database, GError **error);
+struct reader *reader_open(const char *scanner_path, const struct settings *settings,
+			   GError **error);
 
 /*
  * Reads a message of length bytes, with CR LF line ends, into a new event of

@@ -2,8 +2,8 @@
 /*
  * scanner - loads what reading a message needs, then keeps sandboxed workers.
  *
- * usage: scanner WORKERS TEMP-DIRECTORY DATABASE (each may be empty but the first),
- * with the control socket of scanner_protocol.h as
+ * usage: scanner WORKERS TEMP-DIRECTORY DATABASE PASSWORDS (each may be empty but the
+ * first), with the control socket of scanner_protocol.h as
  * descriptor 3.  One thread; parses no message byte.  Ends at the end of the
  * control socket, and at SIGTERM: no worker is made any more, those at work
  * finish.  Exit status: 0; 1 when no worker can be made; 2 wrong usage.
@@ -29,6 +29,8 @@
 #include "digest.h"
 #include "log.h"
 #include "mime.h"
+#include "password_list.h"
+#include "passwords.h"
 #include "scan.h"
 #include "scanner_protocol.h"
 #include "worker.h"
@@ -459,12 +461,25 @@ prepare_engine(const char *database)
 		log_event(LOG_LEVEL_ERROR, "no-engine", "error", error->message, NULL);
 }
 
+/* Reads the site's passwords, which every worker then has; mail is read without them too. */
+static void
+prepare_passwords(const char *path)
+{
+	g_autoptr(GError) error = NULL;
+	char **list = *path ? password_list_read(path, &error) : NULL;
+
+	if (error)
+		log_event(LOG_LEVEL_ERROR, "no-passwords", "file", path, "error", error->message,
+			  "remedy", "mend the file and reload; encrypted zips stay closed", NULL);
+	passwords_use_list((const char *const *)list);
+}
+
 /*
  * Workers stem from here: what is loaded now is shared by all of them.  Nobody
  * may look into us, since our memory is theirs.
  */
 static gboolean
-prepare(struct scanner *scanner, const char *database, GError **error)
+prepare(struct scanner *scanner, const char *database, const char *passwords, GError **error)
 {
 	if (!take_descriptors() || !take_signals(scanner) ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
@@ -480,6 +495,7 @@ prepare(struct scanner *scanner, const char *database, GError **error)
 	}
 	remove_left_folders(scanner->temp_directory);
 	prepare_engine(database);
+	prepare_passwords(passwords);
 	return mime_preload(error);
 }
 
@@ -523,14 +539,14 @@ main(int argc, char **argv)
 
 	begin_with_tunables(argv);
 	log_open("mailtrace-scanner", LOG_TARGET_STDERR);
-	if (argc != 4 ||
+	if (argc != 5 ||
 	    !g_ascii_string_to_unsigned(argv[1], 10, 1, SCANNER_WORKERS_MAX, &wanted, NULL) ||
 	    !is_control_socket(SCANNER_CONTROL_FD)) {
 		fprintf(stderr, "scanner: started by mailtrace's programs, not by hand\n");
 		return 2;
 	}
 	scanner.temp_directory = argv[2];
-	if (!prepare(&scanner, argv[3], &error)) {
+	if (!prepare(&scanner, argv[3], argv[4], &error)) {
 		log_event(LOG_LEVEL_ERROR, "scanner-failed", "error", error->message, NULL);
 		return EXIT_FAILURE;
 	}

@@ -201,6 +201,7 @@ start_scanner(struct supervisor *supervisor)
 		MIN(workers, SCANNER_WORKERS_MAX),
 		supervisor->settings->scanner_temp_directory,
 		supervisor->settings->scanner_database,
+		supervisor->settings->scanner_passwords,
 	};
 	g_auto(GStrv) arguments = scanner_arguments(path, &options);
 	int ends[2];
@@ -301,14 +302,19 @@ warn_of_fixed(const struct settings *former, const struct settings *settings)
 				  "running", fixed[i].before, "configured", fixed[i].after, NULL);
 }
 
-/* Signatures are loaded when a scanner starts: a reload asks for those that there are now. */
+/*
+ * Signatures and passwords are read when a scanner starts: a reload asks for those that
+ * there are now.
+ */
 static gboolean
 needs_new_scanner(const struct settings *former, const struct settings *settings)
 {
 	return settings->workers != former->workers ||
 	       strcmp(settings->scanner_temp_directory, former->scanner_temp_directory) != 0 ||
 	       strcmp(settings->scanner_database, former->scanner_database) != 0 ||
-	       *settings->scanner_database;
+	       *settings->scanner_database ||
+	       strcmp(settings->scanner_passwords, former->scanner_passwords) != 0 ||
+	       *settings->scanner_passwords;
 }
 
 /* Takes the new configuration for the one that holds. */

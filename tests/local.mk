@@ -215,6 +215,11 @@ endif
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings_check
 TESTS += tests/test_settings_check
+check_PROGRAMS += tests/test_password_list
+TESTS += tests/test_password_list
+tests_test_password_list_SOURCES = tests/test_password_list.c
+tests_test_password_list_CFLAGS = $(UNIT_CFLAGS)
+tests_test_password_list_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_settings_check_SOURCES = tests/test_settings_check.c
 tests_test_settings_check_CFLAGS = $(UNIT_CFLAGS)
 tests_test_settings_check_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
@@ -389,8 +394,8 @@ tests_tools_sensor_SOURCES = tests/tools/sensor.c
 tests_tools_sensor_LDADD = $(BUS_LIBS) $(BASE_LIBS)
 TESTS += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
 EXTRA_DIST += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
-TESTS += tests/it/delivery.py tests/it/block.py tests/it/store_care.py
-EXTRA_DIST += tests/it/block.py tests/it/store_care.py
+TESTS += tests/it/delivery.py tests/it/block.py tests/it/store_care.py tests/it/passwords.py
+EXTRA_DIST += tests/it/block.py tests/it/store_care.py tests/it/passwords.py
 EXTRA_DIST += tests/it/delivery.py tests/it/sensor.py
 
 # The pages against the tree.

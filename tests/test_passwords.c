@@ -143,3 +143,25 @@ Test(passwords, hostile_text_does_no_harm)
 		}
 	}
 }
+
+Test(passwords, the_list_comes_after_the_words_and_fills_what_they_leave)
+{
+	static const char *const list[] = {"listed1", "listed2", NULL};
+
+	passwords_use_list(list);
+	for (guint count = CAP_PASSWORDS - 2; count <= CAP_PASSWORDS; count++) {
+		g_autoptr(passwords_t) passwords = passwords_new();
+		guint room = CAP_PASSWORDS - count;
+
+		for (guint i = 0; i < count; i++) {
+			g_autofree char *line = g_strdup_printf("password: word%u\n", i);
+
+			passwords_add_text(passwords, line, strlen(line), FALSE);
+		}
+		cr_expect_eq(passwords_count(passwords), CAP_PASSWORDS);
+		for (guint i = 0; i < room; i++)
+			cr_expect_str_eq(passwords_nth(passwords, count + i), list[i]);
+		cr_expect_str_eq(passwords_nth(passwords, 0), "word0");
+	}
+	passwords_use_list(NULL);
+}

@@ -287,6 +287,23 @@ Test(settings_check, a_secret_that_others_may_read_is_refused)
 	site_clear(&site);
 }
 
+Test(settings_check, a_list_of_passwords_that_cannot_be_used_is_named)
+{
+	struct site site = site_new();
+	g_autofree char *file = path_in(&site, "file");
+
+	cr_assert(g_file_set_contents(file, "a\n", -1, NULL));
+	cr_assert_eq(g_chmod(file, 0600), 0);
+	g_string_append_printf(site.text, "[scanner]\npasswords = %s\n", file);
+	cr_assert(check(&site, "milter", NULL));
+	cr_assert_eq(g_chmod(file, 0644), 0);
+	g_string_append_c(site.text, '\n');
+	g_free(file);
+	file = path_in(&site, "./file");
+	refused_with(&site, "milter", "passwords", file, "t.conf:26: passwords: ", "mode 0644");
+	site_clear(&site);
+}
+
 Test(settings_check, a_line_of_authorized_keys_that_is_none_is_named)
 {
 	struct site site = site_new();
