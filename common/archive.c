@@ -277,11 +277,10 @@ enable(struct archive *archive, const struct kind *kind)
 	return result == ARCHIVE_OK;
 }
 
-struct archive_members *
-archive_members_open(const char *type, const void *bytes, gsize length, const char *password)
+static struct archive_members *
+open_as(const struct kind *kind, const void *bytes, gsize length, const char *password)
 {
 	struct archive_members *members = g_new0(struct archive_members, 1);
-	const struct kind *kind = find_kind(type);
 
 	members->archive = archive_read_new();
 	if (password)
@@ -290,6 +289,29 @@ archive_members_open(const char *type, const void *bytes, gsize length, const ch
 	members->opened = kind && enable(members->archive, kind) &&
 			  archive_read_open_memory(members->archive, bytes, length) == ARCHIVE_OK;
 	return members;
+}
+
+struct archive_members *
+archive_members_open(const char *type, const void *bytes, gsize length, const char *password)
+{
+	return open_as(find_kind(type), bytes, length, password);
+}
+
+struct archive_members *
+archive_members_open_local(const void *bytes, gsize length)
+{
+	static const struct kind streamed = {"application/zip",
+					     archive_read_support_format_zip_streamable, 0};
+
+	return open_as(&streamed, bytes, length, NULL);
+}
+
+gboolean
+archive_members_zip(const char *type)
+{
+	const struct kind *kind = find_kind(type);
+
+	return kind && kind->enable == archive_read_support_format_zip;
 }
 
 /* libarchive decrypts zip: ZipCrypto, and AES as WinZip has it; 7z and rar it does not. */

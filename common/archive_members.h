@@ -56,6 +56,15 @@ gboolean archive_members_single(const char *type);
 struct archive_members *archive_members_open(const char *type, const void *bytes, gsize length,
 					     const char *password);
 
+/*
+ * Opens what stands at a local header of a zip, as a reader of a stream does: its
+ * first member is the header's.  Otherwise as archive_members_open().
+ */
+struct archive_members *archive_members_open_local(const void *bytes, gsize length);
+
+/* Returns whether a media type is that of a zip, or of what is made as one. */
+gboolean archive_members_zip(const char *type);
+
 /* Returns whether encrypted members of this media type can be read with their password. */
 gboolean archive_members_decrypted(const char *type);
 

@@ -52,6 +52,7 @@ common_libread_a_SOURCES = \
 	common/recode.c common/recode.h \
 	common/wide.c common/wide.h \
 	common/unpack.c common/unpack.h \
+	common/zip_views.c common/zip_views.h \
 	common/url.c
 common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)
 READ_LIBS = common/libread.a $(SCAN_LIBS) common/libread.a $(UNPACK_LIBS) $(ENCRYPTED_LIBS) $(BASE_LIBS) $(GMIME_LIBS)

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "zip_views.h"
+
+#include <string.h>
+
+#include "caps.h"
+
+/* Signatures and sizes of APPNOTE 4.3.7 and 4.3.12 to 4.3.16. */
+#define LOCAL_SIGNATURE "PK\3\4"
+#define CENTRAL_SIGNATURE "PK\1\2"
+#define END_SIGNATURE "PK\5\6"
+#define LOCAL_BYTES 30
+#define CENTRAL_BYTES 46
+#define END_BYTES 22
+#define LOCATOR_SIGNATURE "PK\6\7"
+#define LOCATOR_BYTES 20
+#define WIDE_END_SIGNATURE "PK\6\6"
+#define WIDE_END_BYTES 56
+#define COMMENT_BYTES_MAX 65535
+#define ZIP64_TAG 1 /* an extra field, 4.5.3 */
+#define UNSET32 0xffffffffu
+#define FLAG_ENCRYPTED (1u << 0)
+#define FLAG_DESCRIPTOR (1u << 3) /* sizes and CRC stand behind the content */
+#define METHOD_AES 99
+
+/* What header or directory says of a member. */
+struct entry {
+	guint flags, method;
+	guint32 crc32;
+	guint64 packed, size;
+	const guint8 *name; /* name_length bytes */
+	gsize name_length;
+	guint64 offset; /* of the local header */
+};
+
+/* Bytes that members of the directory take. */
+struct extent {
+	gsize begin, end;
+};
+
+struct search {
+	const guint8 *bytes;
+	gsize length;
+	GArray *extents;
+	guint calls;
+	zip_view_function found;
+	gpointer user;
+	gboolean stopped;
+};
+
+static guint
+u16(const guint8 *at)
+{
+	return (guint)at[0] | (guint)at[1] << 8;
+}
+
+static guint32
+u32(const guint8 *at)
+{
+	return (guint32)u16(at) | (guint32)u16(at + 2) << 16;
+}
+
+static guint64
+u64(const guint8 *at)
+{
+	return (guint64)u32(at) | (guint64)u32(at + 4) << 32;
+}
+
+/* Takes the value that a Zip64 field has for one that did not fit; those come in order. */
+static void
+take_wide(const guint8 **at, const guint8 *end, guint64 *value)
+{
+	if (*value != UNSET32 || end - *at < 8)
+		return;
+	*value = u64(*at);
+	*at += 8;
+}
+
+static void
+read_extra(const guint8 *extra, gsize length, struct entry *entry)
+{
+	const guint8 *end = extra + length;
+
+	while (end - extra >= 4) {
+		gsize size = MIN(u16(extra + 2), (gsize)(end - extra - 4));
+		const guint8 *at = extra + 4, *stop = at + size;
+
+		if (u16(extra) == ZIP64_TAG) {
+			take_wide(&at, stop, &entry->size);
+			take_wide(&at, stop, &entry->packed);
+			take_wide(&at, stop, &entry->offset);
+			return;
+		}
+		extra = stop;
+	}
+}
+
+/* Reads the local header at an offset; its content begins at *ret_content.  FALSE if none is. */
+static gboolean
+read_local(const struct search *search, guint64 offset, struct entry *ret_entry, gsize *ret_content)
+{
+	const guint8 *at = search->bytes + offset;
+	gsize names;
+
+	if (offset > search->length || search->length - offset < LOCAL_BYTES ||
+	    memcmp(at, LOCAL_SIGNATURE, 4) != 0)
+		return FALSE;
+	names = (gsize)u16(at + 26) + u16(at + 28);
+	if (search->length - offset - LOCAL_BYTES < names)
+		return FALSE;
+	*ret_entry = (struct entry){
+		.flags = u16(at + 6),
+		.method = u16(at + 8),
+		.crc32 = u32(at + 14),
+		.packed = u32(at + 18),
+		.size = u32(at + 22),
+		.name = at + LOCAL_BYTES,
+		.name_length = u16(at + 26),
+		.offset = 0,
+	};
+	read_extra(at + LOCAL_BYTES + ret_entry->name_length, u16(at + 28), ret_entry);
+	ret_entry->offset = offset;
+	*ret_content = (gsize)offset + LOCAL_BYTES + names;
+	return TRUE;
+}
+
+/* Reads the entry of the directory at *at, and passes it; FALSE if none is there. */
+static gboolean
+read_central(const struct search *search, gsize *at, struct entry *ret_entry)
+{
+	const guint8 *bytes = search->bytes + *at;
+	gsize tail;
+
+	if (search->length - *at < CENTRAL_BYTES || memcmp(bytes, CENTRAL_SIGNATURE, 4) != 0)
+		return FALSE;
+	tail = (gsize)u16(bytes + 28) + u16(bytes + 30) + u16(bytes + 32);
+	if (search->length - *at - CENTRAL_BYTES < tail)
+		return FALSE;
+	*ret_entry = (struct entry){
+		.flags = u16(bytes + 8),
+		.method = u16(bytes + 10),
+		.crc32 = u32(bytes + 16),
+		.packed = u32(bytes + 20),
+		.size = u32(bytes + 24),
+		.name = bytes + CENTRAL_BYTES,
+		.name_length = u16(bytes + 28),
+		.offset = u32(bytes + 42),
+	};
+	read_extra(bytes + CENTRAL_BYTES + ret_entry->name_length, u16(bytes + 30), ret_entry);
+	*at += CENTRAL_BYTES + tail;
+	return TRUE;
+}
+
+/* ---- views ---- */
+
+static void
+show(struct search *search, const char *reading, const void *bytes, gsize length)
+{
+	const struct zip_view view = {reading, bytes, length};
+
+	if (!search->stopped &&
+	    (search->calls++ >= 2 * CAP_MEMBERS || !search->found(&view, search->user)))
+		search->stopped = TRUE;
+}
+
+static void
+show_local(struct search *search, guint64 offset)
+{
+	show(search, "zip-local-header", search->bytes + offset, search->length - (gsize)offset);
+}
+
+static void
+put16(GByteArray *out, guint value)
+{
+	const guint8 bytes[] = {value & 0xff, value >> 8 & 0xff};
+
+	g_byte_array_append(out, bytes, sizeof(bytes));
+}
+
+static void
+put32(GByteArray *out, guint64 value)
+{
+	put16(out, value & 0xffff);
+	put16(out, value >> 16 & 0xffff);
+}
+
+/* Shows a content with the header that it would have if the directory were right. */
+static void
+show_central(struct search *search, const struct entry *central, gsize content, guint64 packed)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+	const guint8 *local = search->bytes + central->offset;
+
+	g_byte_array_append(out, local, 6);
+	put16(out, central->flags & ~FLAG_DESCRIPTOR);
+	put16(out, central->method);
+	g_byte_array_append(out, local + 10, 4);
+	put32(out, central->crc32);
+	put32(out, packed);
+	put32(out, central->size);
+	put16(out, (guint)central->name_length);
+	put16(out, 0);
+	g_byte_array_append(out, central->name, (guint)central->name_length);
+	g_byte_array_append(out, search->bytes + content, (guint)packed);
+	show(search, "zip-central-directory", out->data, out->len);
+}
+
+/* Whether a value of a local header is that of the directory, or left to a descriptor. */
+static gboolean
+agrees(const struct entry *local, guint64 value, guint64 wanted)
+{
+	return value == wanted || value == UNSET32 ||
+	       ((local->flags & FLAG_DESCRIPTOR) && value == 0);
+}
+
+static gboolean
+is_same(const struct entry *local, const struct entry *central)
+{
+	return local->method == central->method &&
+	       (local->flags & FLAG_ENCRYPTED) == (central->flags & FLAG_ENCRYPTED) &&
+	       agrees(local, local->packed, central->packed) &&
+	       agrees(local, local->size, central->size) &&
+	       agrees(local, local->crc32, central->crc32) &&
+	       local->name_length == central->name_length &&
+	       memcmp(local->name, central->name, central->name_length) == 0;
+}
+
+/* Compares an entry of the directory with its local header. */
+static void
+check_entry(struct search *search, const struct entry *central)
+{
+	struct extent extent = {(gsize)central->offset, 0};
+	struct entry local;
+	guint64 packed;
+	gsize content;
+
+	if (!read_local(search, central->offset, &local, &content))
+		return;
+	packed = MIN(central->packed, search->length - content);
+	extent.end = content + (gsize)packed;
+	g_array_append_val(search->extents, extent);
+	if (is_same(&local, central))
+		return;
+	/* With AES the name alone may be of another; its extra field is the header's. */
+	show_local(search, central->offset);
+	if (packed <= G_MAXUINT32 && central->method != METHOD_AES)
+		show_central(search, central, content, packed);
+}
+
+/* ---- what no directory names ---- */
+
+/* Whether a local header is one by more than its signature. */
+static gboolean
+is_plausible(const struct entry *local)
+{
+	static const guint methods[] = {0, 1, 6, 8, 9, 10, 12, 14, 93, 95, 97, 98, METHOD_AES};
+	gboolean known = FALSE;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
+		known = known || methods[i] == local->method;
+	return known && local->name_length > 0 && local->name_length <= CAP_NAME_BYTES &&
+	       !memchr(local->name, '\0', local->name_length);
+}
+
+/* Shows the local headers between two places; a content whose size is known is passed over. */
+static void
+search_gap(struct search *search, gsize begin, gsize end)
+{
+	while (begin < end && !search->stopped) {
+		const guint8 *at = memmem(search->bytes + begin, end - begin, LOCAL_SIGNATURE, 4);
+		struct entry local;
+		gsize content;
+
+		if (!at)
+			return;
+		begin = (gsize)(at - search->bytes);
+		if (!read_local(search, begin, &local, &content) || !is_plausible(&local)) {
+			begin += 4;
+			continue;
+		}
+		/* A folder has no content. */
+		if (local.name[local.name_length - 1] != '/')
+			show_local(search, begin);
+		begin = content;
+		if (!(local.flags & FLAG_DESCRIPTOR) && begin < end)
+			begin += (gsize)MIN(local.packed, end - begin);
+	}
+}
+
+static int
+extent_order(gconstpointer a, gconstpointer b)
+{
+	const struct extent *left = a, *right = b;
+
+	return (left->begin > right->begin) - (left->begin < right->begin);
+}
+
+static void
+search_gaps(struct search *search)
+{
+	gsize at = 0;
+
+	g_array_sort(search->extents, extent_order);
+	for (guint i = 0; i < search->extents->len; i++) {
+		const struct extent *extent = &g_array_index(search->extents, struct extent, i);
+
+		if (extent->begin > at)
+			search_gap(search, at, extent->begin);
+		at = MAX(at, extent->end);
+	}
+	search_gap(search, at, search->length);
+}
+
+/* ---- the directory ---- */
+
+/* Returns where the last end of a directory is (APPNOTE 4.3.16), or length. */
+static gsize
+find_end(const guint8 *bytes, gsize length)
+{
+	gsize least =
+		length > END_BYTES + COMMENT_BYTES_MAX ? length - END_BYTES - COMMENT_BYTES_MAX : 0;
+
+	if (length < END_BYTES)
+		return length;
+	for (gsize at = length - END_BYTES + 1; at-- > least;)
+		if (memcmp(bytes + at, END_SIGNATURE, 4) == 0)
+			return at;
+	return length;
+}
+
+/* Where a directory is, and what its offsets count from. */
+struct directory {
+	gsize begin;
+	guint64 base;
+};
+
+static gboolean
+is_directory(const struct search *search, guint64 at)
+{
+	return at < search->length && search->length - at >= 4 &&
+	       memcmp(search->bytes + at, CENTRAL_SIGNATURE, 4) == 0;
+}
+
+/* Reads what Zip64's own end says, by its locator before the other (4.3.14, 4.3.15). */
+static gboolean
+find_wide(const struct search *search, gsize end, guint64 *ret_size, guint64 *ret_offset,
+	  gsize *ret_end)
+{
+	const guint8 *locator = search->bytes + end - LOCATOR_BYTES;
+	guint64 at;
+
+	if (end < LOCATOR_BYTES || memcmp(locator, LOCATOR_SIGNATURE, 4) != 0)
+		return FALSE;
+	at = u64(locator + 8);
+	if (at > end || end - at < WIDE_END_BYTES ||
+	    memcmp(search->bytes + at, WIDE_END_SIGNATURE, 4) != 0)
+		return FALSE;
+	*ret_size = u64(search->bytes + at + 40);
+	*ret_offset = u64(search->bytes + at + 48);
+	*ret_end = (gsize)at;
+	return TRUE;
+}
+
+/*
+ * Finds the directory before its end.  Offsets count from where the zip begins,
+ * which is not where the bytes do when something was put before it.
+ */
+static struct directory
+find_directory(const struct search *search, gsize end)
+{
+	guint64 size = u32(search->bytes + end + 12), offset = u32(search->bytes + end + 16);
+	guint64 begin;
+
+	if (size == UNSET32 || offset == UNSET32)
+		find_wide(search, end, &size, &offset, &end);
+	begin = end - MIN(size, end);
+	if (begin != offset && !is_directory(search, begin) && is_directory(search, offset))
+		begin = offset;
+	return (struct directory){(gsize)begin, begin > offset ? begin - offset : 0};
+}
+
+static void
+check_directory(struct search *search, const struct directory *directory)
+{
+	gsize at = directory->begin;
+	struct entry central;
+
+	for (guint i = 0; i < CAP_MEMBERS && !search->stopped; i++) {
+		if (!read_central(search, &at, &central))
+			return;
+		central.offset += directory->base;
+		check_entry(search, &central);
+	}
+}
+
+void
+zip_views(const void *bytes, gsize length, zip_view_function found, gpointer user)
+{
+	struct search search = {.bytes = bytes, .length = length, .found = found, .user = user};
+	gsize end = find_end(bytes, length);
+	struct directory directory;
+
+	if (end == length)
+		return;
+	directory = find_directory(&search, end);
+	search.extents = g_array_new(FALSE, FALSE, sizeof(struct extent));
+	check_directory(&search, &directory);
+	if (!search.stopped)
+		search_gaps(&search);
+	g_array_unref(search.extents);
+}

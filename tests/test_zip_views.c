@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "caps.h"
+#include "charset.h"
+#include "magic.h"
+#include "unpack.h"
+#include "zip_views.h"
+
+static void
+preload(void)
+{
+	cr_assert(charset_preload(NULL) && digest_preload());
+	unpack_preload();
+}
+
+TestSuite(zip_views, .init = preload);
+
+/* ---- zips, made by hand ---- */
+
+static void
+put(GByteArray *out, guint64 value, guint bytes)
+{
+	for (; bytes--; value >>= 8) {
+		guint8 byte = (guint8)value;
+
+		g_byte_array_append(out, &byte, 1);
+	}
+}
+
+static guint32
+crc32_of(const char *text)
+{
+	guint32 crc = ~0u;
+
+	for (; *text; text++) {
+		crc ^= (guint8)*text;
+		for (guint bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return ~crc;
+}
+
+/* A local header and a stored content; returns where it begins. */
+static gsize
+put_local(GByteArray *out, const char *name, const char *text)
+{
+	gsize begin = out->len;
+
+	put(out, 0x04034b50, 4);
+	put(out, 10, 2);
+	put(out, 0, 8); /* flags, method, time, date */
+	put(out, crc32_of(text), 4);
+	put(out, strlen(text), 4);
+	put(out, strlen(text), 4);
+	put(out, strlen(name), 2);
+	put(out, 0, 2);
+	g_byte_array_append(out, (const guint8 *)name, (guint)strlen(name));
+	g_byte_array_append(out, (const guint8 *)text, (guint)strlen(text));
+	return begin;
+}
+
+/* An entry of the directory, for a content of which it says the first size bytes. */
+static void
+put_central(GByteArray *out, const char *name, const char *text, gsize size, gsize offset)
+{
+	g_autofree char *part = g_strndup(text, size);
+
+	put(out, 0x02014b50, 4);
+	put(out, 10, 2);
+	put(out, 10, 2);
+	put(out, 0, 8);
+	put(out, crc32_of(part), 4);
+	put(out, size, 4);
+	put(out, size, 4);
+	put(out, strlen(name), 2);
+	put(out, 0, 8); /* extra, comment, disk, inner attributes */
+	put(out, 0, 4); /* outer ones */
+	put(out, offset, 4);
+	g_byte_array_append(out, (const guint8 *)name, (guint)strlen(name));
+}
+
+/* The directory's end; base: what its offsets count from. */
+static void
+put_end(GByteArray *out, guint entries, gsize begin, gsize base)
+{
+	gsize size = out->len - begin;
+
+	put(out, 0x06054b50, 4);
+	put(out, 0, 4);
+	put(out, entries, 2);
+	put(out, entries, 2);
+	put(out, size, 4);
+	put(out, begin - base, 4);
+	put(out, 0, 2);
+}
+
+/* Appends a whole zip of one member, as if nothing stood before it. */
+static void
+put_zip(GByteArray *out, const char *name, const char *text)
+{
+	gsize base = out->len;
+	gsize begin;
+
+	put_local(out, name, text);
+	begin = out->len;
+	put_central(out, name, text, strlen(text), 0);
+	put_end(out, 1, begin, base);
+}
+
+/* ---- what is found ---- */
+
+static gboolean
+collect(const struct zip_view *view, gpointer user)
+{
+	const guint8 *header = view->bytes;
+
+	g_string_append_printf(user, "%s %.*s;", view->reading + strlen("zip-"),
+			       header[26] | header[27] << 8, (const char *)header + 30);
+	return TRUE;
+}
+
+static void
+assert_views(const GByteArray *zip, const char *wanted)
+{
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	zip_views(zip->data, zip->len, collect, found);
+	cr_assert_str_eq(found->str, wanted, "%s, not %s", found->str, wanted);
+}
+
+/* Reads a zip as a part of a message; returns "path reading size name,name;" of each member. */
+static char *
+members_of(const GByteArray *zip)
+{
+	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
+	g_autoptr(record_t) record = record_new();
+	struct unpacker *unpacker = unpacker_new(record, fingerprint, NULL);
+	struct file *file = record_add_file(record, "1", -1);
+	GString *members = g_string_new(NULL);
+
+	file->size = zip->len;
+	file->detected_type = g_strdup(magic_type(zip->data, zip->len));
+	unpack_file(unpacker, 0, zip->data, zip->len, 1);
+	unpack_finish(unpacker);
+	for (guint i = 1; i < record->files->len; i++) {
+		file = g_ptr_array_index(record->files, i);
+		g_string_append_printf(members, "%s %s %u", file->path,
+				       file->readings->len ? (char *)file->readings->pdata[0] : "-",
+				       (guint)file->size);
+		for (guint n = 0; n < file->names->len; n++)
+			g_string_append_printf(members, "%s%s", n ? "," : " ",
+					       ((struct file_name *)file->names->pdata[n])->text);
+		g_string_append_c(members, ';');
+	}
+	return g_string_free(members, FALSE);
+}
+
+static void
+assert_members(const GByteArray *zip, const char *wanted)
+{
+	g_autofree char *members = members_of(zip);
+
+	cr_assert_str_eq(members, wanted, "%s, not %s", members, wanted);
+}
+
+Test(zip_views, an_honest_zip_has_none_also_behind_something_else)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+
+	put_zip(zip, "a.txt", "hello");
+	assert_views(zip, "");
+	assert_members(zip, "1!/a.txt - 5 a.txt;");
+	g_byte_array_prepend(zip, (const guint8 *)"#!/bin/sh\n", 10);
+	assert_views(zip, "");
+}
+
+Test(zip_views, a_member_without_an_entry_of_the_directory_is_found)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+	gsize begin;
+
+	put_local(zip, "a.txt", "hello");
+	put_local(zip, "evil.exe", "payload");
+	put_local(zip, "folder/", "");
+	begin = zip->len;
+	put_central(zip, "a.txt", "hello", 5, 0);
+	put_end(zip, 1, begin, 0);
+	assert_views(zip, "local-header evil.exe;");
+	assert_members(zip, "1!/a.txt - 5 a.txt;1!/evil.exe zip-local-header 7 evil.exe;");
+}
+
+Test(zip_views, members_of_an_empty_directory_are_found)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+
+	put_local(zip, "evil.exe", "payload");
+	put_end(zip, 0, zip->len, 0);
+	assert_views(zip, "local-header evil.exe;");
+	assert_members(zip, "1!/evil.exe zip-local-header 7 evil.exe;");
+}
+
+Test(zip_views, both_of_two_zips_in_a_row_are_read)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+
+	put_zip(zip, "evil.exe", "payload");
+	put_zip(zip, "a.txt", "hello");
+	assert_views(zip, "local-header evil.exe;");
+	assert_members(zip, "1!/a.txt - 5 a.txt;1!/evil.exe zip-local-header 7 evil.exe;");
+}
+
+Test(zip_views, a_member_with_two_names_has_both)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+	gsize begin;
+
+	put_local(zip, "a.txt", "payload");
+	begin = zip->len;
+	put_central(zip, "evil.exe", "payload", 7, 0);
+	put_end(zip, 1, begin, 0);
+	assert_views(zip, "local-header a.txt;central-directory evil.exe;");
+	assert_members(zip, "1!/a.txt - 7 a.txt,evil.exe;");
+}
+
+Test(zip_views, a_member_with_two_sizes_has_both_contents)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+	g_autofree char *members = NULL;
+	gsize begin;
+
+	put_local(zip, "a.exe", "payload and more");
+	begin = zip->len;
+	put_central(zip, "a.exe", "payload and more", 7, 0);
+	put_end(zip, 1, begin, 0);
+	assert_views(zip, "local-header a.exe;central-directory a.exe;");
+	members = members_of(zip);
+	cr_assert(strstr(members, " 16 ") != NULL, "%s", members);
+	cr_assert(strstr(members, " 7 ") != NULL, "%s", members);
+}
+
+Test(zip_views, what_is_cut_or_none_has_none)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	put_zip(zip, "a.txt", "hello");
+	for (guint length = 0; length < zip->len; length++)
+		zip_views(zip->data, length, collect, found);
+	cr_assert_str_eq(found->str, "");
+}
+
+/* A zip of so many members and an empty directory. */
+static GByteArray *
+stray_zip(guint count)
+{
+	GByteArray *zip = g_byte_array_new();
+
+	for (guint i = 0; i < count; i++)
+		put_local(zip, "a", "");
+	put_end(zip, 0, zip->len, 0);
+	return zip;
+}
+
+static gboolean
+count_view(const struct zip_view *view, gpointer user)
+{
+	++*(guint *)user;
+	return TRUE;
+}
+
+Test(zip_views, they_are_shown_to_the_cap)
+{
+	for (guint count = 2 * CAP_MEMBERS - 1; count <= 2 * CAP_MEMBERS + 1; count++) {
+		g_autoptr(GByteArray) zip = stray_zip(count);
+		guint shown = 0;
+
+		zip_views(zip->data, zip->len, count_view, &shown);
+		cr_expect_eq(shown, MIN(count, 2 * CAP_MEMBERS), "%u of %u", shown, count);
+	}
+}
