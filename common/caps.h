@@ -110,6 +110,10 @@
 #define CAP_COMMAND_LIST 256	    /* digests or flags in it */
 #define CAP_COMMAND_COPIES 1000	    /* copies of one message in one mailbox */
 
+/* The journal. */
+#define CAP_JOURNAL_ENTRY_BYTES (24 * 1024)    /* twice that, as JSON in JSON, fits an answer */
+#define CAP_JOURNAL_ARGUMENTS_BYTES (8 * 1024) /* of a command; lists are given as files */
+
 /* Who asks for metrics. */
 #define CAP_METRICS_CONNECTIONS 16	/* at once; one scraper has one */
 #define CAP_METRICS_REQUEST_BYTES 16384 /* memory of a connection, for a request's head */

@@ -3,7 +3,7 @@
  * block_control.h - what the collector does for `mailtrace block`.
  *
  * Operations of the control socket (control.h).  A change and its entry in the
- * audit log are one transaction; then the sensors are told.
+ * journal are one transaction; then the sensors are told.
  *
  *  - "block-add": tenant, mode, expires_us (0: never), arguments, case, reason,
  *    and blocks: at most BLOCK_CONTROL_BLOCKS of {"hashes": [HEX…], "name": TEXT}

@@ -512,7 +512,7 @@ static const char *const summary =
 	"Has the gateways observe, hold, reject or discard every message that holds a file,\n"
 	"at any depth and under any name.  add takes paths and hashes (MD5, SHA-1, SHA-256);\n"
 	"import takes lists, one hash a line or the first column of CSV; remove takes what\n"
-	"list shows.  Every change is entered into the audit log.";
+	"list shows.  Every change is entered into the journal.";
 
 static int
 dispatch(struct command *command, const struct block_options *options, int argc, char **argv)

@@ -14,7 +14,7 @@ static const struct out_column store_columns[] = {
 	{"recipients", "RECIPIENTS", OUT_INT, 0},
 	{"files", "FILES", OUT_INT, 0},
 	{"dead_letters", "DEAD LETTERS", OUT_INT, 0},
-	{"audit_entries", "AUDIT ENTRIES", OUT_INT, 0},
+	{"journal_entries", "JOURNAL ENTRIES", OUT_INT, 0},
 	{"bytes", "BYTES", OUT_INT, 0},
 	{NULL},
 };
@@ -50,7 +50,7 @@ write_store(struct out *out, const char *url, const struct store_status *status)
 						{NULL, (gint64)status->recipients},
 						{NULL, (gint64)status->files},
 						{NULL, (gint64)status->dead_letters},
-						{NULL, (gint64)status->audit_entries},
+						{NULL, (gint64)status->journal_entries},
 						{NULL, (gint64)status->bytes}});
 	out_end(out);
 }

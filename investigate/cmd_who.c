@@ -139,7 +139,7 @@ write_count(struct who *who)
 	}
 }
 
-/* Enters the question into the audit log, and lets go what was held back. */
+/* Enters the question into the journal, and lets go what was held back. */
 static gboolean
 begin_answer(struct who *who, gint64 results)
 {
@@ -456,7 +456,7 @@ static const char *const summary =
 	"  name:GLOB subject:TEXT from:ADDRESS to:ADDRESS id:MESSAGE-ID queue:ID event:ID\n"
 	"  url:TEXT ip:ADDRESS sasl:USER sensor:NAME malware:GLOB ext:EXT size:RANGE\n"
 	"  direction:WAY state:STATE\n"
-	"Every question is entered into the audit log.";
+	"Every question is entered into the journal.";
 
 int
 cmd_who(struct command *command, int argc, char **argv)

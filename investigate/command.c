@@ -10,7 +10,7 @@
 #include "reader.h"
 #include "text.h"
 
-#define ARGUMENT_BYTES 4096 /* of one argument in the audit log; a path fits */
+#define ARGUMENT_BYTES 4096 /* of one argument in the journal; a path fits */
 
 static void
 complain(const char *verb, const char *message)
@@ -169,7 +169,7 @@ command_audit(const struct command *command, gint64 results)
 		written = FALSE;
 	}
 	if (!written)
-		command_fail(command, "nothing is done without an entry in the audit log: %s",
+		command_fail(command, "nothing is done without an entry in the journal: %s",
 			     error->message);
 	return written;
 }

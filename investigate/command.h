@@ -24,7 +24,7 @@ enum { EXIT_FOUND = 0, EXIT_NOTHING = 1, EXIT_TROUBLE = 2, EXIT_PARTLY = 3 };
 /* The global options, and what follows from them. */
 struct command {
 	const char *verb;
-	char **arguments; /* of the verb, as typed; for the audit log */
+	char **arguments; /* of the verb, as typed; for the journal */
 	char *config_path;
 	struct settings *settings; /* never NULL: defaults if there is no file */
 	char *store_url;
@@ -38,7 +38,7 @@ struct command {
  * exit status. */
 typedef int (*command_fn)(struct command *command, int argc, char **argv);
 
-/* Which recipients received it, and what the answer covers; one entry of the audit log each. */
+/* Which recipients received it, and what the answer covers; one entry of the journal each. */
 int cmd_who(struct command *command, int argc, char **argv);
 
 /* One message: envelope, tree of files, deliveries. */
@@ -68,7 +68,10 @@ int cmd_block(struct command *command, int argc, char **argv);
 /* Events that could not be read: list, show, replay, drop. */
 int cmd_dead_letters(struct command *command, int argc, char **argv);
 
-/* Copies the store while the collector runs; an entry of the audit log. */
+/* The journal: lists, exports, verifies it. */
+int cmd_actions(struct command *command, int argc, char **argv);
+
+/* Copies the store while the collector runs; an entry of the journal. */
 int cmd_backup(struct command *command, int argc, char **argv);
 
 /* Whether the store is as it was written: 0, or 3 with what is not. */
@@ -102,14 +105,14 @@ struct out *command_out(const struct command *command);
 int command_end(const struct command *command, struct out *out, int status);
 
 /*
- * Has an entry written to the audit log: by the collector over its control
+ * Has an entry written to the journal: by the collector over its control
  * socket, or, when none runs, into the store.  results: number of hits, -1 if
  * it does not apply.  Returns FALSE after printing why not; a command that
  * reveals must then not answer.
  */
 gboolean command_audit(const struct command *command, gint64 results);
 
-/* Returns the verb's arguments as the audit log has them, a JSON array.  Free with g_free(). */
+/* Returns the verb's arguments as the journal has them, a JSON array.  Free with g_free(). */
 char *command_arguments(const struct command *command);
 
 /* Returns a request of a change to the collector (control.h): operation, tenant, arguments, case

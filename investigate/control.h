@@ -37,7 +37,7 @@ struct sockaddr_un;
 /* Fills in a socket's address; FALSE with CONTROL_ERROR_REFUSED if path is too long for one. */
 gboolean control_address(const char *path, struct sockaddr_un *ret_address, GError **error);
 
-/* Returns a user as the audit log names it, "uid=1000(name)".  Free with g_free(). */
+/* Returns a user as the journal names it, "uid=1000(name)".  Free with g_free(). */
 char *control_actor(guint uid);
 
 /* ---- the command line's side ---- */

@@ -11,6 +11,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/block_feed.h \
 	investigate/check.c \
 	investigate/check.h \
+	investigate/cmd_actions.c \
 	investigate/cmd_backup.c \
 	investigate/cmd_block.c \
 	investigate/cmd_collect.c \
@@ -54,9 +55,12 @@ investigate_libcli_a_SOURCES = \
 	investigate/unread.c \
 	investigate/unread.h
 investigate_libcli_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-# Asking the store: GLib, libcrypto, SQLite only, since the command line links it.
+# Asking the store: GLib, libcrypto, jansson, SQLite only, since the command line links it.
 noinst_LIBRARIES += investigate/libstore.a
 investigate_libstore_a_SOURCES = \
+	investigate/journal.c \
+	investigate/journal.h \
+	investigate/journal_walk.c \
 	investigate/query.c \
 	investigate/query.h \
 	investigate/store.c \
@@ -71,6 +75,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_dead_letters.h \
 	investigate/store_delivery.c \
 	investigate/store_internal.h \
+	investigate/store_journal.c \
+	investigate/store_journal.h \
 	investigate/store_match.c \
 	investigate/store_read.c \
 	investigate/store_schema.c \
@@ -85,7 +91,7 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_text.h \
 	investigate/store_verify.c \
 	investigate/store_who.c
-investigate_libstore_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(SQLITE_CFLAGS)
+investigate_libstore_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
 STORE_LIBS = investigate/libstore.a $(SQLITE_LIBS)
 
 # The helper that reads the live stream.

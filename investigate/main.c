@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "journal.h"
 #include "keys.h"
 
 #define DEFAULT_CONFIG MAILTRACE_SYSCONFDIR "/mailtrace/mailtrace.conf"
@@ -30,6 +31,7 @@ static const struct verb verbs[] = {
 	{"status", cmd_status, "sensors, lag, gaps, size of the store"},
 	{"block", cmd_block, "block files at the gateways"},
 	{"dead-letters", cmd_dead_letters, "events that could not be read: list, replay, drop"},
+	{"actions", cmd_actions, "the journal: who asked, changed and did what"},
 	{"backup", cmd_backup, "copy the store while the collector runs"},
 	{"verify", cmd_verify, "whether the store is as it was written"},
 	{"collect", cmd_collect, "run the collector"},
@@ -50,8 +52,8 @@ print_help(FILE *stream)
 	      "  --store=URL     the store, sqlite:PATH\n"
 	      "  --tenant=NAME   whose records\n"
 	      "  --utc           times in UTC\n"
-	      "  --case=ID       a case number for the audit log\n"
-	      "  --reason=TEXT   a reason for the audit log\n"
+	      "  --case=ID       a case number for the journal\n"
+	      "  --reason=TEXT   a reason for the journal\n"
 	      "  --json          JSON Lines\n"
 	      "  --csv           CSV, where there are rows\n"
 	      "  -q, --quiet     no progress\n"
@@ -147,6 +149,11 @@ check_globals(const struct command *command)
 		return command_fail(command, "choose one of --json and --csv");
 	if (!is_text(command->tenant) || !is_text(command->case_id) || !is_text(command->reason))
 		return command_fail(command, "--tenant, --case and --reason are UTF-8 text");
+	/* What the journal would cut must not be lost without a word. */
+	if ((command->case_id && strlen(command->case_id) > JOURNAL_NAME_BYTES) ||
+	    (command->reason && strlen(command->reason) > JOURNAL_REASON_BYTES))
+		return command_fail(command, "--case has at most %d bytes, and --reason at most %d",
+				    JOURNAL_NAME_BYTES, JOURNAL_REASON_BYTES);
 	return 0;
 }
 

@@ -145,7 +145,26 @@ gboolean store_note_beat(struct store *store, const char *tenant, const char *se
 gboolean store_count_intervals(struct store *store, const char *tenant, const char *sensor,
 			       guint64 *ret_count, GError **error);
 
-/* One entry of the audit log: who asked or changed what. */
+/* What came of what an entry of the journal tells; in the order of OCSF's status_id. */
+enum audit_status {
+	AUDIT_DONE,
+	AUDIT_FAILED, /* or refused */
+	AUDIT_ABSENT, /* there was nothing to act upon */
+	AUDIT_PARTIAL,
+	AUDIT_UNSUPPORTED,
+	AUDIT_ERROR,
+};
+
+/* What an action does against a harm: OCSF's activity_id of a remediation. */
+enum audit_remedy { REMEDY_NONE, REMEDY_ISOLATE, REMEDY_EVICT, REMEDY_RESTORE, REMEDY_HARDEN };
+
+struct json_t;
+
+/*
+ * What the journal is to keep: who asked, changed or did what.  Actions, their
+ * results and their undoing have a command_uid, and become remediation events;
+ * everything else is an api_activity.
+ */
 struct store_audit {
 	gint64 time_us;
 	char *actor; /* "uid=1000(name)" */
@@ -155,9 +174,22 @@ struct store_audit {
 	char *case_id;	 /* NULL if none */
 	char *reason;	 /* NULL if none */
 	gint64 results;	 /* number of hits, -1 if it does not apply */
+	enum audit_status status;
+	char *detail;	   /* of the status, for people; NULL if none */
+	char *command_uid; /* of the action that this is, or of which this is the result; or NULL */
+	enum audit_remedy remedy; /* with a command_uid */
+	/*
+	 * Members that the OCSF event is to have besides (observables,
+	 * countermeasures, unmapped.mailtrace.…), or NULL.  None that is written here
+	 * can be replaced.
+	 */
+	const struct json_t *event;
 };
 
-/* Appends to the audit log. */
+/*
+ * Appends to the journal (journal.h, store_journal.h); inside a transaction it
+ * stands or falls with that.  STORE_ERROR_EVENT if it would be too long.
+ */
 gboolean store_add_audit(struct store *store, const struct store_audit *audit, GError **error);
 
 /* ---- asking ---- */
@@ -323,7 +355,7 @@ struct store_sensor {
 /* The store as a whole; clear with store_status_clear(). */
 struct store_status {
 	int schema;
-	guint64 events, files, recipients, dead_letters, audit_entries;
+	guint64 events, files, recipients, dead_letters, journal_entries;
 	guint64 bytes;	    /* on disk */
 	GPtrArray *sensors; /* of struct store_sensor */
 };
@@ -334,12 +366,6 @@ gboolean store_status(struct store *store, const char *tenant, struct store_stat
 
 /* Frees what a status owns. */
 void store_status_clear(struct store_status *status);
-
-/* Called for each audit entry, newest first; FALSE stops. */
-typedef gboolean (*store_audit_fn)(const struct store_audit *audit, void *data);
-
-/* Reads the audit log. */
-gboolean store_read_audit(struct store *store, store_audit_fn entry, void *data, GError **error);
 
 /* Something that is not as it was stored; everything is borrowed. */
 struct store_flaw {

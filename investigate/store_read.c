@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Single events, their integrity, and the audit log. */
+/* Single events, and their integrity. */
 #include <gio/gio.h>
 #include <string.h>
 
@@ -109,44 +109,4 @@ store_event(struct store *store, const char *tenant, const char *event_id, GErro
 			    "event %s does not match its digest: the store was changed or damaged",
 			    event_id);
 	return json;
-}
-
-gboolean
-store_add_audit(struct store *store, const struct store_audit *audit, GError **error)
-{
-	return sql_run(
-		sql_bind(store->sql,
-			 "INSERT INTO audit (time_us, actor, tenant, verb, arguments, case_id,"
-			 " reason, results) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-			 "issssssi", audit->time_us, audit->actor, audit->tenant, audit->verb,
-			 audit->arguments, audit->case_id, audit->reason, audit->results),
-		error);
-}
-
-gboolean
-store_read_audit(struct store *store, store_audit_fn entry, void *data, GError **error)
-{
-	g_autoptr(sql_stmt_t) rows =
-		sql_bind(store->sql,
-			 "SELECT time_us, actor, tenant, verb, arguments, case_id, reason, results"
-			 " FROM audit ORDER BY id DESC",
-			 "");
-	int more;
-
-	while ((more = sql_next(rows, error)) > 0) {
-		struct store_audit audit = {
-			.time_us = sql_int(rows, 0),
-			.actor = (char *)sql_text(rows, 1),
-			.tenant = (char *)sql_text(rows, 2),
-			.verb = (char *)sql_text(rows, 3),
-			.arguments = (char *)sql_text(rows, 4),
-			.case_id = (char *)sql_text(rows, 5),
-			.reason = (char *)sql_text(rows, 6),
-			.results = sql_int(rows, 7),
-		};
-
-		if (!entry(&audit, data))
-			return TRUE;
-	}
-	return more == 0;
 }

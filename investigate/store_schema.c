@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "store_schema.h"
 
+#include "store_journal.h"
+
 /* SQLite's application_id: "mltr". */
 #define APPLICATION_ID 0x6d6c7472
 #define STRING(x) #x
@@ -196,7 +198,43 @@ static const char version_5[] =
 	" FROM epochs e JOIN ranges r ON r.epoch=e.id WHERE e.sensor=sensors.name))"
 	" WHERE begun_us>0;";
 
-static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4, version_5};
+/*
+ * Version 6: the journal (store_journal.h), which takes the audit log's place:
+ * store_journal_adopt() makes its chain and enters what that had.  An entry's
+ * tenant and time stand beside it to be found by.
+ */
+static const char version_6[] =
+	"CREATE TABLE journal ("
+	" seq INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, tenant TEXT NOT NULL,"
+	" hash BLOB NOT NULL, entry BLOB NOT NULL);"
+	"CREATE INDEX journal_time ON journal (time_us);"
+	"CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal"
+	" BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
+	"CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal"
+	" BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;"
+	"CREATE TABLE journal_chain ("
+	" id INTEGER PRIMARY KEY CHECK (id=1), uid TEXT NOT NULL, seq INTEGER NOT NULL,"
+	" hash BLOB NOT NULL, last_uid TEXT, last_type INTEGER NOT NULL DEFAULT 0);";
+
+static const char *const steps_of_store[] = {version_1, version_2, version_3,
+					     version_4, version_5, version_6};
+
+/* What SQL alone cannot do for a step, in its transaction. */
+static const struct {
+	const char *step;
+	gboolean (*convert)(struct sql *sql, GError **error);
+} conversions[] = {{version_6, store_journal_adopt}};
+
+static gboolean
+take_step(struct sql *sql, const char *step, GError **error)
+{
+	gboolean done = sql_script(sql, step, error);
+
+	for (gsize i = 0; done && i < G_N_ELEMENTS(conversions); i++)
+		if (conversions[i].step == step)
+			done = conversions[i].convert(sql, error);
+	return done;
+}
 
 const char *const *
 store_schema_steps(gsize *ret_count)
@@ -286,7 +324,7 @@ store_schema_upgrade(struct sql *sql, const char *const *steps, gsize count, GEr
 		return TRUE;
 	done = sql_script(sql, "BEGIN IMMEDIATE", error);
 	for (gsize i = version; done && i < count; i++)
-		done = sql_script(sql, steps[i], error);
+		done = take_step(sql, steps[i], error);
 	done = done && set_version(sql, count, error) && sql_script(sql, "COMMIT", error);
 	if (!done && sql_in_transaction(sql))
 		sql_script(sql, "ROLLBACK", NULL);

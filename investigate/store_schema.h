@@ -4,7 +4,8 @@
  *
  * The version is SQLite's user_version.  A step leads from one version to the
  * next and is never changed once released; a store is brought up to date by
- * its writer, in one transaction, and a newer one is not touched.
+ * its writer, in one transaction, and a newer one is not touched.  Where SQL does
+ * not do, a function goes with a step (store_schema.c, conversions).
  */
 #ifndef MAILTRACE_STORE_SCHEMA_H
 #define MAILTRACE_STORE_SCHEMA_H

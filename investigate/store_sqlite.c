@@ -94,7 +94,7 @@ open_error(const char *path, gboolean writable, sqlite3 *handle, GError **error)
 /*
  * Makes the file with the right mode, since SQLite would ask the umask; it
  * gives the files beside it the same.  The group may read while the collector
- * runs, and can change nothing, the audit log least of all.
+ * runs, and can change nothing, the journal least of all.
  */
 static void
 make_file(const char *path)

@@ -55,7 +55,7 @@ read_counts(struct store *store, const char *tenant, struct store_status *status
 		" (SELECT count(*) FROM recipients r WHERE ?1 IS NULL OR"
 		"  (SELECT tenant FROM events WHERE id=r.event)=?2),"
 		" (SELECT count(*) FROM dead_letters WHERE ?1 IS NULL OR tenant=?1),"
-		" (SELECT count(*) FROM audit WHERE ?1 IS NULL OR tenant=?1),"
+		" (SELECT count(*) FROM journal WHERE ?1 IS NULL OR tenant=?1),"
 		" (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)";
 	g_autoptr(sql_stmt_t) row = NULL;
 	gint64 id = 0;
@@ -70,7 +70,7 @@ read_counts(struct store *store, const char *tenant, struct store_status *status
 	status->files = sql_int(row, 2);
 	status->recipients = sql_int(row, 3);
 	status->dead_letters = sql_int(row, 4);
-	status->audit_entries = sql_int(row, 5);
+	status->journal_entries = sql_int(row, 5);
 	status->bytes = sql_int(row, 6);
 	return TRUE;
 }

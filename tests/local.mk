@@ -252,7 +252,7 @@ tests_tools_record_twice_SOURCES = tests/tools/record_twice.c
 tests_tools_record_twice_LDADD = $(READ_LIBS)
 TESTS += tests/it/event_form.py tests/it/event_join.py
 EXTRA_DIST += tests/it/event_form.py tests/it/event_join.py tests/tools/ocsf_check.py \
-	tests/data/ocsf-1.8-email_activity.json tests/fuzz/corpus
+	tests/data/ocsf-1.8-email_activity.json tests/data/ocsf-1.8-journal.json tests/fuzz/corpus
 tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c
 tests_fuzz_fuzz_answer_LDADD = $(BASE_LIBS)
 tests_fuzz_fuzz_ocsf_SOURCES = tests/fuzz/fuzz_ocsf.c
@@ -294,6 +294,11 @@ tests_test_store_blocks_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_block_feed_SOURCES = tests/test_block_feed.c tests/store_fixture.h
 tests_test_block_feed_CFLAGS = $(UNIT_CFLAGS)
 tests_test_block_feed_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_journal
+TESTS += tests/test_journal
+tests_test_journal_SOURCES = tests/test_journal.c tests/store_fixture.h
+tests_test_journal_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_test_journal_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/test_query tests/test_store tests/test_store_search
 TESTS += tests/test_query tests/test_store tests/test_store_search
 tests_test_query_SOURCES = tests/test_query.c
@@ -399,6 +404,8 @@ TESTS += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_syn
 EXTRA_DIST += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
 TESTS += tests/it/delivery.py tests/it/block.py tests/it/store_care.py tests/it/passwords.py
 EXTRA_DIST += tests/it/block.py tests/it/store_care.py tests/it/passwords.py
+TESTS += tests/it/journal.py
+EXTRA_DIST += tests/it/journal.py
 EXTRA_DIST += tests/it/delivery.py tests/it/sensor.py
 
 # The pages against the tree.

@@ -867,34 +867,6 @@ Test(store, status_tells_lag_and_counters)
 	store_status_clear(&status);
 }
 
-static gboolean
-collect_audit(const struct store_audit *audit, void *data)
-{
-	g_string_append_printf(data, "%s/%s/%s/%s ", audit->verb, audit->arguments,
-			       audit->case_id ? audit->case_id : "-",
-			       audit->reason ? audit->reason : "-");
-	return TRUE;
-}
-
-Test(store, reads_the_audit_log_newest_first)
-{
-	struct store_audit audit = {.time_us = 1,
-				    .actor = (char *)"uid=1000(x)",
-				    .tenant = (char *)"a",
-				    .verb = (char *)"who",
-				    .arguments = (char *)"[\"x\"]",
-				    .results = 3};
-	g_autoptr(GString) log = g_string_new(NULL);
-	GError *error = NULL;
-
-	expect_ok(store_add_audit(fixture.store, &audit, &error), error);
-	audit.verb = (char *)"import";
-	audit.case_id = (char *)"C-1";
-	expect_ok(store_add_audit(fixture.store, &audit, &error), error);
-	expect_ok(store_read_audit(fixture.store, collect_audit, log, &error), error);
-	cr_expect_str_eq(log->str, "import/[\"x\"]/C-1/- who/[\"x\"]/-/- ");
-}
-
 /* ---- damage and crashes ---- */
 
 static void

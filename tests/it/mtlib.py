@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -194,6 +195,21 @@ def children(pid):
 
 def json_lines(text):
     return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def journal(site):
+    """The journal's entries, oldest first, as the store keeps them."""
+    entries = []
+    with contextlib.closing(sqlite3.connect(f"file:{site.root}/store/mailtrace.db?mode=ro", uri=True)) as store:
+        for (text,) in store.execute("SELECT entry FROM journal ORDER BY seq"):
+            event = json.loads(text)
+            ours = event["unmapped"]["mailtrace"]
+            user = event["actor"]["user"]
+            entries.append({"verb": ours["verb"], "arguments": ours["arguments"], "results": ours.get("results"),
+                            "case": event["metadata"].get("correlation_uid"), "reason": ours.get("reason"),
+                            "uid": int(user.get("uid", -1)), "tenant": event["metadata"]["tenant_uid"],
+                            "status": event["status"], "detail": event.get("status_detail"), "event": event})
+    return entries
 
 
 class Site:

@@ -9,7 +9,7 @@ import stat
 import threading
 
 import mtlib
-from mtlib import Site, equal, json_lines, make_message, test
+from mtlib import Site, equal, journal, json_lines, make_message, test
 from sensor import event, send, site_with_keys
 
 PDF = b"%PDF-1.4\n" + bytes(range(256)) * 4
@@ -156,8 +156,7 @@ def a_backup_made_under_writing_is_whole_and_answers():
     equal(send(site, counts[3] + 1, event(site, counts[3] + 1)),
           [f"welcome {counts[3]}", f"ack {counts[3] + 1}"])
     equal(len(site.who("subject:mail")[0]), counts[3] + 1)
-    rows = ask(database(site), "SELECT verb, case_id FROM audit WHERE verb='backup'")
-    equal(rows[0], ("backup", "C-1"))
+    equal([row["case"] for row in journal(site) if row["verb"] == "backup"][0], "C-1")
     site.stop()
 
 

@@ -52,7 +52,7 @@ def stands_after(site, break_it, mend_it):
     assert "remedy" in line and "make room" in line, line
     equal(json_lines(site.mailtrace("--json", "status").stdout)[0]["events"], 3, "readers see nothing half")
     done = site.mailtrace("who", "subject:mail", status=2)
-    equal((done.stdout, done.stderr.count("\n")), ("", 1), "no answer without its entry in the audit log")
+    equal((done.stdout, done.stderr.count("\n")), ("", 1), "no answer without its entry in the journal")
     mend_it()
     play(site, 8, 2)
     site.wait_stored(10)

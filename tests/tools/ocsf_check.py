@@ -6,7 +6,8 @@ usage: ocsf_check.py [FILE.jsonl ...]     ("-" or none: standard input)
 
 Prints "FILE:LINE: path: what is wrong" for each fault; the exit status is 1 if
 there is any, 2 if there was nothing to check.  The facts are in
-tests/data/ocsf-1.8-email_activity.json.
+tests/data/ocsf-1.8-email_activity.json and, for the classes of the journal,
+tests/data/ocsf-1.8-journal.json.
 """
 import json
 import os
@@ -15,6 +16,7 @@ import sys
 
 FACTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data",
                      "ocsf-1.8-email_activity.json")
+JOURNAL_FACTS = os.path.join(os.path.dirname(FACTS), "ocsf-1.8-journal.json")
 # Kinds of JSON value of OCSF's types; those with a pattern are strings.
 KINDS = {"string_t": str, "boolean_t": bool, "integer_t": int, "long_t": int,
          "timestamp_t": int, "port_t": int}
@@ -30,7 +32,8 @@ class Checker:
         if facts is None:
             with open(FACTS, encoding="utf-8") as file:
                 facts = json.load(file)
-        self.objects = facts["objects"]
+        with open(JOURNAL_FACTS, encoding="utf-8") as file:
+            self.objects = {**json.load(file)["objects"], **facts["objects"]}
         self.patterns = {name: re.compile(pattern) for name, pattern in facts["types"].items()}
         self.facts = facts
         self.faults = []
@@ -90,6 +93,11 @@ class Checker:
             else:
                 self.attribute(f"{path}.{key}", member, fact)
 
+    def name_of(self, event):
+        """The schema of its class; that of mail when it has none of ours."""
+        name = f"event_{event.get('class_uid')}" if isinstance(event, dict) else "event"
+        return name if name in self.objects else "event"
+
     def relations(self, event):
         """What holds between attributes."""
         if event.get("category_uid") != event.get("class_uid", 0) // 1000:
@@ -98,14 +106,14 @@ class Checker:
             self.fault("type_uid", "is not class_uid * 100 + activity_id")
         profiles = event.get("metadata", {}).get("profiles", [])
         for key in event:
-            profile = self.objects["event"]["attributes"].get(key, {}).get("profile")
+            profile = self.objects[self.name_of(event)]["attributes"].get(key, {}).get("profile")
             if profile and profile not in profiles:
                 self.fault(key, f"is of the profile {profile}, which is not in metadata.profiles")
 
     def event(self, event):
         """Returns the faults of one event."""
         self.faults = []
-        self.object("event", event, "event")
+        self.object("event", event, self.name_of(event))
         if not self.faults:
             self.relations(event)
         return self.faults
