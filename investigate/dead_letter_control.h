@@ -3,7 +3,7 @@
  * dead_letter_control.h - what the collector does for `mailtrace dead-letters`.
  *
  * Operations of the control socket (control.h); what they do and their entry in
- * the audit log are one transaction.
+ * the journal are one transaction.
  *
  *  - "dead-letter-replay": tenant, arguments, case, reason, and ids: at most
  *    DEAD_LETTER_IDS numbers, as the list shows them.  The answer has replayed, and
