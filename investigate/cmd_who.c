@@ -5,8 +5,8 @@
 #include "command.h"
 #include "coverage.h"
 #include "groups.h"
-#include "members.h"
 #include "progress.h"
+#include "question.h"
 #include "unread.h"
 
 /*
@@ -16,11 +16,10 @@
 #define HELD_ROWS 1000
 
 struct who_options {
-	char **files;
-	char *hashes;
-	char *since, *until, *cursor, *group;
+	struct question question;
+	char *cursor, *group;
 	gint64 limit;
-	gboolean count, refused, members, list_unread, list_unseen;
+	gboolean count, refused, list_unread, list_unseen;
 };
 
 struct who {
@@ -222,30 +221,6 @@ end_rows(struct who *who)
 	}
 }
 
-/* Terms that the envelope alone answers hold of a message whose files nobody could read, too. */
-static gboolean
-needs_files(const struct query *query)
-{
-	for (guint i = 0; i < query->terms->len; i++) {
-		const struct query_term *term = g_ptr_array_index(query->terms, i);
-
-		switch (term->kind) {
-		case TERM_TO:
-		case TERM_QUEUE:
-		case TERM_EVENT:
-		case TERM_IP:
-		case TERM_SASL:
-		case TERM_SENSOR:
-		case TERM_DIRECTION:
-		case TERM_STATE:
-			break;
-		default:
-			return TRUE;
-		}
-	}
-	return FALSE;
-}
-
 /* Names the messages behind the coverage's numbers, where they were asked for. */
 static gboolean
 write_lists(struct who *who, struct store *store, GError **error)
@@ -269,7 +244,7 @@ write_coverage(struct who *who, struct store *store, gint64 asked_at_us, GError 
 		.asked_us = asked_at_us,
 		.max_offset_us = settings->max_clock_offset_ms * G_TIME_SPAN_MILLISECOND,
 		.has_expected = *settings->expected_sensors != NULL,
-		.needs_files = needs_files(query),
+		.needs_files = question_needs_files(query),
 		.nobody = who->hits == 0,
 	};
 	struct out *out = who->out;
@@ -326,80 +301,6 @@ ask(struct who *who)
 
 /* ---- the question ---- */
 
-/* Asks for the members of a file too, and says what of it is not asked for. */
-static gboolean
-add_members(const struct command *command, struct query_term *term, const char *path,
-	    GError **error)
-{
-	g_autoptr(reader_t) reader = NULL;
-	struct members_found found;
-
-	if (strcmp(path, "-") == 0) {
-		g_set_error(error, QUERY_ERROR, QUERY_ERROR_FILE,
-			    "--members reads a file twice: give a path, not the standard input");
-		return FALSE;
-	}
-	reader = command_reader(command, error);
-	if (!reader || !members_add(term, path, reader, &found, error))
-		return FALSE;
-	if (found.incomplete)
-		command_fail(command,
-			     "%s: some of its members could not be read, and are not "
-			     "asked for; see mailtrace inspect",
-			     path);
-	if (!command->quiet)
-		fprintf(stderr, "%s: %u members are asked for too, %u below %d bytes are not.\n",
-			path, found.members, found.small, CANDIDATE_MIN_BYTES);
-	return TRUE;
-}
-
-static gboolean
-add_word(const struct command *command, struct query *query, const struct who_options *options,
-	 const char *word, gboolean is_file, GError **error)
-{
-	struct query_term *term;
-
-	if (!query_add(query, word, is_file, error))
-		return FALSE;
-	term = g_ptr_array_index(query->terms, query->terms->len - 1);
-	if (!options->members || term->kind != TERM_DIGEST || !term->has_content)
-		return TRUE;
-	return add_members(command, term, word, error);
-}
-
-static gboolean
-add_terms(const struct command *command, struct query *query, const struct who_options *options,
-	  char **words, GError **error)
-{
-	for (; *words; words++)
-		if (!add_word(command, query, options, *words, FALSE, error))
-			return FALSE;
-	for (char **file = options->files; file && *file; file++)
-		if (!add_word(command, query, options, *file, TRUE, error))
-			return FALSE;
-	return !options->hashes || query_add_hashes(query, options->hashes, error);
-}
-
-static gboolean
-fill_query(const struct command *command, struct query *query, const struct who_options *options,
-	   char **words, GError **error)
-{
-	gint64 now_us = g_get_real_time();
-
-	if (options->since && !query_parse_time(options->since, now_us, &query->since_us, error))
-		return FALSE;
-	if (options->until && !query_parse_time(options->until, now_us, &query->until_us, error))
-		return FALSE;
-	if (query->since_us && query->until_us && query->since_us >= query->until_us) {
-		g_set_error(error, QUERY_ERROR, QUERY_ERROR_TIME,
-			    "--since is not before --until: no message can lie between them");
-		return FALSE;
-	}
-	query->cursor = g_strdup(options->cursor);
-	query->with_refused = options->refused;
-	return add_terms(command, query, options, words, error);
-}
-
 static int
 who_with(struct command *command, const struct who_options *options, char **words)
 {
@@ -421,11 +322,10 @@ who_with(struct command *command, const struct who_options *options, char **word
 		return command_fail(command, "there is no --csv of two kinds of rows");
 	if (options->limit < 0)
 		return command_fail(command, "--limit is a number of rows, 0 for all");
-	if (!fill_query(command, query, options, words, &error))
+	if (!question_fill(&options->question, command, words, query, &error))
 		return command_fail(command, "%s", error->message);
-	if (!query->terms->len && !options->since)
-		return command_fail(command, "what file or message?  Give a path, a hash, or a "
-					     "term like subject:TEXT; see mailtrace who --help");
+	query->cursor = g_strdup(options->cursor);
+	query->with_refused = options->refused;
 	who.counts_only = options->count;
 	who.list_unread = options->list_unread;
 	who.list_unseen = options->list_unseen;
@@ -442,10 +342,7 @@ who_with(struct command *command, const struct who_options *options, char **word
 static void
 options_clear(struct who_options *options)
 {
-	g_strfreev(options->files);
-	g_free(options->hashes);
-	g_free(options->since);
-	g_free(options->until);
+	question_clear(&options->question);
 	g_free(options->cursor);
 	g_free(options->group);
 }
@@ -463,16 +360,7 @@ cmd_who(struct command *command, int argc, char **argv)
 {
 	struct who_options options = {0};
 	const GOptionEntry entries[] = {
-		{"file", 'f', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.files,
-		 "a file, whatever its name looks like; - is the standard input", "PATH"},
-		{"hashes", 0, 0, G_OPTION_ARG_FILENAME, &options.hashes,
-		 "a list of hashes, any of which may match; - is the standard input", "PATH"},
-		{"members", 'm', 0, G_OPTION_ARG_NONE, &options.members,
-		 "also ask for what is in the files", NULL},
-		{"since", 0, 0, G_OPTION_ARG_FILENAME, &options.since,
-		 "RFC 3339, YYYY-MM-DD, or 7d, 12h, 30m, 2w ago", "TIME"},
-		{"until", 0, 0, G_OPTION_ARG_FILENAME, &options.until, "likewise, exclusive",
-		 "TIME"},
+		QUESTION_ENTRIES(options.question),
 		{"limit", 0, 0, G_OPTION_ARG_INT64, &options.limit, "at most so many rows", "N"},
 		{"cursor", 0, 0, G_OPTION_ARG_FILENAME, &options.cursor,
 		 "continue an answer that had more", "CURSOR"},

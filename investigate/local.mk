@@ -50,6 +50,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/out.h \
 	investigate/progress.c \
 	investigate/progress.h \
+	investigate/question.c \
+	investigate/question.h \
 	investigate/reader.c \
 	investigate/reader.h \
 	investigate/unread.c \
