@@ -106,9 +106,11 @@
 
 /* Containment: a command to an actuator, and its answer. */
 #define CAP_COMMAND_BYTES (1024 * 1024)
-#define CAP_COMMAND_TEXT_BYTES 4096 /* of a text in it; a header line is 998 */
-#define CAP_COMMAND_LIST 256	    /* digests or flags in it */
-#define CAP_COMMAND_COPIES 1000	    /* copies of one message in one mailbox */
+#define CAP_COMMAND_TEXT_BYTES 4096	       /* of a text in it; a header line is 998 */
+#define CAP_COMMAND_LIST 256		       /* digests or flags in it */
+#define CAP_COMMAND_COPIES 1000		       /* copies of one message in one mailbox */
+#define CAP_QUEUE_LINE_BYTES (4 * 1024 * 1024) /* a message of postqueue -j: 10,000 recipients */
+#define CAP_QUEUE_ANSWER_BYTES (64 * 1024)     /* between actuator and queue helper */
 
 /* The journal. */
 #define CAP_JOURNAL_ENTRY_BYTES (24 * 1024)    /* twice that, as JSON in JSON, fits an answer */

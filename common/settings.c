@@ -27,6 +27,7 @@ enum kind {
 	KIND_TEXT,
 	KIND_LIST,
 	KIND_NETWORKS,
+	KIND_GATEWAYS,
 	KIND_PATH,
 	KIND_OPTIONAL_PATH,
 	KIND_NUMBER,
@@ -138,6 +139,10 @@ enum kind {
 	  "directory of what the log said and is not yet acknowledged")                            \
 	X("follow", "key", KIND_PATH, follow_key, 0, 0, NULL, CONFIG_DIRECTORY "/follow.key",      \
 	  "file of the follower's own secret key")                                                 \
+	X("queue", "gateways", KIND_GATEWAYS, queue_gateways, 0, 0, NULL, "",                      \
+	  "commands that lead to the queue helper of each gateway, NAME: COMMAND; ...")            \
+	X("queue", "timeout_ms", KIND_NUMBER, queue_timeout_ms, 100, 600000, NULL, "60000",        \
+	  "time for one message in a queue, in milliseconds")                                      \
 	X("store", "url", KIND_STORE, store, 0, 0, NULL,                                           \
 	  "sqlite:" STATE_DIRECTORY "/mailtrace-collect/store.db", "the store: sqlite:/PATH")
 
@@ -219,6 +224,18 @@ read_networks(const struct binding *binding, const char *value, void *ret_field,
 	if (!networks)
 		return refuse(error, "%s", why->message);
 	*(struct network_list **)ret_field = networks;
+	return TRUE;
+}
+
+static gboolean
+read_gateways(const struct binding *binding, const char *value, void *ret_field, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	struct gateways *gateways = gateways_parse(value, &why);
+
+	if (!gateways)
+		return refuse(error, "%s", why->message);
+	*(struct gateways **)ret_field = gateways;
 	return TRUE;
 }
 
@@ -452,6 +469,12 @@ free_list(void *field)
 }
 
 static void
+free_gateways(void *field)
+{
+	gateways_free(*(struct gateways **)field);
+}
+
+static void
 free_networks(void *field)
 {
 	network_list_free(*(struct network_list **)field);
@@ -466,6 +489,7 @@ static const struct {
 	[KIND_TEXT] = {read_text, free_text},
 	[KIND_LIST] = {read_list, free_list},
 	[KIND_NETWORKS] = {read_networks, free_networks},
+	[KIND_GATEWAYS] = {read_gateways, free_gateways},
 	[KIND_PATH] = {read_path, free_text},
 	[KIND_OPTIONAL_PATH] = {read_optional_path, free_text},
 	[KIND_NUMBER] = {read_number, NULL},

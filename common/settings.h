@@ -15,6 +15,7 @@
 #include <glib.h>
 #include <sys/stat.h>
 
+#include "gateways.h"
 #include "network.h"
 
 enum on_unrecorded { ON_UNRECORDED_TEMPFAIL, ON_UNRECORDED_ACCEPT };
@@ -33,6 +34,7 @@ GQuark settings_error_quark(void);
  * key's name, but for those that would only repeat the group, [spool]
  * "directory" and "max_bytes", [collector] "key", [store] "url", and those of
  * [follow], and three of [scanner], which have it before them.
+ * [follow] and [queue], and two of [scanner], which have it before them.
  */
 struct settings {
 	/* [site] */
@@ -94,6 +96,10 @@ struct settings {
 	enum follow_from follow_from;
 	char *follow_spool_directory;
 	char *follow_key; /* file of the follower's secret key */
+
+	/* [queue] */
+	struct gateways *queue_gateways; /* the commands to the MTAs' queues */
+	guint queue_timeout_ms;
 
 	/* [store] */
 	char *store; /* "sqlite:/path" */

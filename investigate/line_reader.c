@@ -117,12 +117,16 @@ line_reader_next(struct line_reader *reader, gint64 deadline_us, const char **re
 	return reader->cut ? LINE_CUT : LINE_WHOLE;
 }
 
-const char *
-line_reader_rest(struct line_reader *reader, gsize *ret_length)
+enum line_result
+line_reader_bytes(struct line_reader *reader, gint64 deadline_us, const char **ret_bytes,
+		  gsize *ret_length)
 {
-	const char *rest = reader->chunk + reader->at;
+	enum line_result result = reader->length > 0 ? LINE_WHOLE : fill(reader, deadline_us);
 
+	if (result != LINE_WHOLE)
+		return result;
+	*ret_bytes = reader->chunk + reader->at;
 	*ret_length = reader->length;
 	reader->length = 0;
-	return rest;
+	return LINE_WHOLE;
 }

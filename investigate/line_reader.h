@@ -35,10 +35,11 @@ enum line_result line_reader_next(struct line_reader *reader, gint64 deadline_us
 				  const char **ret_line, gsize *ret_length);
 
 /*
- * Takes what was read already and belongs to no line yet, for a stream that goes
- * on as bytes.  Borrowed until the next call.
+ * Goes on as bytes after a line: takes some of what follows.  LINE_WHOLE with
+ * *ret_length bytes, at least one, borrowed until the next call; else as above.
  */
-const char *line_reader_rest(struct line_reader *reader, gsize *ret_length);
+enum line_result line_reader_bytes(struct line_reader *reader, gint64 deadline_us,
+				   const char **ret_bytes, gsize *ret_length);
 
 typedef struct line_reader line_reader_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(line_reader_t, line_reader_free)

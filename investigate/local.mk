@@ -124,6 +124,33 @@ investigate_libactuator_a_SOURCES = \
 	investigate/actuator.h \
 	investigate/evidence.c \
 	investigate/line_reader.c \
-	investigate/line_reader.h
+	investigate/line_reader.h \
+	investigate/subprocess.c \
+	investigate/subprocess.h
 investigate_libactuator_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 ACTUATOR_LIBS = investigate/libactuator.a
+
+# The queues of MTAs: the helper that is root there, and the actuator that asks it.
+noinst_LIBRARIES += investigate/libqueue.a
+investigate_libqueue_a_SOURCES = \
+	investigate/postfix_queue.c \
+	investigate/queue_act.c \
+	investigate/queue_act.h \
+	investigate/queue_entry.c \
+	investigate/queue_entry.h \
+	investigate/queue_marks.c \
+	investigate/queue_marks.h \
+	investigate/queue_mta.c \
+	investigate/queue_mta.h \
+	investigate/queue_request.c \
+	investigate/queue_request.h \
+	investigate/sendmail_qf.c \
+	investigate/sendmail_qf.h \
+	investigate/sendmail_queue.c
+investigate_libqueue_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+QUEUE_LIBS = investigate/libqueue.a $(ACTUATOR_LIBS)
+pkglibexec_PROGRAMS += investigate/queue-helper investigate/actuator-queue
+investigate_queue_helper_SOURCES = investigate/queue_helper.c
+investigate_queue_helper_LDADD = $(QUEUE_LIBS) $(BASE_LIBS)
+investigate_actuator_queue_SOURCES = investigate/actuator_queue.c
+investigate_actuator_queue_LDADD = $(QUEUE_LIBS) $(BASE_LIBS)

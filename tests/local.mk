@@ -525,7 +525,7 @@ endif
 
 # What the actuators stand on.
 if HAVE_CRITERION
-ACTUATOR_TESTS = tests/test_actuator tests/test_line_reader
+ACTUATOR_TESTS = tests/test_actuator tests/test_line_reader tests/test_subprocess
 check_PROGRAMS += $(ACTUATOR_TESTS)
 TESTS += $(ACTUATOR_TESTS)
 tests_test_actuator_SOURCES = tests/test_actuator.c
@@ -534,4 +534,29 @@ tests_test_actuator_LDADD = $(ACTUATOR_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_line_reader_SOURCES = tests/test_line_reader.c
 tests_test_line_reader_CFLAGS = $(UNIT_CFLAGS)
 tests_test_line_reader_LDADD = $(ACTUATOR_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_subprocess_SOURCES = tests/test_subprocess.c
+tests_test_subprocess_CFLAGS = $(UNIT_CFLAGS)
+tests_test_subprocess_LDADD = $(ACTUATOR_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+# The queues of MTAs.
+QUEUE_TESTS = tests/test_gateways tests/test_queue_entry tests/test_queue_marks \
+	tests/test_queue_request tests/test_sendmail_qf
+check_PROGRAMS += $(QUEUE_TESTS)
+TESTS += $(QUEUE_TESTS)
+tests_test_gateways_SOURCES = tests/test_gateways.c
+tests_test_gateways_CFLAGS = $(UNIT_CFLAGS)
+tests_test_gateways_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_queue_entry_SOURCES = tests/test_queue_entry.c
+tests_test_queue_entry_CFLAGS = $(UNIT_CFLAGS)
+tests_test_queue_entry_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_queue_marks_SOURCES = tests/test_queue_marks.c
+tests_test_queue_marks_CFLAGS = $(UNIT_CFLAGS)
+tests_test_queue_marks_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_queue_request_SOURCES = tests/test_queue_request.c
+tests_test_queue_request_CFLAGS = $(UNIT_CFLAGS)
+tests_test_queue_request_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_sendmail_qf_SOURCES = tests/test_sendmail_qf.c
+tests_test_sendmail_qf_CFLAGS = $(UNIT_CFLAGS)
+tests_test_sendmail_qf_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
+SYSTEM_TESTS += tests/it/mta_queue.py
+EXTRA_DIST += tests/it/mta_queue.py

@@ -77,4 +77,14 @@ def the_milters_page_and_help_name_the_same_options():
     assert "test" in told, shown
 
 
+@test
+def the_queue_programs_page_and_helps_name_the_same_options():
+    page = read("docs/mailtrace-queue.8.in").split(".Ss Requests")[0].split("\nThose of\n")
+    for part, name in zip(page, ("actuator-queue", "queue-helper")):
+        shown = run(program(f"investigate/{name}"), "--help").stdout
+        told = set(re.findall(r"--([a-z-]+)", shown.split("Application Options:")[1]))
+        assert len(told) >= 3, shown
+        equal(set(re.findall(r"^\.It Fl -([a-z-]+)", part, re.M)), told, name)
+
+
 main()

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * queue_mta.h - the queue of one kind of MTA, as the privileged helper handles it.
+ *
+ * Each kind runs its MTA's own programs, by absolute path, with an environment of
+ * ours and no shell, and knows how these show a message.  What is to be done, and
+ * whether it may be, is queue_act.h's.  One thread.
+ */
+#ifndef MAILTRACE_QUEUE_MTA_H
+#define MAILTRACE_QUEUE_MTA_H
+
+#include "queue_entry.h"
+#include "queue_request.h"
+
+enum queue_mta_error { QUEUE_MTA_ERROR_LOOK, QUEUE_MTA_ERROR_COPY };
+#define QUEUE_MTA_ERROR (queue_mta_error_quark())
+GQuark queue_mta_error_quark(void);
+
+/* Which installation; trusted. */
+struct queue_site {
+	const char *programs; /* directory of the MTA's programs */
+	const char *config;   /* Postfix: its directory; Sendmail: its .cf; NULL: the MTA's own */
+};
+
+struct queue_mta {
+	const char *name;
+	const char *programs; /* the default directory */
+	/* How its times of arrival lie about the record's. */
+	struct queue_window window;
+
+	/*
+	 * Looks for a message.  Returns FALSE with an error when it could not look;
+	 * else *ret_entry is the message, to be freed with queue_entry_free(), or NULL
+	 * if none has this id.
+	 */
+	gboolean (*look)(const struct queue_site *site, const char *queue_id,
+			 struct queue_entry **ret_entry, GError **error);
+
+	/*
+	 * Has the MTA hold, release or delete (one that is held) the message with an
+	 * id.  That it returns TRUE does not say that it was done: look again.  reason:
+	 * kept with a message on hold, where the MTA can.
+	 */
+	gboolean (*act)(const struct queue_site *site, enum queue_verb verb, const char *queue_id,
+			const char *reason, GError **error);
+
+	/* Writes a message, header and body as they are queued, to a descriptor. */
+	gboolean (*copy)(const struct queue_site *site, const char *queue_id, int fd,
+			 GError **error);
+};
+
+extern const struct queue_mta queue_mta_postfix, queue_mta_sendmail;
+
+/* The environment of every program that is run, NULL-terminated. */
+extern const char *const queue_mta_environment[];
+
+/* Returns when a program that is started now must have ended. */
+gint64 queue_mta_deadline(void);
+#endif
