@@ -282,10 +282,10 @@ def own_host_name():
     socket.sethostname("mx2.example.org")
 
 
-def own_dev_log(path):
-    """Gives the calling process a /dev of its own, where /dev/log is the socket at path."""
+def own_mounts():
+    """Gives the calling process mounts of its own; returns a function that makes one."""
     libc = ctypes.CDLL(None, use_errno=True)
-    clone_newns, ms_rec, ms_private, ms_bind = 0x00020000, 0x4000, 0x40000, 0x1000
+    clone_newns, ms_rec, ms_private = 0x00020000, 0x4000, 0x40000
 
     def checked(what, result):
         if result != 0:
@@ -296,13 +296,27 @@ def own_dev_log(path):
 
     checked("unshare", libc.unshare(clone_newns))
     mount("none", "/", None, ms_rec | ms_private)
+    return mount
+
+
+MS_BIND = 0x1000
+
+
+def own_file(target, path):
+    """Gives the calling process a file of its own under the name of one that exists."""
+    own_mounts()(path, target, None, MS_BIND)
+
+
+def own_dev_log(path):
+    """Gives the calling process a /dev of its own, where /dev/log is the socket at path."""
+    mount = own_mounts()
     mount("tmpfs", "/dev", b"tmpfs", 0)
     os.chmod("/dev", 0o755)
     for name, minor in (("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)):
         os.mknod(f"/dev/{name}", 0o666 | stat.S_IFCHR, os.makedev(1, minor))
         os.chmod(f"/dev/{name}", 0o666)
     open("/dev/log", "w").close()
-    mount(path, "/dev/log", None, ms_bind)
+    mount(path, "/dev/log", None, MS_BIND)
 
 
 def unpack_sendmail():

@@ -7,6 +7,7 @@ import os
 import pwd
 import shlex
 import shutil
+import socket
 import stat
 import subprocess
 import threading
@@ -382,6 +383,91 @@ def only_what_is_on_hold_is_deleted_and_only_where_that_is_allowed():
         equal([gateway.ask(delete)["result"] for _ in range(2)], ["done", "already"])
         equal(gateway.ask(request("delete", message))["result"], "gone")
         equal(queues(mx), {kept["queue_id"]: "deferred"})
+
+
+class SlowHost:
+    """A mail server that keeps its answer to a message back until it is told to give it."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.messages = 0
+        self.has_one, self.answer = threading.Event(), threading.Event()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            with self.listener.accept()[0] as client, client.makefile("rwb", buffering=0) as lines:
+                lines.write(b"220 slow.example\r\n")
+                for line in lines:
+                    if line.upper().startswith(b"QUIT"):
+                        break
+                    lines.write(b"354 go on\r\n" if line.upper().startswith(b"DATA") else b"250 ok\r\n")
+                    if line.upper().startswith(b"DATA"):
+                        while lines.readline() not in (b".\r\n", b""):
+                            pass
+                        self.messages += 1
+                        self.has_one.set()
+                        self.answer.wait()
+                        lines.write(b"250 taken\r\n")
+
+
+@test
+def a_message_that_is_held_while_it_is_delivered_is_neither_lost_nor_sent_twice():
+    host = SlowHost()
+    with postfix(transport_maps=f"inline:{{{{example.com=smtp:[127.0.0.1]:{host.port}}}}}") as (mx, gateway):
+        path = make_message(f"{mx.root}/slow.eml")
+        received_at = int(time.time() * 1000000)
+        send(mx, ["x@example.com", "alice@example.org"], path, sender=SENDER)
+        assert host.has_one.wait(60), mx.logged()
+        queue_id, = queues(mx)
+        message = {"queue_id": queue_id, "sender": SENDER, "received_at_us": received_at, "size": os.path.getsize(path)}
+        equal(queues(mx), {queue_id: "active"})
+        outcome, copies, text = gateway.carry_out(openc2("contain", message))[0]
+        equal((outcome, queues(mx)), ("done", {queue_id: "hold"}))
+        assert "being delivered" in text, text
+        host.answer.set()
+        wait_until(lambda: f"{queue_id}: to=<x@example.com>" in mx.logged(), "the delivery under way ends")
+        equal([r["address"] for r in mx.queued()[0]["recipients"]], ["alice@example.org"])
+        equal(mx.inbox("alice"), [])
+        deliver_again(mx)
+        equal(gateway.carry_out(openc2("restore", message, copies=copies))[0][0], "done")
+        wait_until(lambda: mx.inbox("alice") and not queues(mx), "who had not had it has it now")
+        equal((len(mx.inbox("alice")), host.messages), (1, 1))
+
+
+def as_nobody_with(sudoers):
+    """In the child: nobody, in a world whose sudoers(5) is this file."""
+    def become():
+        mta.own_file("/etc/sudoers", sudoers)
+        nobody = pwd.getpwnam("nobody")
+        os.setgroups([])
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+    return become
+
+
+@test
+def sudo_lets_an_actuator_without_rights_do_just_that():
+    with postfix() as (mx, _):
+        message, _ = queued_message(mx, "evil", ["alice@example.org"])
+        other, _ = queued_message(mx, "other", ["alice@example.org"])
+        sudoers = f"{mx.root}/sudoers"
+        gateway = Gateway(mx, "--mta-config", mx.etc, preexec_fn=as_nobody_with(sudoers))
+        line = [os.path.realpath(gateway.helper[0]), *gateway.helper[1:]]
+        with open(sudoers, "w") as handle:
+            handle.write(f"nobody ALL=(root) NOPASSWD: {' '.join(line)}\n")
+        os.chmod(sudoers, 0o440)
+        gateway.configure(shlex.join(["/usr/bin/sudo", "-n", *line]))
+        got, = gateway.carry_out(openc2("contain", message))
+        equal((got[0], len(got[1])), ("done", 1), got)
+        # Without sudo, or with one option more than the line has, nothing is done.
+        for argv in (line, ["/usr/bin/sudo", "-n", *line, "--allow-delete"], ["/usr/bin/sudo", "-n", line[0]]):
+            gateway.configure(shlex.join(argv))
+            refusal, = gateway.carry_out(openc2("contain", other))
+            equal(refusal[0], "unreachable", refusal)
+            assert "root" in refusal[2] or "password is required" in refusal[2], refusal
+        equal(queues(mx), {message["queue_id"]: "hold", other["queue_id"]: "deferred"})
 
 
 # ---- Sendmail ----
