@@ -52,9 +52,12 @@ static const char *
 difference(const struct act *act, const struct queue_entry *entry)
 {
 	const struct queue_request *request = act->request;
-	const struct queue_record record = {request->sender, request->arrival_s, request->size};
+	const struct queue_helper *helper = act->helper;
+	struct queue_record record = {request->sender, request->arrival_s, request->size};
 
-	return queue_entry_difference(entry, &record, &act->helper->mta->window);
+	if (helper->rewritten_senders && queue_id_is_unique(request->queue_id))
+		record.sender = entry->sender;
+	return queue_entry_difference(entry, &record, &helper->mta->window);
 }
 
 /* What was noted of the message; by_us: whether for this very command. */

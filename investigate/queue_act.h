@@ -18,6 +18,7 @@ struct queue_helper {
 	struct queue_site site;
 	const char *marks_directory;
 	gboolean allow_delete;
+	gboolean rewritten_senders; /* of unique ids, compare time and size alone */
 };
 
 /*

@@ -27,6 +27,12 @@ queue_id_is_valid(const char *queue_id)
 	return TRUE;
 }
 
+gboolean
+queue_id_is_unique(const char *queue_id)
+{
+	return queue_id[strspn(queue_id, "0123456789ABCDEF")] != '\0';
+}
+
 /* showq(8) writes the null sender so. */
 static const char *
 sender_of(const char *shown)

@@ -60,6 +60,12 @@ gboolean queue_window_holds(const struct queue_window *window, gint64 recorded_s
  * list, a path or "ALL". */
 gboolean queue_id_is_valid(const char *queue_id);
 
+/*
+ * Returns whether an id is of a kind that is never given anew: Postfix's long ones and
+ * Sendmail's, which have the time in them and letters beside hexadecimal digits.
+ */
+gboolean queue_id_is_unique(const char *queue_id);
+
 typedef struct queue_entry queue_entry_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(queue_entry_t, queue_entry_free)
 #endif

@@ -113,7 +113,7 @@ serve(const struct queue_helper *helper)
 
 struct arguments {
 	char *mta, *config, *programs, *marks;
-	gboolean allow_delete;
+	gboolean allow_delete, rewritten_senders;
 };
 
 static void
@@ -139,6 +139,8 @@ parse(int argc, char **argv, struct arguments *ret_arguments, GError **error)
 		 "where it is noted what was done", "DIR"},
 		{"allow-delete", 0, 0, G_OPTION_ARG_NONE, &ret_arguments->allow_delete,
 		 "take requests to delete what is on hold", NULL},
+		{"rewritten-senders", 0, 0, G_OPTION_ARG_NONE, &ret_arguments->rewritten_senders,
+		 "do not compare senders where ids are never given anew", NULL},
 		{NULL, 0, 0, 0, NULL, NULL, NULL},
 	};
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -163,7 +165,8 @@ static int
 serve_for(struct arguments *arguments)
 {
 	struct queue_helper helper = {.mta = mta_named(arguments->mta),
-				      .allow_delete = arguments->allow_delete};
+				      .allow_delete = arguments->allow_delete,
+				      .rewritten_senders = arguments->rewritten_senders};
 	g_autoptr(GError) error = NULL;
 
 	if (!helper.mta)

@@ -560,3 +560,13 @@ tests_test_sendmail_qf_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
 SYSTEM_TESTS += tests/it/mta_queue.py
 EXTRA_DIST += tests/it/mta_queue.py
+tests_fuzz_fuzz_queue_SOURCES = tests/fuzz/fuzz_queue.c
+tests_fuzz_fuzz_queue_LDADD = $(QUEUE_LIBS) $(BASE_LIBS)
+if WITH_FUZZER
+noinst_PROGRAMS += tests/fuzz/fuzz_queue
+tests_fuzz_fuzz_queue_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += tests/fuzz/fuzz_queue
+TESTS += tests/fuzz/fuzz_queue
+tests_fuzz_fuzz_queue_SOURCES += tests/fuzz/replay.c
+endif
