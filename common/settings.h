@@ -33,8 +33,7 @@ GQuark settings_error_quark(void);
  * Lists are NULL-terminated; paths absolute; none is NULL.  A member has its
  * key's name, but for those that would only repeat the group, [spool]
  * "directory" and "max_bytes", [collector] "key", [store] "url", and those of
- * [follow], and three of [scanner], which have it before them.
- * [follow] and [queue], and two of [scanner], which have it before them.
+ * [follow] and [queue], and three of [scanner], which have it before them.
  */
 struct settings {
 	/* [site] */
