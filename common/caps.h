@@ -115,6 +115,7 @@
 /* The journal. */
 #define CAP_JOURNAL_ENTRY_BYTES (24 * 1024)    /* twice that, as JSON in JSON, fits an answer */
 #define CAP_JOURNAL_ARGUMENTS_BYTES (8 * 1024) /* of a command; lists are given as files */
+#define CAP_JOURNAL_ANCHORS 1000000 /* of files to verify against: two years of one a minute */
 
 /* Who asks for metrics. */
 #define CAP_METRICS_CONNECTIONS 16	/* at once; one scraper has one */

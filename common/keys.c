@@ -15,32 +15,16 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "key_file.h"
 
 #define CURVE_KEY_BYTES 32
 #define NAME_MAX_LENGTH 64
-#define SECRET_MODE_REFUSED 0037 /* the group may read (0640), nobody else anything */
-#define PUBLIC_MODE_REFUSED 0002 /* who may write the list may let anybody in */
 #define SITE_KEY_HEX_LENGTH (SITE_KEY_BYTES * 2)
 
 struct authorized_keys {
 	GPtrArray *entries; /* of struct authorized_key, in the file's order */
 };
 
-/* The whole text of a key file; cleared when freed, since it may hold a secret. */
-typedef struct {
-	char *bytes; /* NUL-terminated, without another NUL */
-	gsize length;
-} key_text;
-
-static void
-key_text_clear(key_text *text)
-{
-	if (text->bytes)
-		OPENSSL_cleanse(text->bytes, text->length);
-	g_clear_pointer(&text->bytes, g_free);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(key_text, key_text_clear)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY, EVP_PKEY_free)
 
 GQuark
@@ -99,148 +83,15 @@ z85_decode(const char *text, guint8 ret_bytes[CURVE_KEY_BYTES])
 
 /* ---- files ---- */
 
-static gboolean
-set_errno(GError **error, int code, const char *what, const char *path, int number)
-{
-	g_set_error(error, KEYS_ERROR, code, "cannot %s %s: %s", what, path, g_strerror(number));
-	return FALSE;
-}
-
-/* Checks the opened file: regular, not too long, and not open to those it must not be. */
-static gboolean
-file_check(const char *path, int fd, mode_t refused, gsize *ret_size, GError **error)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return set_errno(error, KEYS_ERROR_READ, "read", path, errno);
-	if (!S_ISREG(st.st_mode)) {
-		g_set_error(error, KEYS_ERROR, KEYS_ERROR_READ, "%s: not a regular file", path);
-		return FALSE;
-	}
-	if (st.st_mode & refused) {
-		g_set_error(error, KEYS_ERROR, KEYS_ERROR_READ,
-			    "%s: mode %04o is too open; run: chmod %s %s", path,
-			    (guint)st.st_mode & 07777,
-			    refused == SECRET_MODE_REFUSED ? "0600" : "o-w", path);
-		return FALSE;
-	}
-	if (st.st_size > CAP_KEYS_BYTES) {
-		g_set_error(error, KEYS_ERROR, KEYS_ERROR_FORM, "%s: over %d bytes, not a key file",
-			    path, CAP_KEYS_BYTES);
-		return FALSE;
-	}
-	*ret_size = (gsize)st.st_size;
-	return TRUE;
-}
-
-/* Reads up to size bytes; a file that shrinks meanwhile gives what there is. */
-static gboolean
-read_all(int fd, const char *path, gsize size, key_text *ret_text, GError **error)
-{
-	g_auto(key_text) text = {g_malloc0(size + 1), size};
-	gsize at = 0;
-
-	while (at < size) {
-		gssize n = TEMP_FAILURE_RETRY(read(fd, text.bytes + at, size - at));
-		if (n < 0)
-			return set_errno(error, KEYS_ERROR_READ, "read", path, errno);
-		if (n == 0)
-			break;
-		at += (gsize)n;
-	}
-	if (strlen(text.bytes) != at) {
-		g_set_error(error, KEYS_ERROR, KEYS_ERROR_FORM, "%s: holds a NUL, not a key file",
-			    path);
-		return FALSE;
-	}
-	ret_text->length = size;
-	ret_text->bytes = g_steal_pointer(&text.bytes);
-	return TRUE;
-}
-
-/* O_NONBLOCK, so that a FIFO in the place of a key does not hang a daemon's start. */
-static gboolean
-key_text_read(const char *path, mode_t refused, key_text *ret_text, GError **error)
-{
-	gsize size = 0;
-	gboolean ok;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-	if (fd < 0)
-		return set_errno(error, KEYS_ERROR_READ, "open", path, errno);
-	ok = file_check(path, fd, refused, &size, error) &&
-	     read_all(fd, path, size, ret_text, error);
-	close(fd);
-	return ok;
-}
-
 char *
 secret_text_read(const char *path, gsize *ret_size, GError **error)
 {
 	key_text text = {0};
 
-	if (!key_text_read(path, SECRET_MODE_REFUSED, &text, error))
+	if (!key_file_read(path, KEY_SECRET_REFUSED, &text, error))
 		return NULL;
 	*ret_size = text.length;
 	return text.bytes;
-}
-
-static gboolean
-write_all(int fd, const char *text, gsize length)
-{
-	while (length > 0) {
-		gssize n = TEMP_FAILURE_RETRY(write(fd, text, length));
-		if (n < 0)
-			return FALSE;
-		text += n;
-		length -= (gsize)n;
-	}
-	return fsync(fd) == 0;
-}
-
-static gboolean
-sync_directory_of(const char *path)
-{
-	g_autofree char *directory = g_path_get_dirname(path);
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	gboolean ok = fd >= 0 && fsync(fd) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-/*
- * Writes a new file that is either there whole or not at all, even after a
- * power cut: a synced temporary is linked to the name, which fails if the name
- * is taken.
- */
-static gboolean
-file_create(const char *path, const char *text, mode_t mode, GError **error)
-{
-	g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
-	int fd = g_mkstemp_full(temporary, O_WRONLY | O_CLOEXEC, 0600);
-	gboolean ok;
-	int number;
-
-	if (fd < 0)
-		return set_errno(error, KEYS_ERROR_READ, "create", path, errno);
-	ok = fchmod(fd, mode) == 0 && write_all(fd, text, strlen(text));
-	ok = ok && link(temporary, path) == 0;
-	number = errno;
-	close(fd);
-	unlink(temporary);
-	if (!ok && number == EEXIST) {
-		g_set_error(error, KEYS_ERROR, KEYS_ERROR_EXISTS,
-			    "%s exists already; remove it first to make a new key", path);
-		return FALSE;
-	}
-	if (!ok)
-		return set_errno(error, KEYS_ERROR_READ, "write", path, number);
-	if (!sync_directory_of(path))
-		return set_errno(error, KEYS_ERROR_READ, "sync the directory of", path, errno);
-	return TRUE;
 }
 
 /* ---- lines ---- */
@@ -389,7 +240,7 @@ key_pair_read(const char *path, struct key_pair *ret_pair, GError **error)
 	struct key_pair pair = {0};
 	gboolean ok;
 
-	ok = key_text_read(path, SECRET_MODE_REFUSED, &text, error) &&
+	ok = key_file_read(path, KEY_SECRET_REFUSED, &text, error) &&
 	     parse_pair(text.bytes, path, &pair, error) && pair_complete(&pair, path, error);
 	if (ok)
 		*ret_pair = pair;
@@ -417,9 +268,9 @@ key_pair_write(const char *directory, const char *name, const struct key_pair *p
 				       "public-key = %s\nsecret-key = %s\n",
 				       name, pair->public_key, pair->secret_key);
 	secret.length = strlen(secret.bytes);
-	if (!file_create(key_path, secret.bytes, 0600, error))
+	if (!key_file_create(key_path, secret.bytes, 0600, error))
 		return FALSE;
-	if (file_create(pub_path, public_text, 0644, error))
+	if (key_file_create(pub_path, public_text, 0644, error))
 		return TRUE;
 	unlink(key_path);
 	return FALSE;
@@ -440,8 +291,7 @@ public_key_read(const char *path, char ret_key[KEY_Z85_LENGTH + 1], GError **err
 	struct key_pair pair = {0};
 	gboolean ok;
 
-	ok = key_text_read(path, secret ? SECRET_MODE_REFUSED : PUBLIC_MODE_REFUSED, &text,
-			   error) &&
+	ok = key_file_read(path, secret ? KEY_SECRET_REFUSED : KEY_PUBLIC_REFUSED, &text, error) &&
 	     parse_pair(text.bytes, path, &pair, error);
 	if (ok && pair.secret_key[0])
 		ok = pair_complete(&pair, path, error);
@@ -478,7 +328,7 @@ site_key_read(const char *path, guint8 ret_key[SITE_KEY_BYTES], GError **error)
 	char *cursor;
 	char *line;
 
-	if (!key_text_read(path, SECRET_MODE_REFUSED, &text, error))
+	if (!key_file_read(path, KEY_SECRET_REFUSED, &text, error))
 		return FALSE;
 	cursor = text.bytes;
 	line = next_line(&cursor, &number);
@@ -508,7 +358,7 @@ site_key_write(const char *path, GError **error)
 	}
 	text.bytes[SITE_KEY_HEX_LENGTH] = '\n';
 	OPENSSL_cleanse(key, sizeof key);
-	return file_create(path, text.bytes, 0600, error);
+	return key_file_create(path, text.bytes, 0600, error);
 }
 
 /* ---- authorized_keys ---- */
@@ -666,7 +516,7 @@ authorized_keys_read(const char *path, GError **error)
 
 	if (!g_file_test(path, G_FILE_TEST_EXISTS))
 		return authorized_keys_new();
-	if (!key_text_read(path, PUBLIC_MODE_REFUSED, &text, error))
+	if (!key_file_read(path, KEY_PUBLIC_REFUSED, &text, error))
 		return NULL;
 	keys = authorized_keys_new();
 	if (parse_entries(text.bytes, path, keys, error))
@@ -715,7 +565,7 @@ lock_list(const char *path, GError **error)
 
 	if (fd >= 0 && TEMP_FAILURE_RETRY(flock(fd, LOCK_EX)) == 0)
 		return fd;
-	set_errno(error, KEYS_ERROR_READ, "lock", directory, errno);
+	key_file_errno(error, KEYS_ERROR_READ, "lock", directory, errno);
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -742,7 +592,7 @@ static gboolean
 list_text(const char *path, key_text *ret_text, GError **error)
 {
 	if (g_file_test(path, G_FILE_TEST_EXISTS))
-		return key_text_read(path, PUBLIC_MODE_REFUSED, ret_text, error);
+		return key_file_read(path, KEY_PUBLIC_REFUSED, ret_text, error);
 	*ret_text = (key_text){g_strdup(""), 0};
 	return TRUE;
 }

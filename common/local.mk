@@ -31,6 +31,8 @@ BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 common_libbase_a_SOURCES += common/trace_id.c
 common_libbase_a_SOURCES += common/json.h common/openc2.c common/openc2.h
 common_libbase_a_SOURCES += common/gateways.c common/gateways.h
+common_libbase_a_SOURCES += common/key_file.c common/key_file.h common/signing_key.c \
+	common/signing_key.h common/anchor.c common/anchor.h
 common_libbase_a_SOURCES += common/block_chunk.c common/block_chunk.h common/block_list.c \
 	common/block_list.h
 common_libbase_a_SOURCES += common/scanner_client.c common/scanner_protocol.h \

@@ -118,6 +118,8 @@ enum kind {
 	  "where the live stream is offered; empty: nowhere")                                      \
 	X("collector", "key", KIND_PATH, collector_key, 0, 0, NULL,                                \
 	  CONFIG_DIRECTORY "/collector.key", "file of the collector's secret key")                 \
+	X("collector", "journal_key", KIND_OPTIONAL_PATH, journal_key, 0, 0, NULL, "",             \
+	  "file of the key that signs where the journal stands; empty: it is not signed")          \
 	X("collector", "authorized_keys", KIND_PATH, authorized_keys, 0, 0, NULL,                  \
 	  CONFIG_DIRECTORY "/authorized_keys", "file of the keys that may connect")                \
 	X("collector", "control_socket", KIND_PATH, control_socket, 0, 0, NULL,                    \
@@ -130,6 +132,13 @@ enum kind {
 	  "5000", "how far a sensor's clock may be off before answers warn of it")                 \
 	X("collector", "metrics", KIND_LOOPBACK, collector_metrics, 0, 0, NULL, "",                \
 	  "where OpenMetrics are served: 127.0.0.1:PORT or [::1]:PORT; empty: nowhere")            \
+	X("roles", "analysts", KIND_LIST, analysts, 0, 0, NULL, "",                                \
+	  "who may ask and plan: users, or @group; with no role given, all may do all")            \
+	X("roles", "approvers", KIND_LIST, approvers, 0, 0, NULL, "",                              \
+	  "who may ask, approve and block")                                                        \
+	X("roles", "auditors", KIND_LIST, auditors, 0, 0, NULL, "", "who may read the journal")    \
+	X("roles", "administrators", KIND_LIST, administrators, 0, 0, NULL, "",                    \
+	  "who may block, import, copy the store and say who may connect")                         \
 	X("follow", "log", KIND_PATH, follow_log, 0, 0, NULL, "/var/log/mail.log",                 \
 	  "the MTA's log")                                                                         \
 	X("follow", "from", KIND_CHOICE, follow_from, 0, 0, "beginning|end", "end",                \

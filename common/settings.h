@@ -83,12 +83,16 @@ struct settings {
 	char **listen;	       /* endpoints */
 	char *publish;	       /* endpoint of the live stream; "" for none */
 	char *collector_key;   /* file of the collector's secret key */
+	char *journal_key;     /* file of the journal's secret key; "" for none */
 	char *authorized_keys; /* file of the sensors' public keys */
 	char *control_socket;  /* path of the command line's socket */
 	char **expected_sensors;
 	char **expected_followers;
 	char *collector_metrics; /* "127.0.0.1:PORT"; "" for none */
 	guint max_clock_offset_ms;
+
+	/* [roles]: names of users, "@group"; all empty: everybody has all */
+	char **analysts, **approvers, **auditors, **administrators;
 
 	/* [follow] */
 	char *follow_log; /* the MTA's */

@@ -16,6 +16,7 @@
 
 #include "keys.h"
 #include "password_list.h"
+#include "signing_key.h"
 
 /* Where a complaint about a key is placed. */
 struct check {
@@ -237,6 +238,18 @@ check_milter(const struct check *check, GError **error)
 }
 
 static gboolean
+check_journal_key(const struct check *check, GError **error)
+{
+	g_autoptr(signing_key_t) key = NULL;
+	GError *why = NULL;
+
+	if (!*check->settings->journal_key)
+		return TRUE;
+	key = signing_key_read(check->settings->journal_key, &why);
+	return check_key(check, "collector", "journal_key", key != NULL, why, error);
+}
+
+static gboolean
 check_authorized_keys(const struct check *check, GError **error)
 {
 	GError *why = NULL;
@@ -279,7 +292,7 @@ check_collect(const struct check *check, GError **error)
 	       check_names(check, "expected_sensors", settings->expected_sensors, error) &&
 	       check_names(check, "expected_followers", settings->expected_followers, error) &&
 	       check_secret_key(check, "collector", "key", settings->collector_key, error) &&
-	       check_authorized_keys(check, error) &&
+	       check_journal_key(check, error) && check_authorized_keys(check, error) &&
 	       check_parent(check, "store", "url", store, error);
 }
 

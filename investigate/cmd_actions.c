@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
 
+#include "actions_verify.h"
 #include "command.h"
-#include "digest.h"
+#include "journal_source.h"
 #include "progress.h"
 #include "query.h"
-#include "store_journal.h"
 
 #define PROGRESS_ENTRIES 1024
 
 struct actions_options {
-	char *since, *until, *verb, *actor, *event, *command_uid;
+	char *since, *until, *verb, *actor, *event, *command_uid, *key;
+	char **anchors;
 	gint limit;
 	gboolean all_tenants, verify, export;
 };
@@ -182,7 +183,7 @@ list_line(const struct journal_line *line, void *data)
 }
 
 static int
-list(struct actions *actions, struct store *store)
+list(struct actions *actions, struct journal_source *source)
 {
 	struct command *command = actions->command;
 	g_autoptr(GError) error = NULL;
@@ -193,7 +194,7 @@ list(struct actions *actions, struct store *store)
 	actions->out = actions->options->export ? out_new(stdout, OUT_JSON, command->utc)
 						: command_out(command);
 	out_begin(actions->out, "action", list_columns);
-	read = store_journal_each(store, &actions->span, list_line, actions, &error);
+	read = journal_source_each(source, &actions->span, list_line, actions, &error);
 	out_end(actions->out);
 	progress_end(&actions->progress);
 	if (!read)
@@ -204,125 +205,45 @@ list(struct actions *actions, struct store *store)
 					    : EXIT_NOTHING);
 }
 
-/* ---- verify ---- */
-
-static const struct out_column flaw_columns[] = {
-	{"kind", "FLAW", OUT_TEXT, 0},
-	{"entry", "ENTRY", OUT_INT, 0},
-	{"detail", "DETAIL", OUT_TEXT, 0},
-	{NULL},
-};
-
-static const struct out_column summary_columns[] = {
-	{"entries", "", OUT_INT, 0}, {"flaws", "", OUT_INT, 0}, {"chain", "", OUT_TEXT, 0},
-	{"last", "", OUT_INT, 0},    {"hash", "", OUT_TEXT, 0}, {NULL},
-};
-
-struct verification {
-	struct actions *actions;
-	struct journal_walk walk;
-};
-
-static void
-write_flaw(const struct journal_flaw *flaw, void *data)
-{
-	const struct actions *actions = data;
-
-	out_row(actions->out,
-		(const struct out_value[]){{flaw->kind, 0}, {NULL, flaw->seq}, {flaw->detail, 0}});
-}
-
-static gboolean
-verify_line(const struct journal_line *line, void *data)
-{
-	struct verification *verification = data;
-
-	draw(verification->actions, line->seq);
-	journal_walk_step(&verification->walk, line);
-	return TRUE;
-}
-
-/* What the walk came to against where the store says that the chain stands. */
-static void
-check_end(struct journal_walk *walk, const struct journal_head *head)
-{
-	if (walk->head.seq < head->seq)
-		journal_walk_flaw(walk, "truncated", walk->head.seq + 1,
-				  "the last %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
-				  " entries are missing",
-				  head->seq - walk->head.seq, head->seq);
-	else if (walk->head.seq > head->seq ||
-		 memcmp(walk->head.hash, head->hash, JOURNAL_HASH_BYTES) != 0 ||
-		 (walk->entries && strcmp(walk->head.chain, head->chain) != 0))
-		journal_walk_flaw(walk, "changed", walk->head.seq,
-				  "the store says that its chain ends with another entry");
-}
-
-static void
-write_summary(struct actions *actions, const struct journal_walk *walk)
-{
-	g_autofree char *hash = hex_encode(walk->head.hash, JOURNAL_HASH_BYTES);
-
-	out_begin(actions->out, "journal", summary_columns);
-	out_row(actions->out, (const struct out_value[]){{NULL, (gint64)walk->entries},
-							 {NULL, (gint64)walk->flaws},
-							 {walk->head.chain, 0},
-							 {NULL, walk->head.seq},
-							 {hash, 0}});
-	out_end(actions->out);
-	out_note(actions->out,
-		 "%" G_GUINT64_FORMAT " entries, %" G_GUINT64_FORMAT
-		 " flaws; the last is %" G_GINT64_FORMAT ", SHA-256 %s",
-		 walk->entries, walk->flaws, walk->head.seq, hash);
-}
-
-static int
-verify(struct actions *actions, struct store *store, const struct journal_head *head)
-{
-	struct command *command = actions->command;
-	struct verification verification = {.actions = actions};
-	const struct journal_span all = {0};
-	g_autoptr(GError) error = NULL;
-	int status = EXIT_FOUND;
-
-	actions->out = command_out(command);
-	out_begin(actions->out, "flaw", flaw_columns);
-	journal_walk_init(&verification.walk, write_flaw, actions);
-	if (!store_journal_each(store, &all, verify_line, &verification, &error))
-		status = command_fail(command, "%s", error->message);
-	else
-		check_end(&verification.walk, head);
-	out_end(actions->out);
-	progress_end(&actions->progress);
-	if (status == EXIT_FOUND) {
-		write_summary(actions, &verification.walk);
-		if (verification.walk.flaws)
-			status = EXIT_PARTLY;
-	}
-	return command_end(command, actions->out, status);
-}
-
 /* ---- the verb ---- */
 
 static int
-run(struct command *command, const struct actions_options *options)
+run_list(struct command *command, const struct actions_options *options)
 {
 	struct actions actions = {.command = command, .options = options};
-	g_autoptr(store_t) store = NULL;
+	g_autoptr(journal_source_t) source = NULL;
+	g_autofree char *anchor = NULL;
 	g_autoptr(GError) error = NULL;
 	struct journal_head head;
 
 	if (!read_options(&actions, &error))
 		return command_fail(command, "%s", error->message);
-	store = command_store(command);
-	/* To verify reveals nothing, and must not write into what is evidence. */
-	if (!store || (!options->verify && !command_audit(command, -1)))
+	if (options->anchors || options->key)
+		return command_fail(command, "--anchor and --key go with --verify");
+	source = journal_source_open(command);
+	if (!source || !command_audit(command, -1))
 		return EXIT_TROUBLE;
-	if (!store_journal_head(store, &head, &error))
+	if (!journal_source_head(source, &head, &anchor, &error))
 		return command_fail(command, "%s", error->message);
 	actions.last = head.seq;
 	progress_init(&actions.progress, command->quiet);
-	return options->verify ? verify(&actions, store, &head) : list(&actions, store);
+	return list(&actions, source);
+}
+
+/* To verify reveals nothing, and must not write into what is evidence. */
+static int
+run_verify(struct command *command, const struct actions_options *options)
+{
+	const struct actions_evidence evidence = {options->anchors, options->key};
+	g_autoptr(journal_source_t) source = journal_source_open(command);
+
+	return source ? actions_verify(command, source, &evidence) : EXIT_TROUBLE;
+}
+
+static int
+run(struct command *command, const struct actions_options *options)
+{
+	return options->verify ? run_verify(command, options) : run_list(command, options);
 }
 
 static const char *const summary =
@@ -352,10 +273,14 @@ cmd_actions(struct command *command, int argc, char **argv)
 		 NULL},
 		{"verify", 0, 0, G_OPTION_ARG_NONE, &options.verify,
 		 "look whether it is as it was written", NULL},
+		{"anchor", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.anchors,
+		 "hold it against anchors: of a sensor, or a log", "FILE"},
+		{"key", 0, 0, G_OPTION_ARG_FILENAME, &options.key, "the public key of the anchors",
+		 "FILE"},
 		{NULL},
 	};
-	char **owned[] = {&options.since, &options.until, &options.verb,
-			  &options.actor, &options.event, &options.command_uid};
+	char **owned[] = {&options.since, &options.until,	&options.verb, &options.actor,
+			  &options.event, &options.command_uid, &options.key};
 	int status = EXIT_TROUBLE;
 
 	if (command_parse(command, entries, "", summary, &argc, &argv))
@@ -363,5 +288,6 @@ cmd_actions(struct command *command, int argc, char **argv)
 				  : run(command, &options);
 	for (gsize i = 0; i < G_N_ELEMENTS(owned); i++)
 		g_free(*owned[i]);
+	g_strfreev(options.anchors);
 	return status;
 }

@@ -3,10 +3,11 @@
 
 #include "command.h"
 #include "keys.h"
+#include "signing_key.h"
 
-enum key_type { KEY_SENSOR, KEY_COLLECTOR, KEY_CLIENT, KEY_SITE };
+enum key_type { KEY_SENSOR, KEY_COLLECTOR, KEY_CLIENT, KEY_SITE, KEY_JOURNAL };
 
-static const char *const type_names[] = {"sensor", "collector", "client", "site", NULL};
+static const char *const type_names[] = {"sensor", "collector", "client", "site", "journal", NULL};
 
 static gboolean
 parse_type(const char *name, enum key_type *ret_type)
@@ -41,11 +42,23 @@ print_next(struct out *out, enum key_type type, const char *directory, const cha
 		out_note(out, "On each sensor, [bus]: collector_public_key = a copy of %s/%s.pub",
 			 directory, name);
 		break;
+	case KEY_JOURNAL:
+		out_note(out, "On the collector, [collector]: journal_key = %s/%s.key", directory,
+			 name);
+		out_note(out, "Keep %s/%s.pub where who can write the store cannot.", directory,
+			 name);
+		break;
 	case KEY_SITE:
 		out_note(out, "On each sensor, [site]: site_key = a copy of %s/%s.key", directory,
 			 name);
 		break;
 	}
+}
+
+static void
+note_pair(struct out *out, const char *directory, const char *name)
+{
+	out_note(out, "wrote %s/%s.key (secret) and %s/%s.pub", directory, name, directory, name);
 }
 
 static gboolean
@@ -59,9 +72,19 @@ make_pair(const char *directory, const char *name, struct out *out, GError **err
 	ok = key_pair_write(directory, name, &pair, error);
 	key_pair_clear(&pair);
 	if (ok)
-		out_note(out, "wrote %s/%s.key (secret) and %s/%s.pub", directory, name, directory,
-			 name);
+		note_pair(out, directory, name);
 	return ok;
+}
+
+static gboolean
+make_journal_key(const char *directory, const char *name, struct out *out, GError **error)
+{
+	g_autoptr(signing_key_t) key = signing_key_generate(error);
+
+	if (!key || !signing_key_write(key, directory, name, error))
+		return FALSE;
+	note_pair(out, directory, name);
+	return TRUE;
 }
 
 static gboolean
@@ -74,6 +97,20 @@ make_site_key(const char *directory, const char *name, struct out *out, GError *
 		return FALSE;
 	out_note(out, "wrote %s (secret)", path);
 	return TRUE;
+}
+
+static gboolean
+make_key(enum key_type type, const char *directory, const char *name, struct out *out,
+	 GError **error)
+{
+	switch (type) {
+	case KEY_SITE:
+		return make_site_key(directory, name, out, error);
+	case KEY_JOURNAL:
+		return make_journal_key(directory, name, out, error);
+	default:
+		return make_pair(directory, name, out, error);
+	}
 }
 
 static const struct out_column columns[] = {
@@ -90,8 +127,7 @@ keygen(struct command *command, enum key_type type, const char *directory, const
 	g_autofree char *path = g_strdup_printf("%s/%s.key", directory, name);
 	const struct out_value row[] = {{path, 0}, {type_names[type], 0}, {name, 0}};
 	g_autoptr(GError) error = NULL;
-	gboolean ok = type == KEY_SITE ? make_site_key(directory, name, out, &error)
-				       : make_pair(directory, name, out, &error);
+	gboolean ok = make_key(type, directory, name, out, &error);
 
 	if (ok && command->json) {
 		out_begin(out, "key", columns);
@@ -111,7 +147,7 @@ cmd_keygen(struct command *command, int argc, char **argv)
 	g_autofree char *type_name = NULL;
 	const GOptionEntry entries[] = {
 		{"type", 't', 0, G_OPTION_ARG_FILENAME, &type_name,
-		 "sensor (default), collector, client or site", "TYPE"},
+		 "sensor (default), collector, client, site or journal", "TYPE"},
 		{NULL},
 	};
 	enum key_type type = KEY_SENSOR;
@@ -123,7 +159,8 @@ cmd_keygen(struct command *command, int argc, char **argv)
 		    &argc, &argv))
 		return EXIT_TROUBLE;
 	if (type_name && !parse_type(type_name, &type))
-		return command_fail(command, "\"%s\" is no type: sensor, collector, client or site",
+		return command_fail(command,
+				    "\"%s\" is no type: sensor, collector, client, site or journal",
 				    type_name);
 	if (argc < 2 || argc > 3)
 		return command_fail(command, "give DIRECTORY [NAME]");

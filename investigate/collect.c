@@ -16,14 +16,17 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "anchor_feed.h"
 #include "beat.h"
 #include "block_control.h"
 #include "bus.h"
 #include "bus_frames.h"
+#include "collect_journal.h"
 #include "collect_metrics.h"
 #include "control.h"
 #include "dead_letter_control.h"
 #include "ingest.h"
+#include "journal_control.h"
 #include "keys.h"
 #include "log.h"
 #include "metrics_server.h"
@@ -43,6 +46,7 @@ struct collector {
 	struct store *store;
 	struct bus_collector *bus;
 	struct block_feed *blocks;
+	struct anchor_feed *anchors;
 	struct control_server *control;
 	struct collect_metrics *metrics;
 	struct metrics_server *metrics_server; /* NULL: nobody asks */
@@ -283,6 +287,16 @@ tend_blocks(struct collector *collector)
 		log_feed_failure(collector, error);
 }
 
+/* ---- where the journal stands ---- */
+
+static void
+send_anchor(void *data, GBytes *peer, const char *epoch, GBytes *anchor)
+{
+	struct collector *collector = data;
+
+	bus_collector_tell(collector->bus, peer, epoch, ANCHOR_TOPIC, anchor);
+}
+
 /* Two programs with one key are told apart by their epochs, and nothing is lost; but one of them
  * should not be. */
 static void
@@ -312,6 +326,7 @@ take_news(struct collector *collector, const struct bus_collector_news *news)
 		break;
 	case BUS_COLLECTOR_HAVE:
 		take_have(collector, news);
+		anchor_feed_have(collector->anchors, news, g_get_monotonic_time());
 		break;
 	case BUS_COLLECTOR_GARBAGE:
 		collect_metrics_count(collector->metrics, COLLECT_GARBAGE, 1);
@@ -385,6 +400,24 @@ on_block_force(void *data, const struct control_caller *caller, const json_t *re
 	return block_control_force(&blocks, request, answer, error);
 }
 
+static gboolean
+on_journal_head(void *data, const struct control_caller *caller, const json_t *request,
+		json_t *answer, GError **error)
+{
+	struct collector *collector = data;
+
+	return journal_control_head(collector->store, answer, error);
+}
+
+static gboolean
+on_journal_read(void *data, const struct control_caller *caller, const json_t *request,
+		json_t *answer, GError **error)
+{
+	struct collector *collector = data;
+
+	return journal_control_read(collector->store, request, answer, error);
+}
+
 static void
 publish_revived(const char *tenant, const char *sensor, GBytes *json, void *data)
 {
@@ -418,6 +451,8 @@ static const struct control_operation operations[] = {
 	{"block-force", on_block_force},
 	{"dead-letter-replay", on_dead_letter_replay},
 	{"dead-letter-drop", on_dead_letter_drop},
+	{"journal-head", on_journal_head},
+	{"journal-read", on_journal_read},
 	{NULL},
 };
 
@@ -481,6 +516,7 @@ tend_if_due(struct collector *collector)
 		return;
 	collector->tend_at_ms = now_ms() + POLL_MS;
 	tend_blocks(collector);
+	collect_journal_tend(collector->anchors, FALSE);
 }
 
 static void
@@ -520,6 +556,18 @@ open_bus(struct collector *collector, GError **error)
 	return collector->bus != NULL;
 }
 
+static gboolean
+open_anchors(struct collector *collector, GError **error)
+{
+	const char *path = collector->settings->journal_key;
+	struct signing_key *key = *path ? signing_key_read(path, error) : NULL;
+
+	if (*path && !key)
+		return FALSE;
+	collector->anchors = anchor_feed_new(collector->store, key, send_anchor, collector);
+	return TRUE;
+}
+
 /* A port that is taken is no reason to collect nothing. */
 static void
 start_metrics(struct collector *collector)
@@ -542,6 +590,8 @@ collector_open(struct collector *collector, GError **error)
 	if (!collector->store || !open_bus(collector, error))
 		return FALSE;
 	collector->blocks = block_feed_new(collector->store, send_blocks, collector);
+	if (!open_anchors(collector, error))
+		return FALSE;
 	start_metrics(collector);
 	collector->control = control_server_new(collector->settings->control_socket, &handlers,
 						collector, error);
@@ -554,6 +604,7 @@ collector_clear(struct collector *collector)
 	control_server_free(collector->control);
 	metrics_server_stop(collector->metrics_server);
 	collect_metrics_free(collector->metrics);
+	anchor_feed_free(collector->anchors);
 	block_feed_free(collector->blocks);
 	bus_collector_free(collector->bus);
 	store_close(collector->store);
@@ -577,6 +628,7 @@ serve(struct collector *collector)
 	sd_notify(0, "READY=1");
 	run(collector);
 	sd_notify(0, "STOPPING=1");
+	collect_journal_tend(collector->anchors, TRUE);
 	log_event(LOG_LEVEL_NOTICE, "stopped", NULL);
 	log_flush();
 	return EXIT_SUCCESS;

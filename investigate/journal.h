@@ -18,6 +18,7 @@
 
 #include <glib.h>
 
+#include "anchor.h"
 #include "event.h"
 #include "json.h"
 #include "store.h"
@@ -79,7 +80,11 @@ struct journal_line {
 
 /* Something that is not as it was written. */
 struct journal_flaw {
-	const char *kind;   /* "changed", "removed", "reordered", "truncated" or "rewritten" */
+	/*
+	 * "changed", "removed", "reordered", "truncated" or "rewritten"; of anchors,
+	 * "forged" and "unsigned"
+	 */
+	const char *kind;
 	gint64 seq;	    /* where */
 	const char *detail; /* for people */
 };
@@ -94,13 +99,33 @@ struct journal_walk {
 	struct journal_head head; /* of what was walked; chain: as the first entry says */
 	guint64 entries, flaws;
 	gboolean unsure; /* the last is no measure for the next */
+	/* Where the journal stood, as it was kept elsewhere; of struct anchor, by number. */
+	GArray *anchors;
+	guint next_anchor;
+	guint64 denied; /* anchors with another hash than their entry */
+	struct anchor first_denied;
 };
 
 /* Begins a walk; flaw may be NULL. */
 void journal_walk_init(struct journal_walk *walk, journal_flaw_fn flaw, void *data);
 
+/*
+ * Gives anchors to hold the journal against, before the first step: an array of
+ * struct anchor, whose signatures were looked at, and which this takes over.
+ */
+void journal_walk_set_anchors(struct journal_walk *walk, GArray *anchors);
+
 /* Looks at the next entry, in the order in which they are kept. */
 void journal_walk_step(struct journal_walk *walk, const struct journal_line *line);
+
+/*
+ * Ends a walk over all of a journal.  head: where it should stand by what the store
+ * says.
+ */
+void journal_walk_end(struct journal_walk *walk, const struct journal_head *head);
+
+/* Frees what a walk owns. */
+void journal_walk_clear(struct journal_walk *walk);
 
 /* Tells a flaw that was found by other means. */
 void journal_walk_flaw(struct journal_walk *walk, const char *kind, gint64 seq, const char *format,

@@ -83,6 +83,54 @@ check_line(struct journal_walk *walk, const struct journal_line *line,
 	return TRUE;
 }
 
+/* ---- anchors ---- */
+
+static const struct anchor *
+anchor_at(const struct journal_walk *walk, guint i)
+{
+	return &g_array_index(walk->anchors, struct anchor, i);
+}
+
+static char *
+time_text(gint64 time_us)
+{
+	g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(time_us / G_USEC_PER_SEC);
+
+	return time ? g_date_time_format(time, "%FT%TZ") : g_strdup("an unknown time");
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const struct anchor *left = a, *right = b;
+
+	return left->seq < right->seq ? -1 : left->seq > right->seq;
+}
+
+void
+journal_walk_set_anchors(struct journal_walk *walk, GArray *anchors)
+{
+	g_array_sort(anchors, by_number);
+	walk->anchors = anchors;
+}
+
+/* Holds an entry against the anchors with its number; the hash noted stands for it. */
+static void
+check_anchors(struct journal_walk *walk, const struct journal_line *line)
+{
+	for (; walk->anchors && walk->next_anchor < walk->anchors->len; walk->next_anchor++) {
+		const struct anchor *anchor = anchor_at(walk, walk->next_anchor);
+
+		if (anchor->seq > line->seq)
+			return;
+		if (anchor->seq < line->seq || strcmp(anchor->chain, walk->head.chain) != 0 ||
+		    memcmp(anchor->hash, line->hash, sizeof(anchor->hash)) == 0)
+			continue;
+		if (!walk->denied++)
+			walk->first_denied = *anchor;
+	}
+}
+
 void
 journal_walk_step(struct journal_walk *walk, const struct journal_line *line)
 {
@@ -104,4 +152,95 @@ journal_walk_step(struct journal_walk *walk, const struct journal_line *line)
 	}
 	walk->head.seq = line->seq;
 	memcpy(walk->head.hash, line->hash, sizeof(walk->head.hash));
+	check_anchors(walk, line);
+}
+
+/* ---- the end ---- */
+
+/* Anchors of entries behind the last: the newest tells how many there were. */
+static void
+check_beyond(struct journal_walk *walk)
+{
+	const struct anchor *newest = NULL;
+	g_autofree char *time = NULL;
+
+	for (guint i = walk->anchors ? walk->anchors->len : 0; i-- > 0 && !newest;)
+		if (strcmp(anchor_at(walk, i)->chain, walk->head.chain) == 0)
+			newest = anchor_at(walk, i);
+	if (!newest || newest->seq <= walk->head.seq)
+		return;
+	time = time_text(newest->time_us);
+	journal_walk_flaw(walk, "truncated", walk->head.seq + 1,
+			  "%" G_GINT64_FORMAT
+			  " entries are missing at the end: at %s there were %" G_GINT64_FORMAT,
+			  newest->seq - walk->head.seq, time, newest->seq);
+}
+
+static void
+check_denied(struct journal_walk *walk)
+{
+	g_autofree char *time = time_text(walk->first_denied.time_us);
+
+	if (walk->denied)
+		journal_walk_flaw(
+			walk, "rewritten", walk->first_denied.seq,
+			"at %s this entry, or one before it, was another; so say %" G_GUINT64_FORMAT
+			" anchors",
+			time, walk->denied);
+}
+
+/* A journal that was written anew from its first entry may have another chain, too. */
+static void
+check_chains(struct journal_walk *walk)
+{
+	const struct anchor *first = NULL;
+	g_autofree char *time = NULL;
+	guint strange = 0;
+
+	for (guint i = 0; walk->anchors && i < walk->anchors->len; i++) {
+		if (strcmp(anchor_at(walk, i)->chain, walk->head.chain) == 0)
+			continue;
+		first = first ? first : anchor_at(walk, i);
+		strange++;
+	}
+	if (!first)
+		return;
+	time = time_text(first->time_us);
+	journal_walk_flaw(walk, "rewritten", 1,
+			  "%u anchors are of another chain, %s, which had %" G_GINT64_FORMAT
+			  " entries at %s",
+			  strange, first->chain, first->seq, time);
+}
+
+static void
+check_head(struct journal_walk *walk, const struct journal_head *head)
+{
+	if (walk->head.seq < head->seq)
+		journal_walk_flaw(walk, "truncated", walk->head.seq + 1,
+				  "the last %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+				  " entries are missing",
+				  head->seq - walk->head.seq, head->seq);
+	else if (walk->head.seq > head->seq ||
+		 memcmp(walk->head.hash, head->hash, JOURNAL_HASH_BYTES) != 0 ||
+		 (walk->entries && strcmp(walk->head.chain, head->chain) != 0))
+		journal_walk_flaw(walk, "changed", walk->head.seq,
+				  "the store says that its chain ends with another entry");
+}
+
+void
+journal_walk_end(struct journal_walk *walk, const struct journal_head *head)
+{
+	/* An empty one has no entry that would name the chain. */
+	if (!*walk->head.chain)
+		g_strlcpy(walk->head.chain, head->chain, sizeof(walk->head.chain));
+	check_head(walk, head);
+	check_denied(walk);
+	check_beyond(walk);
+	check_chains(walk);
+}
+
+void
+journal_walk_clear(struct journal_walk *walk)
+{
+	g_clear_pointer(&walk->anchors, g_array_unref);
 }

@@ -3,6 +3,10 @@
 # more is a helper in libexec.
 noinst_LIBRARIES += investigate/libcli.a
 investigate_libcli_a_SOURCES = \
+	investigate/actions_verify.c \
+	investigate/actions_verify.h \
+	investigate/anchor_feed.c \
+	investigate/anchor_feed.h \
 	investigate/beat.c \
 	investigate/beat.h \
 	investigate/block_control.c \
@@ -41,6 +45,10 @@ investigate_libcli_a_SOURCES = \
 	investigate/groups.h \
 	investigate/ingest.c \
 	investigate/ingest.h \
+	investigate/journal_control.c \
+	investigate/journal_control.h \
+	investigate/journal_source.c \
+	investigate/journal_source.h \
 	investigate/mailbox.c \
 	investigate/mailbox.h \
 	investigate/mailbox_split.c \
@@ -53,6 +61,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/question.c \
 	investigate/question.h \
 	investigate/reader.c \
+	investigate/roles.c \
+	investigate/roles.h \
 	investigate/reader.h \
 	investigate/unread.c \
 	investigate/unread.h
@@ -110,7 +120,8 @@ investigate_mailtrace_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS)
 
 # The collector.
 pkglibexec_PROGRAMS += investigate/collect
-investigate_collect_SOURCES = investigate/collect.c investigate/collect_metrics.c \
+investigate_collect_SOURCES = investigate/collect.c investigate/collect_journal.c \
+	investigate/collect_journal.h investigate/collect_metrics.c \
 	investigate/collect_metrics.h
 investigate_collect_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 investigate_collect_LDADD = investigate/libcli.a $(STORE_LIBS) $(BUS_LIBS) $(METRICS_LIBS) \

@@ -96,6 +96,25 @@ store_add_audit(struct store *store, const struct store_audit *audit, GError **e
 	return store_end_change(store, done, error);
 }
 
+gboolean
+store_journal_set_anchor(struct store *store, const char *word, GError **error)
+{
+	return sql_run(sql_bind(store->sql, "UPDATE journal_chain SET anchor=?1", "s", word),
+		       error);
+}
+
+gboolean
+store_journal_anchor(struct store *store, char **ret_word, GError **error)
+{
+	g_autoptr(sql_stmt_t) row = sql_bind(store->sql, "SELECT anchor FROM journal_chain", "");
+	int more = sql_next(row, error);
+
+	if (more < 0)
+		return FALSE;
+	*ret_word = more ? g_strdup(sql_text(row, 0)) : NULL;
+	return TRUE;
+}
+
 /* ---- the audit log of before ---- */
 
 static gboolean

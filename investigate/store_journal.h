@@ -32,6 +32,12 @@ gboolean store_journal_each(struct store *store, const struct journal_span *span
 /* Tells where the chain stands by what was noted when its last entry was written. */
 gboolean store_journal_head(struct store *store, struct journal_head *ret_head, GError **error);
 
+/* Reads the newest anchor (anchor.h); NULL in *ret_word if there is none.  Free with g_free(). */
+gboolean store_journal_anchor(struct store *store, char **ret_word, GError **error);
+
+/* Keeps an anchor in the place of the one before; on disk when this returns TRUE. */
+gboolean store_journal_set_anchor(struct store *store, const char *word, GError **error);
+
 /*
  * Makes the chain of a store that has none, and enters what its audit log (its
  * schema's version 5) has; to be called in the transaction of that step.

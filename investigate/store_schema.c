@@ -216,8 +216,11 @@ static const char version_6[] =
 	" id INTEGER PRIMARY KEY CHECK (id=1), uid TEXT NOT NULL, seq INTEGER NOT NULL,"
 	" hash BLOB NOT NULL, last_uid TEXT, last_type INTEGER NOT NULL DEFAULT 0);";
 
-static const char *const steps_of_store[] = {version_1, version_2, version_3,
-					     version_4, version_5, version_6};
+/* Version 7: the newest anchor of the journal (anchor.h), NULL before the first. */
+static const char version_7[] = "ALTER TABLE journal_chain ADD COLUMN anchor TEXT;";
+
+static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4,
+					     version_5, version_6, version_7};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

@@ -3,6 +3,8 @@
 # The life of a message between the MTA and the spool; knows no libmilter.
 noinst_LIBRARIES += milter/libsession.a
 milter_libsession_a_SOURCES = \
+	milter/anchor_file.c \
+	milter/anchor_file.h \
 	milter/block_file.c \
 	milter/block_file.h \
 	milter/direction.c \

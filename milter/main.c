@@ -25,6 +25,7 @@
 #include <gio/gio.h>
 #include <libmilter/mfapi.h>
 
+#include "anchor_file.h"
 #include "block_file.h"
 #include "callbacks.h"
 #include "engine.h"
@@ -44,6 +45,7 @@ struct process {
 	struct spool *spool;
 	struct scanner_client *scanner;
 	struct block_file *blocks;
+	struct anchor_file *anchors; /* NULL: they cannot be kept */
 	struct publisher *publisher;
 	struct metrics_server *metrics;
 	GThread *control;
@@ -334,6 +336,38 @@ keep_blocks(void *data, GBytes *bytes)
 	return block_state_format(&state);
 }
 
+/* What the collector tells of where its journal stands; likewise. */
+static GBytes *
+keep_anchor(void *data, GBytes *bytes)
+{
+	struct process *process = data;
+	g_autoptr(GError) error = NULL;
+	enum anchor_news news = ANCHOR_SAME;
+	const char *last;
+
+	if (!process->anchors)
+		return g_bytes_new(NULL, 0);
+	if (bytes && !anchor_file_keep(process->anchors, g_bytes_get_data(bytes, NULL),
+				       g_bytes_get_size(bytes), g_get_real_time(), &news, &error))
+		log_event(LOG_LEVEL_ERROR, "journal-anchor-not-kept", "error", error->message,
+			  "remedy", "make room on or mend the spool's disk", NULL);
+	last = anchor_file_last(process->anchors);
+	if (news == ANCHOR_BACK || news == ANCHOR_ANOTHER)
+		log_event(
+			LOG_LEVEL_WARNING, "journal-anchor-does-not-follow", "anchor", last,
+			"remedy",
+			"unless the store was put back from a copy, verify its journal: mailtrace "
+			"actions --verify --anchor FILE",
+			NULL);
+	return g_bytes_new(last, strlen(last));
+}
+
+static const struct publisher_topic topics[] = {
+	{BLOCK_TOPIC, keep_blocks},
+	{ANCHOR_TOPIC, keep_anchor},
+	{NULL},
+};
+
 static gboolean
 start_publisher(struct process *process, const struct settings *settings, GError **error)
 {
@@ -344,8 +378,7 @@ start_publisher(struct process *process, const struct settings *settings, GError
 		.spool = process->spool,
 		.counters = counters,
 		.settled_us = settled,
-		.told = keep_blocks,
-		.topic = BLOCK_TOPIC,
+		.topics = topics,
 		.data = process,
 	};
 
@@ -365,6 +398,18 @@ open_blocks(struct process *process, const struct settings *settings, GError **e
 			  "none needed: the collector sends them again", NULL);
 	engine_set_block_list(process->engine, block_file_list(process->blocks));
 	return TRUE;
+}
+
+/* Evidence for another program is no reason to leave mail unrecorded. */
+static void
+open_anchors(struct process *process, const struct settings *settings)
+{
+	g_autoptr(GError) error = NULL;
+
+	process->anchors = anchor_file_open(settings->spool_directory, ANCHOR_FILE_LINES, &error);
+	if (!process->anchors)
+		log_event(LOG_LEVEL_ERROR, "journal-anchors-not-kept", "error", error->message,
+			  NULL);
 }
 
 static char *
@@ -395,6 +440,7 @@ open_parts(struct process *process, struct settings *settings, GError **error)
 	process->engine = engine_new(settings, process->spool, process->scanner, error);
 	if (!process->engine || !open_blocks(process, settings, error))
 		return FALSE;
+	open_anchors(process, settings);
 	start_metrics(process, settings);
 	return start_publisher(process, settings, error);
 }
@@ -438,6 +484,7 @@ finish(struct process *process, int status)
 		metrics_server_stop(process->metrics);
 		engine_free(process->engine);
 		block_file_free(process->blocks);
+		anchor_file_free(process->anchors);
 		scanner_client_free(process->scanner);
 		spool_close(process->spool);
 		return;

@@ -160,16 +160,22 @@ acknowledge(struct publisher *publisher, guint64 through)
 		publisher->in_flight * sizeof publisher->ends[0]);
 }
 
-/* Has the program keep what came, or nothing, and says how far it has come. */
+/*
+ * Has the program keep what came under a topic, and says how far it has come.
+ * On a new connection, name is NULL: nothing came, and of all topics it is said.
+ */
 static void
-tell_program(struct publisher *publisher, GBytes *bytes)
+tell_program(struct publisher *publisher, const char *name, GBytes *bytes)
 {
-	g_autoptr(GBytes) state = NULL;
+	const struct publisher_topic *topic = publisher->source.topics;
 
-	if (!publisher->source.told)
-		return;
-	state = publisher->source.told(publisher->source.data, bytes);
-	bus_sensor_have(publisher->bus, publisher->source.topic, state);
+	for (; topic && topic->name; topic++) {
+		if (!name || strcmp(topic->name, name) == 0) {
+			g_autoptr(GBytes) state = topic->told(publisher->source.data, bytes);
+
+			bus_sensor_have(publisher->bus, topic->name, state);
+		}
+	}
 }
 
 /*
@@ -197,8 +203,8 @@ on_tell(struct publisher *publisher, const struct bus_sensor_news *news)
 		return;
 	if (strcmp(news->topic, BUS_CLOCK_TOPIC) == 0)
 		take_clock(publisher, news->payload);
-	else if (g_strcmp0(news->topic, publisher->source.topic) == 0)
-		tell_program(publisher, news->payload);
+	else
+		tell_program(publisher, news->topic, news->payload);
 }
 
 static void
@@ -217,7 +223,7 @@ on_welcome(struct publisher *publisher, guint64 through)
 	publisher->welcomed = TRUE;
 	publisher->beat_us = 0;
 	log_event(LOG_LEVEL_INFO, "collector-connected", "endpoint", publisher->endpoint, NULL);
-	tell_program(publisher, NULL);
+	tell_program(publisher, NULL, NULL);
 }
 
 static void

@@ -19,6 +19,17 @@
 
 struct publisher;
 
+/* Something that the collector tells, and the program keeps. */
+struct publisher_topic {
+	const char *name;
+	/*
+	 * Called by the thread; data is the source's.  bytes, borrowed, as they
+	 * came; or NULL on each new connection.  Returns how far it has come
+	 * now, to be told to the collector; the caller unrefs it.
+	 */
+	GBytes *(*told)(void *data, GBytes *bytes);
+};
+
 /* Whose entries are carried, and where to.  Texts are copied; the rest outlives the publisher. */
 struct publisher_source {
 	const char *collector;		  /* endpoint; "" for none */
@@ -32,14 +43,8 @@ struct publisher_source {
 	 */
 	char *(*counters)(void *data);
 	gint64 (*settled_us)(void *data);
-	/*
-	 * Keeps what the collector tells; NULL for a program that keeps nothing.
-	 * Called by the thread: bytes, borrowed, as they came; or NULL on each
-	 * new connection.  Returns how far it has come now, to be told to the
-	 * collector; the caller unrefs it.
-	 */
-	GBytes *(*told)(void *data, GBytes *bytes);
-	const char *topic; /* what is kept; static; NULL like told */
+	/* What is kept of what the collector tells; static, ends with a NULL name, or NULL. */
+	const struct publisher_topic *topics;
 	void *data;
 };
 

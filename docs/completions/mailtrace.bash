@@ -10,7 +10,7 @@ _mailtrace_options()
 	status) echo "--all-tenants --check --warning --critical" ;;
 	block) echo "--mode --match --expires --wait --all" ;;
 	dead-letters) echo "--all" ;;
-	actions) echo "--since --until --verb --actor --event --command --limit --all-tenants --export --verify" ;;
+	actions) echo "--since --until --verb --actor --event --command --limit --all-tenants --export --verify --anchor --key" ;;
 	keygen) echo "-t --type" ;;
 	sensor) echo "--role" ;;
 	esac
@@ -35,7 +35,7 @@ _mailtrace()
 	--role) mapfile -t COMPREPLY < <(compgen -W "publish subscribe command" -- "$word") ;;
 	--mode) mapfile -t COMPREPLY < <(compgen -W "observe hold reject discard" -- "$word") ;;
 	--match) mapfile -t COMPREPLY < <(compgen -W "exact candidate" -- "$word") ;;
-	-t | --type) mapfile -t COMPREPLY < <(compgen -W "sensor collector client site" -- "$word") ;;
+	-t | --type) mapfile -t COMPREPLY < <(compgen -W "sensor collector client site journal" -- "$word") ;;
 	esac
 	[ ${#COMPREPLY[@]} -eq 0 ] || return 0
 	case $word in

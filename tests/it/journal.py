@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import shutil
 import sqlite3
 import sys
 
-from mtlib import SOURCE, Site, equal, journal, json_lines, main, make_message, run, temporary_directory, test
+from mtlib import (SOURCE, Site, equal, journal, json_lines, main, make_message, run, temporary_directory, test,
+                   wait_until)
 
 COLUMNS = "seq, time_us, tenant, hash, entry"
 
@@ -262,6 +264,203 @@ def arguments_are_kept_to_their_cap_and_cases_refused_beyond():
     for option, most in (("--case", 256), ("--reason", 1024)):
         site.mailtrace(option, "x" * most, "who", "subject:y", status=1)
         site.mailtrace(option, "x" * (most + 1), "who", "subject:y", status=2)
+
+
+
+# ---- anchors ----
+
+def anchored(*, key=True, sensor=True):
+    """A site whose collector and milter ran over a journal of seven entries, and stopped."""
+    site = filled()
+    site.make_keys()
+    if key:
+        site.mailtrace("keygen", "--type", "journal", f"{site.root}/keys", "journal")
+        site.set("collector", journal_key=f"{site.root}/keys/journal.key")
+    site.start_collector()
+    if sensor:
+        site.start_milter()
+        wait_until(lambda: kept(site), "the sensor keeps the anchor")
+    site.stop()
+    return site
+
+
+def sensor_file(site):
+    return os.path.join(site.root, "spool", "journal-anchors")
+
+
+def kept(site):
+    """The anchors that the sensor keeps."""
+    if not os.path.exists(sensor_file(site)):
+        return []
+    with open(sensor_file(site)) as handle:
+        return re.findall(r"^[0-9TZ:-]+ (mja1\.\S+)$", handle.read(), re.M)
+
+
+def rewrite(site, upto=None):
+    """Forges the journal, with all that the store says of it, as far as one can without a key."""
+    with altered(site) as store:
+        made = forged(rows(store))[:upto]
+        store.execute("DELETE FROM journal")
+        for row in made:
+            put(store, row)
+        store.execute("UPDATE journal_chain SET seq=?, hash=?, last_uid=?, anchor=NULL",
+                      (made[-1][0], made[-1][3], json.loads(made[-1][4])["metadata"]["uid"]))
+
+
+@test
+def the_head_is_signed_logged_and_kept_by_sensors():
+    site = anchored()
+    entries = len(journal(site))
+    words = kept(site)
+    equal([word.split(".")[2] for word in words], [str(entries)])
+    equal(words[0].split(".")[4], flaws(site, status=0)[1]["hash"])
+    assert f"journal-anchor anchor={words[0]} signed=yes" in site.collector.text(), site.collector.text()
+    found, summary = flaws(site, "--anchor", sensor_file(site), "--anchor", f"{site.root}/collect.log", status=0)
+    equal((found, summary["anchors"], summary["signatures"]), ([], 3, 3))
+    # with a public key from elsewhere, and with one that is another's
+    equal(flaws(site, "--key", f"{site.root}/keys/journal.pub", status=0)[0], [])
+    site.mailtrace("keygen", "--type", "journal", f"{site.root}/keys", "other")
+    equal(flaws(site, "--key", f"{site.root}/keys/other.pub", "--anchor", sensor_file(site))[0],
+          [("forged", entries)] * 2)
+
+
+@test
+def without_a_key_anchors_are_kept_and_say_so():
+    site = anchored(key=False)
+    assert kept(site)[0].endswith(".-"), kept(site)
+    assert 'signed="no: [collector] journal_key is not set"' in site.collector.text(), site.collector.text()
+    found, summary = flaws(site, "--anchor", sensor_file(site), status=0)
+    equal((found, summary["anchors"], summary["signatures"]), ([], 2, 0))
+    rewrite(site)
+    equal(flaws(site, status=0)[0], [], "by itself, a chain that was written anew is whole")
+    equal(flaws(site, "--anchor", sensor_file(site))[0], [("rewritten", len(journal(site)))])
+
+
+@test
+def a_journal_written_anew_is_found():
+    site = anchored()
+    last = len(journal(site))
+    rewrite(site)
+    equal(flaws(site)[0], [("unsigned", last)], "who has no key cannot sign")
+    found, summary = flaws(site, "--anchor", sensor_file(site))
+    equal((found, summary["flaws"]), ([("unsigned", last), ("rewritten", last)], 2))
+    told = site.mailtrace("actions", "--verify", "--anchor", f"{site.root}/collect.log", status=3).stdout
+    assert "was another" in told, told
+
+
+@test
+def a_journal_begun_anew_with_another_chain_is_found():
+    site = anchored(key=False)
+    with altered(site) as store:
+        chain = store.execute("SELECT uid FROM journal_chain").fetchone()[0]
+        new = chain[:-1] + ("0" if chain[-1] != "0" else "1")
+        kept_rows = [row[:4] + (row[4].replace(chain.encode(), new.encode()),) for row in rows(store)]
+        store.execute("DELETE FROM journal")
+        for row in forged(kept_rows):
+            put(store, row)
+        store.execute("UPDATE journal_chain SET uid=?, hash=?, anchor=NULL", (new, forged(kept_rows)[-1][3]))
+    equal(flaws(site, status=0)[0], [])
+    equal(flaws(site, "--anchor", sensor_file(site))[0], [("rewritten", 1)])
+
+
+@test
+def a_journal_cut_off_with_its_head_is_found():
+    site = anchored(key=False)
+    with altered(site) as store:
+        store.execute("DELETE FROM journal WHERE seq>4")
+        store.execute("UPDATE journal_chain SET seq=4, hash=(SELECT hash FROM journal WHERE seq=4), anchor=NULL")
+    equal(flaws(site, status=0)[0], [], "what the store says of itself was cut too")
+    equal(flaws(site, "--anchor", sensor_file(site))[0], [("truncated", 5)])
+    with altered_again(site) as store:
+        store.execute("DELETE FROM journal")
+        store.execute("UPDATE journal_chain SET seq=0, hash=zeroblob(32)")
+    equal(flaws(site, "--anchor", sensor_file(site))[0], [("truncated", 1)])
+
+
+@test
+def a_sensor_warns_of_an_anchor_that_does_not_follow():
+    site = anchored()
+    rewrite(site, upto=3)
+    site.start_collector()
+    site.start_milter()
+    wait_until(lambda: "journal-anchor-does-not-follow" in site.milter.text(), "the sensor warns")
+    site.stop()
+    equal([word.split(".")[2] for word in kept(site)], ["7", "3"], "and keeps both")
+
+
+@test
+def a_sensor_keeps_an_anchor_once_and_catches_up():
+    site = anchored()
+    site.start_milter()
+    site.mailtrace("who", "subject:more", status=1)
+    site.start_collector()
+    wait_until(lambda: len(kept(site)) == 2, "the sensor has the next anchor")
+    site.mailtrace("who", "subject:still", status=1)
+    site.collector.stop()
+    equal(site.collector.text().count(" anchor=mja1."), 3, "at the end the last entries are anchored too")
+    site.stop()
+    equal([word.split(".")[2] for word in kept(site)][:2], ["7", "8"])
+    equal(flaws(site, "--anchor", f"{site.root}/collect.log", status=0)[0], [])
+
+
+# ---- through the collector ----
+
+@test
+def through_the_collector_the_journal_is_the_same():
+    site = filled(2)
+    words = [f"subject:{'x' * 90}{n}" for n in range(80)]
+    for number in range(30):
+        site.mailtrace("--case", f"C-{number}", "who", *words, status=1)
+    site.make_keys()
+    direct = site.mailtrace("actions", "--export", "--until", "2100-01-01").stdout.splitlines()
+    assert len("\n".join(direct)) > 4 * 65536, "several answers"
+    mine = str(os.getuid())
+    site.set("roles", auditors=mine, analysts=mine, administrators=mine)
+    site.start_collector()
+    # the store's file is out of reach meanwhile, so that it is not what is read
+    os.chmod(f"{site.root}/store", 0)
+    try:
+        through = site.mailtrace("actions", "--export", "--all-tenants").stdout.splitlines()
+        equal(through[:len(direct)], direct)
+        listed = actions(site, "--limit", "3", "--verb", "who")
+        equal([line["case"] for line in listed], ["C-29", "C-28", "C-27"])
+        equal(len(actions(site, "--verb", "who")), 31)
+        equal(actions(site, "--until", "1d", status=1), [])
+        found, summary = flaws(site, status=0)
+        equal((found, summary["entries"]), ([], len(through) + 3))
+        equal(summary["anchors"], 1, "and the store's own anchor is held against it")
+    finally:
+        os.chmod(f"{site.root}/store", 0o750)
+    site.stop()
+
+
+@test
+def a_flaw_is_found_through_the_collector_too():
+    site = filled()
+    site.make_keys()
+    mine = str(os.getuid())
+    site.set("roles", auditors=mine, administrators=mine)
+    with altered(site) as store:
+        store.execute("UPDATE journal SET entry=CAST(replace(entry, 'word2', 'word9') AS BLOB) WHERE seq=3")
+        store.execute("UPDATE journal SET entry=zeroblob(100000) WHERE seq=4")
+        store.execute("UPDATE journal SET hash=x'00' WHERE seq=5")
+    site.start_collector()
+    equal(flaws(site)[0], [("changed", 3), ("changed", 4), ("changed", 5), ("changed", 6)])
+    site.stop()
+
+
+@test
+def a_file_without_an_anchor_and_a_wrong_key_are_refused():
+    site = filled(1)
+    empty, text = os.path.join(site.root, "empty"), os.path.join(site.root, "text")
+    for path, content in ((empty, ""), (text, "mja1.nothing\n" * 10)):
+        with open(path, "w") as handle:
+            handle.write(content)
+        done = site.mailtrace("actions", "--verify", "--anchor", path, status=2)
+        assert "has no anchor" in done.stderr, done.stderr
+        site.mailtrace("actions", "--verify", "--key", path, status=2)
+    site.mailtrace("actions", "--verify", "--anchor", f"{site.root}/absent", status=2)
+    site.mailtrace("actions", "--anchor", text, status=2)
 
 
 main()
