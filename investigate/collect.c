@@ -353,6 +353,16 @@ on_audit(void *data, const struct store_audit *audit, GError **error)
 }
 
 static gboolean
+on_may(void *data, const struct control_caller *caller, const char *operation,
+       const json_t *request, GError **error)
+{
+	struct collector *collector = data;
+
+	return collect_journal_may(collector->store, collector->settings, caller, operation,
+				   request, error);
+}
+
+static gboolean
 on_ingest(void *data, const char *tenant, GPtrArray *events, guint64 *ret_added, GError **error)
 {
 	struct collector *collector = data;
@@ -456,7 +466,8 @@ static const struct control_operation operations[] = {
 	{NULL},
 };
 
-static const struct control_handlers handlers = {on_audit, on_ingest, on_reload, operations};
+static const struct control_handlers handlers = {on_audit, on_ingest, on_reload, operations,
+						 on_may};
 
 /* ---- signals ---- */
 

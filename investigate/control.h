@@ -9,8 +9,8 @@
  * verb, arguments, case, reason, results), "ingest" (tenant, events: an array
  * of strings, each an event of an import), "reload" (keys), and those of the
  * collector's table.  An answer has "ok" and, when false, "error"; that of
- * ingest "added".  Members of the socket's group may do all of it.  One thread
- * each side.
+ * ingest "added".  Who may connect is the socket's group; what each of them may
+ * have done, the collector says (roles.h).  One thread each side.
  */
 #ifndef MAILTRACE_CONTROL_H
 #define MAILTRACE_CONTROL_H
@@ -98,6 +98,12 @@ struct control_handlers {
 			   GError **error);
 	gboolean (*reload)(void *data, GError **error);
 	const struct control_operation *operations; /* ends with a NULL name; may be NULL */
+	/*
+	 * Whether a caller may have an operation done, by its name; of "audit", the
+	 * verb that it is about.  NULL: everybody may have all done.
+	 */
+	gboolean (*may)(void *data, const struct control_caller *caller, const char *operation,
+			const json_t *request, GError **error);
 };
 
 /* Listens at path (0660; an old socket nobody listens at is removed). */

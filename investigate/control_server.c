@@ -194,13 +194,12 @@ refuse_request(const char *why, GError **error)
 
 /* Who and when are ours to say, whatever the request claims. */
 static gboolean
-serve_audit(struct control_server *server, const struct caller *caller, const json_t *request,
+serve_audit(struct control_server *server, const struct control_caller *who, const json_t *request,
 	    GError **error)
 {
-	g_autofree char *actor = control_actor(caller->uid);
 	struct store_audit audit = {
-		.time_us = g_get_real_time(),
-		.actor = actor,
+		.time_us = who->time_us,
+		.actor = (char *)who->actor,
 		.tenant = (char *)json_get_text(request, "tenant"),
 		.verb = (char *)json_get_text(request, "verb"),
 		.arguments = (char *)json_get_text(request, "arguments"),
@@ -238,15 +237,36 @@ serve_ingest(struct control_server *server, const json_t *request, json_t *answe
 	return TRUE;
 }
 
+/* Of "audit" it is the verb that it would be an entry of: an entry is the leave to answer. */
 static gboolean
-serve_operation(struct control_server *server, const struct caller *caller,
-		const struct control_operation *operation, const json_t *request, json_t *answer,
-		GError **error)
+may_have(struct control_server *server, const struct control_caller *who, const char *operation,
+	 const json_t *request, GError **error)
 {
-	g_autofree char *actor = control_actor(caller->uid);
-	const struct control_caller who = {caller->uid, actor, g_get_real_time()};
+	const char *what = operation;
 
-	return operation->serve(server->data, &who, request, answer, error);
+	if (!server->handlers->may)
+		return TRUE;
+	if (strcmp(operation, "audit") == 0)
+		what = json_get_text(request, "verb");
+	return server->handlers->may(server->data, who, what ? what : "", request, error);
+}
+
+static gboolean
+serve_operation(struct control_server *server, const struct control_caller *who,
+		const char *operation, const json_t *request, json_t *answer, GError **error)
+{
+	const struct control_operation *known = server->handlers->operations;
+
+	if (strcmp(operation, "audit") == 0)
+		return serve_audit(server, who, request, error);
+	if (strcmp(operation, "ingest") == 0)
+		return serve_ingest(server, request, answer, error);
+	if (strcmp(operation, "reload") == 0)
+		return server->handlers->reload(server->data, error);
+	for (; known && known->name; known++)
+		if (strcmp(operation, known->name) == 0)
+			return known->serve(server->data, who, request, answer, error);
+	return refuse_request("no such operation", error);
 }
 
 static gboolean
@@ -254,18 +274,13 @@ serve_request(struct control_server *server, const struct caller *caller, const 
 	      json_t *answer, GError **error)
 {
 	const char *operation = json_get_text(request, "op");
+	g_autofree char *actor = control_actor(caller->uid);
+	const struct control_caller who = {caller->uid, actor, g_get_real_time()};
 
-	if (g_strcmp0(operation, "audit") == 0)
-		return serve_audit(server, caller, request, error);
-	if (g_strcmp0(operation, "ingest") == 0)
-		return serve_ingest(server, request, answer, error);
-	if (g_strcmp0(operation, "reload") == 0)
-		return server->handlers->reload(server->data, error);
-	for (const struct control_operation *known = server->handlers->operations;
-	     known && known->name; known++)
-		if (g_strcmp0(operation, known->name) == 0)
-			return serve_operation(server, caller, known, request, answer, error);
-	return refuse_request("no such operation", error);
+	if (!operation)
+		return refuse_request("no such operation", error);
+	return may_have(server, &who, operation, request, error) &&
+	       serve_operation(server, &who, operation, request, answer, error);
 }
 
 /* Answers one line.  An answer fits into an empty socket's buffer; one that does not is for a

@@ -27,6 +27,7 @@ struct site {
 	GPtrArray *events;
 	guint audits, reloads;
 	gboolean refuse;
+	const char *denied; /* what nobody may have done */
 };
 
 static gboolean
@@ -85,7 +86,21 @@ on_echo(void *data, const struct control_caller *caller, const json_t *request, 
 
 static const struct control_operation operations[] = {{"echo", on_echo}, {NULL}};
 
-static const struct control_handlers handlers = {on_audit, on_ingest, on_reload, operations};
+static gboolean
+on_may(void *data, const struct control_caller *caller, const char *operation,
+       const json_t *request, GError **error)
+{
+	const struct site *site = data;
+
+	if (g_strcmp0(site->denied, operation) != 0)
+		return TRUE;
+	g_set_error(error, CONTROL_ERROR, CONTROL_ERROR_REFUSED, "%s may not have %s done",
+		    caller->actor, operation);
+	return FALSE;
+}
+
+static const struct control_handlers handlers = {on_audit, on_ingest, on_reload, operations,
+						 on_may};
 
 GQuark
 store_error_quark(void)
@@ -303,6 +318,36 @@ Test(control, operation_that_is_in_no_table_is_refused)
 	cr_expect_null(control_call(control, request, &error));
 	cr_expect(g_str_has_suffix(error->message, "no such operation"), "%s", error->message);
 	control_free(control);
+	site_stop(&site);
+}
+
+/* Each kind of operation: built in, of the table, and audit by the verb it is about. */
+Test(control, what_a_caller_may_not_have_is_not_done)
+{
+	static const char *const table[][2] = {
+		{"reload", "{\"op\":\"reload\"}"},
+		{"ingest", "{\"op\":\"ingest\",\"tenant\":\"a\",\"events\":[]}"},
+		{"echo", "{\"op\":\"echo\",\"word\":\"x\"}"},
+		{"who",
+		 "{\"op\":\"audit\",\"verb\":\"who\",\"tenant\":\"a\",\"arguments\":\"[]\"}"},
+		{"", "{\"op\":\"audit\",\"tenant\":\"a\",\"arguments\":\"[]\"}"},
+	};
+	struct site site;
+
+	site_start(&site);
+	for (gsize i = 0; i < G_N_ELEMENTS(table); i++) {
+		g_autoptr(json_t) request = json_parse_object(table[i][1], strlen(table[i][1]));
+		g_autoptr(GError) error = NULL;
+		struct control *control = connected(&site);
+
+		site.denied = table[i][0];
+		cr_expect_null(control_call(control, request, &error));
+		cr_expect(error && strstr(error->message, "may not have"), "%s", table[i][1]);
+		control_free(control);
+	}
+	cr_expect_eq(site.reloads, 0);
+	cr_expect_eq(site.audits, 0);
+	cr_expect_null(site.events);
 	site_stop(&site);
 }
 
