@@ -249,6 +249,10 @@ EXTRA_DIST += tests/it/includes.py tests/it/docs.py
 check_PROGRAMS += tests/tools/emit_events
 tests_tools_emit_events_SOURCES = tests/tools/emit_events.c $(GENERATE)
 tests_tools_emit_events_LDADD = $(BASE_LIBS)
+check_PROGRAMS += tests/tools/emit_journal
+tests_tools_emit_journal_SOURCES = tests/tools/emit_journal.c
+tests_tools_emit_journal_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_tools_emit_journal_LDADD = $(STORE_LIBS) $(BASE_LIBS)
 check_PROGRAMS += tests/tools/record_twice
 tests_tools_record_twice_SOURCES = tests/tools/record_twice.c
 tests_tools_record_twice_LDADD = $(READ_LIBS)
@@ -261,16 +265,20 @@ tests_fuzz_fuzz_ocsf_SOURCES = tests/fuzz/fuzz_ocsf.c
 tests_fuzz_fuzz_ocsf_LDADD = $(BASE_LIBS)
 tests_fuzz_fuzz_bus_SOURCES = tests/fuzz/fuzz_bus.c
 tests_fuzz_fuzz_bus_LDADD = $(BUS_LIBS) $(BASE_LIBS)
-FUZZ_TARGETS = tests/fuzz/fuzz_answer tests/fuzz/fuzz_bus tests/fuzz/fuzz_ocsf
+tests_fuzz_fuzz_anchor_SOURCES = tests/fuzz/fuzz_anchor.c
+tests_fuzz_fuzz_anchor_LDADD = $(BASE_LIBS)
+FUZZ_TARGETS = tests/fuzz/fuzz_anchor tests/fuzz/fuzz_answer tests/fuzz/fuzz_bus tests/fuzz/fuzz_ocsf
 if WITH_FUZZER
 # libFuzzer brings main(); tests/fuzz/fuzz_x tests/fuzz/corpus/x
 noinst_PROGRAMS += $(FUZZ_TARGETS)
+tests_fuzz_fuzz_anchor_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_bus_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_ocsf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 else
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
+tests_fuzz_fuzz_anchor_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_answer_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_bus_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_ocsf_SOURCES += tests/fuzz/replay.c

@@ -7,6 +7,7 @@
 
 #include "keys.h"
 #include "settings.h"
+#include "signing_key.h"
 
 /* A private site in which everything a role needs is there. */
 struct site {
@@ -352,5 +353,28 @@ Test(settings_check, a_group_or_user_that_does_not_exist_is_refused)
 	g_string_replace(site.text, " = no-such-group", " =", 1);
 	g_string_replace(site.text, "user =", "user = no-such-user", 1);
 	cr_assert_eq(check(&site, "milter", &error), geteuid() != 0);
+	site_clear(&site);
+}
+
+Test(settings_check, a_journal_key_is_one_or_is_none)
+{
+	g_autoptr(signing_key_t) key = signing_key_generate(NULL);
+	struct site site = site_new();
+	g_autofree char *line =
+		g_strdup_printf("[collector]\njournal_key = %s/journal.key\n", site.directory);
+	g_autofree char *public_path = path_in(&site, "journal.pub");
+	g_autofree char *secret_path = path_in(&site, "journal.key");
+	g_autofree char *curve_path = path_in(&site, "collector.key");
+	g_autoptr(GError) error = NULL;
+
+	cr_assert(signing_key_write(key, site.directory, "journal", NULL));
+	g_string_replace(site.text, "[collector]\n", line, 0);
+	cr_assert(check(&site, "collect", &error), "%s", error ? error->message : "");
+	refused_with(&site, "collect", "journal_key", public_path, "t.conf:", "too open");
+	refused_with(&site, "collect", "journal_key", curve_path, "t.conf:", "Ed25519");
+	refused_with(&site, "collect", "journal_key", "/nonexistent/x.key",
+		     "t.conf:", "No such file");
+	g_unlink(public_path);
+	g_unlink(secret_path);
 	site_clear(&site);
 }

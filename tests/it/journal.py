@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import sys
 
-from mtlib import (SOURCE, Site, equal, journal, json_lines, main, make_message, run, temporary_directory, test,
+from mtlib import (BUILD, SOURCE, Site, equal, journal, json_lines, main, make_message, run, temporary_directory, test,
                    wait_until)
 
 COLUMNS = "seq, time_us, tenant, hash, entry"
@@ -126,6 +126,20 @@ def exported_events_are_ocsf_and_verify_themselves():
         equal(attestation.get("prev_event", {}).get("fingerprint", {}).get("value"), before)
         before = hashlib.sha256(line.encode()).hexdigest()
     equal(flaws(site, status=0)[1]["hash"], before, "the head is the last line's hash")
+
+
+@test
+def entries_of_each_kind_are_ocsf():
+    lines = run(os.path.join(BUILD, "tests/tools/emit_journal")).stdout
+    events = json_lines(lines)
+    equal({event["class_uid"] for event in events}, {6003, 7001})
+    equal({event["status_id"] for event in events if event["class_uid"] == 7001}, {1, 2, 3, 4, 5, 6})
+    equal({event["status_id"] for event in events if event["class_uid"] == 6003}, {1, 2, 99})
+    run(sys.executable, os.path.join(SOURCE, "tests/tools/ocsf_check.py"), stdin=lines)
+    # and the check itself has teeth
+    for key in ("command_uid", "metadata"):
+        broken = {name: value for name, value in events[-1].items() if name != key}
+        run(sys.executable, os.path.join(SOURCE, "tests/tools/ocsf_check.py"), stdin=json.dumps(broken), status=1)
 
 
 @test
