@@ -157,16 +157,37 @@ verify_line(const struct journal_line *line, void *data)
 	return TRUE;
 }
 
+/*
+ * Walks to the end of a journal that may grow meanwhile: what the store says of its
+ * end is read after the entries, and those that it has more are walked, too.
+ */
+static gboolean
+walk_all(struct verification *verification, struct journal_source *source, GError **error)
+{
+	struct journal_span rest = {.after = 0};
+	gint64 walked;
+
+	do {
+		g_autofree char *word = NULL;
+
+		walked = verification->walk.head.seq;
+		rest.after = walked;
+		if (!journal_source_each(source, &rest, verify_line, verification, error) ||
+		    !journal_source_head(source, &verification->head, &word, error))
+			return FALSE;
+	} while (verification->walk.head.seq > walked &&
+		 verification->head.seq > verification->walk.head.seq);
+	return TRUE;
+}
+
 static gboolean
 walk(struct verification *verification, struct journal_source *source,
      const struct actions_evidence *evidence, GError **error)
 {
-	const struct journal_span all = {.before = 0};
-
 	if (!gather(verification, source, evidence, error))
 		return FALSE;
 	journal_walk_set_anchors(&verification->walk, g_steal_pointer(&verification->anchors));
-	if (!journal_source_each(source, &all, verify_line, verification, error))
+	if (!walk_all(verification, source, error))
 		return FALSE;
 	journal_walk_end(&verification->walk, &verification->head);
 	return TRUE;

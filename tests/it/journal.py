@@ -10,6 +10,7 @@ import re
 import shutil
 import sqlite3
 import sys
+import threading
 
 from mtlib import (BUILD, SOURCE, Site, equal, journal, json_lines, main, make_message, run, temporary_directory, test,
                    wait_until)
@@ -446,6 +447,23 @@ def through_the_collector_the_journal_is_the_same():
     finally:
         os.chmod(f"{site.root}/store", 0o750)
     site.stop()
+
+
+@test
+def a_journal_that_grows_meanwhile_has_no_flaw():
+    for roles in ({}, {role: os.getuid() for role in ("analysts", "auditors", "administrators")}):
+        site = filled(1)
+        site.make_keys()
+        site.set("roles", **roles)
+        site.start_collector()
+        growing = threading.Thread(target=lambda: [site.mailtrace("who", "subject:x", status=1) for _ in range(40)])
+        growing.start()
+        rounds = 0
+        while growing.is_alive() or rounds < 5:
+            equal(flaws(site, status=0)[0], [])
+            rounds += 1
+        growing.join()
+        site.stop()
 
 
 @test
