@@ -11,8 +11,10 @@ opened(void)
 {
 	const char *build = g_getenv("top_builddir");
 	g_autofree char *scanner = g_build_filename(build ? build : ".", "milter", "scanner", NULL);
+	static const char text[] = "[scanner]\ntemp_directory =\n";
+	g_autoptr(settings_t) settings = settings_parse("x.conf", text, strlen(text), NULL);
 	g_autoptr(GError) error = NULL;
-	struct reader *reader = reader_open(scanner, NULL, NULL, &error);
+	struct reader *reader = reader_open(scanner, settings, &error);
 
 	cr_assert_not_null(reader, "%s", error ? error->message : "");
 	return reader;
