@@ -91,6 +91,12 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def accepts(path):
+    """Whether somebody listens at a unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
 def temporary_directory(prefix="mailtrace-test.", parent=None):
     """Makes a directory that is removed at the end, unless MAILTRACE_KEEP is set."""
     path = tempfile.mkdtemp(prefix=prefix, dir=parent)
@@ -271,7 +277,8 @@ class Site:
         log = f"{self.root}/collect.log"
         self.collector = Daemon([program("mailtrace"), "--config", self.config, "collect"], log,
                                 env=environment(**env))
-        wait_until(lambda: os.path.exists(f"{self.root}/run/control.sock") or not self.collector.alive(),
+        # A socket is there a moment before anybody listens at it.
+        wait_until(lambda: accepts(f"{self.root}/run/control.sock") or not self.collector.alive(),
                    "the collector listens")
         assert self.collector.alive(), self.collector.text()
         return self.collector
