@@ -44,6 +44,7 @@ common_libread_a_SOURCES = \
 	common/boundary.c common/boundary.h \
 	common/charset.c \
 	common/content_field.c common/content_field.h \
+	common/document_urls.c common/document_urls.h \
 	common/embedded.c common/embedded_html.c common/embedded.h \
 	common/entity.c common/entity.h \
 	common/fingerprint.c common/fingerprint.h \

@@ -7,6 +7,7 @@
 #include "archive_members.h"
 #include "caps.h"
 #include "charset.h"
+#include "document_urls.h"
 #include "embedded.h"
 #include "encrypted_zip.h"
 #include "magic.h"
@@ -16,6 +17,9 @@
 #include "zip_views.h"
 
 G_STATIC_ASSERT(CAP_FILES == CAP_PARTS + CAP_MEMBERS);
+
+/* Of documents whose links are looked for. */
+#define PDF_TYPE "application/pdf"
 
 struct unpacker {
 	struct record *record;
@@ -29,6 +33,8 @@ struct unpacker {
 	guint64 part_most;
 	gsize kept_bytes;
 	gsize names_bytes;
+	gsize link_bytes;  /* of members that were searched for links */
+	gboolean links;	   /* the member in hand is one of them */
 	GPtrArray *locked; /* of struct locked_archive, until the end */
 	struct passwords *passwords;
 	gint64 cpu_us;	      /* used by the parts before */
@@ -283,7 +289,7 @@ describe_member(struct unpacker *unpacker, const struct container *container,
 static gboolean
 is_opened(const char *type)
 {
-	return archive_members_known(type) || scan_opens(type);
+	return archive_members_known(type) || scan_opens(type) || g_strcmp0(type, PDF_TYPE) == 0;
 }
 
 /* Keeps a member's first bytes, and all of them when they are an archive's. */
@@ -296,9 +302,11 @@ keep(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize lengt
 	gsize some = MIN(length, head);
 
 	g_byte_array_append(kept, bytes, (guint)some);
-	if (some == length || !is_opened(magic_type(kept->data, kept->len)))
+	if (some == length || (!unpacker->links && !is_opened(magic_type(kept->data, kept->len))))
 		return;
 	room -= MIN(room, kept->len);
+	if (unpacker->links)
+		room = MIN(room, CAP_URL_SCAN_BYTES - MIN(kept->len, CAP_URL_SCAN_BYTES));
 	g_byte_array_append(kept, (const guint8 *)bytes + some, (guint)MIN(length - some, room));
 }
 
@@ -358,6 +366,19 @@ look_into(struct unpacker *unpacker, const struct container *container, struct f
 	container->file->flags |= file->flags & FILE_INCOMPLETE;
 }
 
+/* Whether a member is to be searched for links, of which there may be no more than of bodies. */
+static gboolean
+may_have_links(struct unpacker *unpacker, const struct archive_member *member)
+{
+	if (!member->name || !document_urls_are_in(member->name))
+		return FALSE;
+	unpacker->link_bytes += MIN(member->size, CAP_URL_SCAN_BYTES + 1);
+	if (unpacker->link_bytes <= CAP_URL_SCAN_BYTES)
+		return TRUE;
+	record_note_cap(unpacker->record, CAP_URL_SCAN_BYTES_NAME);
+	return FALSE;
+}
+
 /* Reads a member, and what is in it. */
 static void
 read_member(struct unpacker *unpacker, const struct container *container,
@@ -377,8 +398,13 @@ read_member(struct unpacker *unpacker, const struct container *container,
 		return;
 	}
 	kept = g_byte_array_new();
+	unpacker->links = may_have_links(unpacker, member);
 	if (!read_content(unpacker, members, file, kept))
 		file->flags |= FILE_INCOMPLETE;
+	if (unpacker->links)
+		document_urls_of_relationships(unpacker->record, (const char *)kept->data,
+					       kept->len);
+	unpacker->links = FALSE;
 	look_into(unpacker, container, file, index, kept);
 }
 
@@ -925,6 +951,8 @@ unpack(struct unpacker *unpacker, const struct container *container, const void 
 
 	if (archive_members_known(file->detected_type))
 		unpack_archive(unpacker, container, bytes, length);
+	if (g_strcmp0(file->detected_type, PDF_TYPE) == 0)
+		document_urls_of_pdf(unpacker->record, bytes, length);
 	if (file->size == length &&
 	    (is_to_scan(unpacker, file) || is_left_to_engine(unpacker, container)))
 		scan(unpacker, container, bytes, length, before);

@@ -392,7 +392,7 @@ endif
 # Other readings of a message.
 if HAVE_CRITERION
 READING_TESTS = tests/test_boundary tests/test_embedded tests/test_pasted tests/test_readings tests/test_recode \
-	tests/test_wide tests/test_zip_views
+	tests/test_document_urls tests/test_wide tests/test_zip_views
 check_PROGRAMS += $(READING_TESTS)
 TESTS += $(READING_TESTS)
 tests_test_boundary_SOURCES = tests/test_boundary.c
@@ -410,6 +410,9 @@ tests_test_pasted_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_zip_views_SOURCES = tests/test_zip_views.c
 tests_test_zip_views_CFLAGS = $(UNIT_CFLAGS)
 tests_test_zip_views_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_document_urls_SOURCES = tests/test_document_urls.c
+tests_test_document_urls_CFLAGS = $(UNIT_CFLAGS)
+tests_test_document_urls_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_wide_SOURCES = tests/test_wide.c
 tests_test_wide_CFLAGS = $(UNIT_CFLAGS)
 tests_test_wide_LDADD = $(READ_LIBS) $(UNIT_LIBS)

@@ -373,6 +373,54 @@ Test(unpack, members_of_one_name_have_paths_of_their_own)
 
 /* ---- what cannot be read ---- */
 
+#define RELATIONSHIPS                                                                          \
+	"<Relationships><Relationship TargetMode=\"External\" Target=\"http://a.example/x\"/>" \
+	"</Relationships>"
+
+Test(unpack, links_of_documents_are_collected)
+{
+	static const struct content contents[] = {
+		CONTENT("[Content_Types].xml", "<Types/>"),
+		CONTENT("word/_rels/document.xml.rels", RELATIONSHIPS),
+		CONTENT("word/document.xml", RELATIONSHIPS "no.rels"),
+		CONTENT("b.pdf", "%PDF-1.4\n<< /S /URI /URI (http://b.example/y) >>\n"),
+	};
+	g_autoptr(GBytes) zip = pack("zip", NULL, NULL, contents, G_N_ELEMENTS(contents));
+	g_autoptr(record_t) record = read_archive("a.docx", zip);
+
+	cr_assert_eq(record->urls->len, 2);
+	cr_assert_str_eq(record->urls->pdata[0], "http://a.example/x");
+	cr_assert_str_eq(record->urls->pdata[1], "http://b.example/y");
+	assert_content(find(record, "2!/word/_rels/document.xml.rels"), RELATIONSHIPS,
+		       strlen(RELATIONSHIPS));
+}
+
+/* A docx with so many bytes of relationships, the link at their end. */
+static struct record *
+read_relationships(gsize bytes)
+{
+	g_autoptr(GString) xml = g_string_new(NULL);
+	struct content content = {"_rels/a.rels", NULL, bytes};
+	g_autoptr(GBytes) zip = NULL;
+
+	while (xml->len < bytes - strlen(RELATIONSHIPS))
+		g_string_append_c(xml, ' ');
+	g_string_append(xml, RELATIONSHIPS);
+	content.bytes = xml->str;
+	zip = pack("zip", NULL, NULL, &content, 1);
+	return read_archive("a.docx", zip);
+}
+
+Test(unpack, links_are_looked_for_to_the_cap_and_noted_beyond)
+{
+	for (gsize n = CAP_URL_SCAN_BYTES - 1; n <= CAP_URL_SCAN_BYTES + 1; n++) {
+		g_autoptr(record_t) record = read_relationships(n);
+
+		cr_expect_eq(record->urls->len, n <= CAP_URL_SCAN_BYTES, "%zu", n);
+		cr_expect_eq(met(record, CAP_URL_SCAN_BYTES_NAME), n > CAP_URL_SCAN_BYTES);
+	}
+}
+
 Test(unpack, encrypted_members_are_listed_and_have_no_digests)
 {
 	static const struct content contents[] = {CONTENT("secret.exe", "MZ secret"),

@@ -220,6 +220,21 @@ def a_member_of_an_encrypted_zip_is_a_candidate_until_a_word_of_the_mail_opens_i
 
 
 @test
+def links_in_documents_are_found():
+    site = Site()
+    linked = b"%PDF-1.4\n1 0 obj\n<< /S /URI /URI (https://phish.example/login?id=7) >>\nendobj\n"
+    document = io.BytesIO()
+    with zipfile.ZipFile(document, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/_rels/settings.xml.rels", "<Relationships><Relationship Id='r1' Target="
+                         "'https://templates.example/evil.dotm' TargetMode='External'/></Relationships>")
+    imported(site, message(site, "links.eml", attachments=[("a.pdf", "application/pdf", linked),
+                                                           ("b.docx", "application/octet-stream", document.getvalue())]))
+    for term in ("url:phish.example", "url:https://templates.example/evil.dotm"):
+        equal(len(site.who(term)[0]), 1, term)
+
+
+@test
 def inspect_reads_the_standard_input_and_shows_a_tree():
     site = Site()
     path = message(site, "a.eml", subject="=?utf-8?B?6KuL5rGC5pu4?=", attachments=[("b.pdf", "application/pdf", PDF)])
