@@ -49,6 +49,7 @@ common_libread_a_SOURCES = \
 	common/entity.c common/entity.h \
 	common/fingerprint.c common/fingerprint.h \
 	common/magic.c common/magic.h \
+	common/mail_file.c common/mail_file.h \
 	common/mime.c \
 	common/passwords.c common/passwords.h \
 	common/pasted.c common/pasted.h \

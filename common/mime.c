@@ -60,6 +60,7 @@ struct reader {
 	GByteArray *lines;     /* it with CR LF for each CR, once it was wanted */
 	gboolean carriage;     /* the reading in hand takes a lone CR for a line's end */
 	gboolean joined;       /* it is of two rows */
+	guint depth;	       /* levels above the message, of one that is in an archive */
 	char *piece;	       /* PIECE_BYTES * 2 */
 };
 
@@ -1390,7 +1391,7 @@ read_as(struct reader *reader, const struct reading *reading, const char *messag
 	reader->record = other;
 	reader->options = &reading->options;
 	reader->carriage = reading->carriage_lines;
-	read_message(reader, message, length, -1, 0);
+	read_message(reader, message, length, -1, reader->depth);
 	reader->carriage = FALSE;
 	readings_merge(record, other, -1, reading->name);
 	reader->record = record;
@@ -1460,30 +1461,71 @@ read_otherwise(struct reader *reader, const char *message, gsize length)
 	read_by_pairs(reader, message, length, met);
 }
 
+static struct record *read_member_mail(const char *bytes, gsize length, guint depth,
+				       const struct unpack_limits *limits, guint64 *ret_bytes,
+				       gpointer user);
+
+/* Reads a message in every way, and what is in its archives; returns the bytes unpacked. */
+static guint64
+read_every_way(struct reader *reader, const char *message, gsize length,
+	       const struct unpack_limits *limits)
+{
+	g_autoptr(GHashTable) spans = g_hash_table_new_full(span_hash, span_equal, g_free, NULL);
+	g_autoptr(GHashTable) others = g_hash_table_new_full(span_hash, span_equal, g_free, NULL);
+
+	reader->options = &plain_reading;
+	reader->whole = message;
+	reader->spans = spans;
+	reader->others = others;
+	reader->result = reader->record;
+	reader->unpacker = unpacker_new(reader->record, reader->fingerprint, limits);
+	unpacker_read_mail_by(reader->unpacker, read_member_mail, reader);
+	read_message(reader, message, length, -1, reader->depth);
+	if (reader->doubts)
+		read_otherwise(reader, message, length);
+	g_clear_pointer(&reader->lines, g_byte_array_unref);
+	return unpack_finish(reader->unpacker);
+}
+
+/* Reads a message that is in an archive; what it costs counts for the message around it. */
+static struct record *
+read_member_mail(const char *bytes, gsize length, guint depth, const struct unpack_limits *limits,
+		 guint64 *ret_bytes, gpointer user)
+{
+	struct reader *outer = user;
+	struct reader reader = {
+		.record = record_new(),
+		.fingerprint = outer->fingerprint,
+		.piece = outer->piece,
+		.names_bytes = outer->names_bytes,
+		.url_scan_bytes = outer->url_scan_bytes,
+		.enclosed_bytes = outer->enclosed_bytes,
+		.readings = outer->readings,
+		.reading_bytes = outer->reading_bytes,
+		.depth = depth,
+	};
+
+	*ret_bytes = read_every_way(&reader, bytes, length, limits);
+	outer->names_bytes = reader.names_bytes;
+	outer->url_scan_bytes = reader.url_scan_bytes;
+	outer->enclosed_bytes = reader.enclosed_bytes;
+	outer->readings = reader.readings;
+	outer->reading_bytes = reader.reading_bytes;
+	return reader.record;
+}
+
 struct record *
 mime_read(const void *bytes, gsize length)
 {
 	g_autofree char *piece = g_malloc(PIECE_BYTES * 2);
 	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
-	g_autoptr(GHashTable) spans = g_hash_table_new_full(span_hash, span_equal, g_free, NULL);
-	g_autoptr(GHashTable) others = g_hash_table_new_full(span_hash, span_equal, g_free, NULL);
 	struct record *record = record_new();
 	struct reader reader = {.record = record, .fingerprint = fingerprint, .piece = piece};
 	const char *message = length ? bytes : "";
 
-	reader.options = &plain_reading;
-	reader.whole = message;
-	reader.spans = spans;
-	reader.others = others;
-	reader.result = record;
-	reader.unpacker = unpacker_new(record, fingerprint, NULL);
 	record->size = length;
 	digest_sha256(message, length, record->sha256);
-	read_message(&reader, message, length, -1, 0);
-	if (reader.doubts)
-		read_otherwise(&reader, message, length);
-	g_clear_pointer(&reader.lines, g_byte_array_unref);
-	unpack_finish(reader.unpacker);
+	read_every_way(&reader, message, length, NULL);
 	record->scanner = g_strdup(scan_description());
 	return record;
 }

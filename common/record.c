@@ -246,6 +246,17 @@ file_is_attachment(const struct file *file)
 	return (file->flags & (FILE_MULTIPART | FILE_BODY)) == 0;
 }
 
+void
+record_add_url(struct record *record, const char *url)
+{
+	if (g_ptr_array_find_with_equal_func(record->urls, url, g_str_equal, NULL))
+		return;
+	if (record->urls->len < CAP_URLS)
+		g_ptr_array_add(record->urls, g_strdup(url));
+	else
+		record_note_cap(record, CAP_URLS_NAME);
+}
+
 gboolean
 file_is_member(const struct file *file)
 {

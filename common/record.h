@@ -214,6 +214,9 @@ const char *record_flag_name(guint bit);
  */
 void record_content_key(const struct record *record, guint8 ret_key[SHA256_BYTES]);
 
+/* Adds a URL, NUL-terminated UTF-8, that is not there yet; CAP_URLS is noted when it is met. */
+void record_add_url(struct record *record, const char *url);
+
 /* Returns TRUE for a member of an archive or document: "!/" is in its path. */
 gboolean file_is_member(const struct file *file);
 

@@ -11,6 +11,7 @@
 #include "embedded.h"
 #include "encrypted_zip.h"
 #include "magic.h"
+#include "mail_file.h"
 #include "passwords.h"
 #include "scan.h"
 #include "text.h"
@@ -33,8 +34,11 @@ struct unpacker {
 	guint64 part_most;
 	gsize kept_bytes;
 	gsize names_bytes;
-	gsize link_bytes;  /* of members that were searched for links */
-	gboolean links;	   /* the member in hand is one of them */
+	gsize link_bytes; /* of members that were searched for links */
+	gboolean links;	  /* the member in hand is one of them */
+	gboolean mail;	  /* or a message, by its name */
+	unpack_mail_function read_mail;
+	gpointer mail_user;
 	GPtrArray *locked; /* of struct locked_archive, until the end */
 	struct passwords *passwords;
 	gint64 cpu_us;	      /* used by the parts before */
@@ -292,6 +296,22 @@ is_opened(const char *type)
 	return archive_members_known(type) || scan_opens(type) || g_strcmp0(type, PDF_TYPE) == 0;
 }
 
+/* Whether a member is a message to be read. */
+static gboolean
+is_mail(const struct unpacker *unpacker, const char *name, const GByteArray *kept)
+{
+	return unpacker->read_mail && kept->len &&
+	       (mail_file_is_named(name) || mail_file_begins((const char *)kept->data, kept->len));
+}
+
+/* Whether more than the first bytes of the member in hand are wanted. */
+static gboolean
+is_kept(const struct unpacker *unpacker, const GByteArray *kept)
+{
+	return unpacker->links || unpacker->mail || is_mail(unpacker, NULL, kept) ||
+	       is_opened(magic_type(kept->data, kept->len));
+}
+
 /* Keeps a member's first bytes, and all of them when they are an archive's. */
 static void
 keep(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize length)
@@ -302,7 +322,7 @@ keep(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize lengt
 	gsize some = MIN(length, head);
 
 	g_byte_array_append(kept, bytes, (guint)some);
-	if (some == length || (!unpacker->links && !is_opened(magic_type(kept->data, kept->len))))
+	if (some == length || !is_kept(unpacker, kept))
 		return;
 	room -= MIN(room, kept->len);
 	if (unpacker->links)
@@ -351,6 +371,90 @@ read_content(struct unpacker *unpacker, struct archive_members *members, struct 
 static void unpack(struct unpacker *unpacker, const struct container *container, const void *bytes,
 		   gsize length);
 
+/* What is left of the limits for a message in the part in hand. */
+static struct unpack_limits
+limits_left(const struct unpacker *unpacker)
+{
+	const struct unpack_limits *limits = &unpacker->limits;
+	gint64 used_us = unpacker->cpu_us + cpu_now_us() - unpacker->part_start_us;
+
+	return (struct unpack_limits){
+		.members = limits->members - unpacker->members->len,
+		.bytes = MIN(limits->bytes - MIN(unpacker->bytes, limits->bytes),
+			     unpacker->part_most - MIN(unpacker->part_bytes, unpacker->part_most)),
+		.ratio = limits->ratio,
+		.free_bytes = limits->free_bytes,
+		.kept_bytes = limits->kept_bytes - MIN(unpacker->kept_bytes, limits->kept_bytes),
+		.names_bytes =
+			limits->names_bytes - MIN(unpacker->names_bytes, limits->names_bytes),
+		.cpu_ms = limits->cpu_ms - (guint)MIN(used_us / 1000, (gint64)limits->cpu_ms),
+	};
+}
+
+/* Takes a file of a message below its container; base: where the first of them is to be. */
+static gboolean
+take_file(struct unpacker *unpacker, const struct container *container, struct file *file,
+	  guint base)
+{
+	g_autofree char *wanted = g_strconcat(container->file->path, "!/", file->path, NULL);
+
+	unpacker->names_bytes += strlen(wanted);
+	if (unpacker->members->len >= unpacker->limits.members)
+		return spend(unpacker, CAP_MEMBERS_NAME, TRUE);
+	if (unpacker->names_bytes > unpacker->limits.names_bytes)
+		return spend(unpacker, CAP_NAMES_BYTES_NAME, TRUE);
+	g_free(file->path);
+	file->path = free_path(unpacker, wanted);
+	file->parent = file->parent < 0 ? container->parent : (int)base + file->parent;
+	g_ptr_array_add(unpacker->members, file);
+	return TRUE;
+}
+
+/* Takes what was found in a message. */
+static void
+take_mail(struct unpacker *unpacker, const struct container *container, struct record *mail)
+{
+	guint base = unpacker->members->len;
+
+	for (guint i = 0; i < mail->files->len; i++) {
+		if (!take_file(unpacker, container, mail->files->pdata[i], base)) {
+			container->file->flags |= FILE_INCOMPLETE;
+			break;
+		}
+		mail->files->pdata[i] = NULL;
+	}
+	for (guint i = 0; i < mail->caps->len; i++)
+		record_note_cap(unpacker->record, mail->caps->pdata[i]);
+	for (guint i = 0; i < mail->urls->len; i++)
+		record_add_url(unpacker->record, mail->urls->pdata[i]);
+}
+
+/* Has a member read as the message that it is. */
+static void
+read_mail(struct unpacker *unpacker, const struct container *container, const GByteArray *kept)
+{
+	const struct unpack_limits left = limits_left(unpacker);
+	g_autoptr(record_t) mail = NULL;
+	guint64 bytes = 0;
+
+	if (container->file->size > kept->len) {
+		record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
+		container->file->flags |= FILE_INCOMPLETE;
+	}
+	if (container->depth >= CAP_NESTING) {
+		record_note_cap(unpacker->record, CAP_NESTING_NAME);
+		container->file->flags |= FILE_INCOMPLETE;
+		return;
+	}
+	if (unpacker->part_spent || !within_cpu(unpacker))
+		return;
+	container->file->flags |= FILE_MESSAGE;
+	mail = unpacker->read_mail((const char *)kept->data, kept->len, container->depth + 1, &left,
+				   &bytes, unpacker->mail_user);
+	take_mail(unpacker, container, mail);
+	within_bytes(unpacker, bytes);
+}
+
 /* Reads what is in a member; index: its own among the members. */
 static void
 look_into(struct unpacker *unpacker, const struct container *container, struct file *file,
@@ -361,7 +465,10 @@ look_into(struct unpacker *unpacker, const struct container *container, struct f
 
 	file->detected_type = g_strdup(magic_type(kept->data, kept->len));
 	unpacker->kept_bytes += kept->len;
-	unpack(unpacker, &inner, kept->data, kept->len);
+	if (is_mail(unpacker, file_best_name(file), kept))
+		read_mail(unpacker, &inner, kept);
+	else
+		unpack(unpacker, &inner, kept->data, kept->len);
 	unpacker->kept_bytes -= kept->len;
 	container->file->flags |= file->flags & FILE_INCOMPLETE;
 }
@@ -399,12 +506,13 @@ read_member(struct unpacker *unpacker, const struct container *container,
 	}
 	kept = g_byte_array_new();
 	unpacker->links = may_have_links(unpacker, member);
+	unpacker->mail = unpacker->read_mail && mail_file_is_named(member->name);
 	if (!read_content(unpacker, members, file, kept))
 		file->flags |= FILE_INCOMPLETE;
 	if (unpacker->links)
 		document_urls_of_relationships(unpacker->record, (const char *)kept->data,
 					       kept->len);
-	unpacker->links = FALSE;
+	unpacker->links = unpacker->mail = FALSE;
 	look_into(unpacker, container, file, index, kept);
 }
 
@@ -991,12 +1099,21 @@ unpacker_add_text(struct unpacker *unpacker, const char *text, gsize length, gbo
 }
 
 void
+unpacker_read_mail_by(struct unpacker *unpacker, unpack_mail_function read, gpointer user)
+{
+	unpacker->read_mail = read;
+	unpacker->mail_user = user;
+}
+
+guint64
 unpack_finish(struct unpacker *unpacker)
 {
 	GPtrArray *files = unpacker->record->files;
 	int base = (int)files->len;
+	guint64 bytes;
 
 	open_locked(unpacker);
+	bytes = unpacker->bytes;
 	for (guint i = 0; i < unpacker->members->len; i++) {
 		struct file *file = g_ptr_array_index(unpacker->members, i);
 
@@ -1008,4 +1125,5 @@ unpack_finish(struct unpacker *unpacker)
 	passwords_free(unpacker->passwords);
 	g_hash_table_unref(unpacker->paths);
 	g_free(unpacker);
+	return bytes;
 }

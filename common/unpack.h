@@ -7,6 +7,9 @@
  * is archive_members.h's.  Nothing is written anywhere: contents are hashed as they
  * come, and only archives are held in memory.  In the sandboxed worker only.
  *
+ * A member that is a message (mail_file.h) is read as one by mime.c, and what is in it
+ * stands below it: "2!/a.eml!/1.2" is the part 1.2 of that message.
+ *
  * A member's path is that of its archive, "!/" and its name there, with all of
  * its folders: "2!/dir/a.js", "2!/inner.zip!/a.js".  When that path is there
  * already, "#2", "#3", ... follows.  Its name is the last part, behind any slash or
@@ -54,6 +57,18 @@ struct unpacker *unpacker_new(struct record *record, struct fingerprint *fingerp
 			      const struct unpack_limits *limits);
 
 /*
+ * Reads a message that is a member.  bytes: length bytes.  depth: levels above it.
+ * limits: what it may cost.  Returns the record of what is in it; *ret_bytes: how
+ * many bytes were unpacked of it.
+ */
+typedef struct record *(*unpack_mail_function)(const char *bytes, gsize length, guint depth,
+					       const struct unpack_limits *limits,
+					       guint64 *ret_bytes, gpointer user);
+
+/* Sets who reads messages; none reads them before, and they are files like others. */
+void unpacker_read_mail_by(struct unpacker *unpacker, unpack_mail_function read, gpointer user);
+
+/*
  * Returns whether a content is one to look into, here or as TNEF (embedded.h), by its
  * first bytes (MAGIC_IMAGE_BYTES of them).  attachment: it is not shown as the text of the mail.
  */
@@ -77,7 +92,7 @@ void unpacker_add_text(struct unpacker *unpacker, const char *text, gsize length
 /*
  * Appends the members to the record, behind its parts: where room is short
  * for all, members give way.  Before that tries to open what is encrypted.  Frees
- * the unpacker.
+ * the unpacker.  Returns how many bytes were unpacked.
  */
-void unpack_finish(struct unpacker *unpacker);
+guint64 unpack_finish(struct unpacker *unpacker);
 #endif

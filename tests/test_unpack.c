@@ -9,6 +9,7 @@
 #include "caps.h"
 #include "charset.h"
 #include "magic.h"
+#include "mime.h"
 
 #define ARCHIVE_BYTES (8 * 1024 * 1024)
 
@@ -372,6 +373,107 @@ Test(unpack, members_of_one_name_have_paths_of_their_own)
 }
 
 /* ---- what cannot be read ---- */
+
+/* ---- mail in archives ---- */
+
+/* Reads a message with an archive in it, as the worker does. */
+static struct record *
+read_mailed(const char *name, GBytes *archive, const char *body)
+{
+	gsize length;
+	const guint8 *bytes = g_bytes_get_data(archive, &length);
+	g_autofree char *encoded = g_base64_encode(bytes, length);
+	g_autofree char *message = g_strdup_printf(
+		"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n%s\r\n--b\r\n"
+		"Content-Type: application/octet-stream; name=%s\r\n"
+		"Content-Transfer-Encoding: base64\r\n\r\n%s\r\n--b--\r\n",
+		body, name, encoded);
+
+	return mime_read(message, strlen(message));
+}
+
+#define ATTACHED                                                                                 \
+	"From: a@example.org\r\nSubject: s\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n" \
+	"--c\r\n\r\nSee http://a.example/x\r\n--c\r\nContent-Type: a/b; name=f.exe\r\n"          \
+	"Content-Transfer-Encoding: base64\r\n\r\ncGF5bG9hZA==\r\n--c--\r\n"
+
+Test(unpack, a_message_in_an_archive_is_read_as_mail)
+{
+	static const struct content contents[] = {CONTENT("dir/A.EML", ATTACHED),
+						  CONTENT("cur/123.S=4:2,S", ATTACHED "2"),
+						  CONTENT("readme", "From: here\nthis is text\n")};
+	g_autoptr(GBytes) zip = pack("zip", NULL, NULL, contents, G_N_ELEMENTS(contents));
+	g_autoptr(record_t) record = read_mailed("a.zip", zip, "Hello.");
+	const struct file *file = find(record, "2!/dir/A.EML!/2");
+
+	assert_tree(record);
+	assert_content(file, "payload", 7);
+	cr_assert_str_eq(file_best_name(file), "f.exe");
+	cr_assert_eq(file->readings->len, 0);
+	assert_content(find(record, "2!/cur/123.S=4:2,S!/2"), "payload", 7);
+	file = find(record, "2!/dir/A.EML");
+	assert_content(file, ATTACHED, strlen(ATTACHED));
+	cr_assert(file->flags & FILE_MESSAGE);
+	cr_assert(!(find(record, "2!/readme")->flags & FILE_MESSAGE));
+	cr_assert_eq(record->urls->len, 1);
+	cr_assert_null(record->subject);
+	cr_assert_eq(record->caps->len, 0);
+}
+
+Test(unpack, an_archive_in_a_message_in_an_archive_is_opened)
+{
+	g_autoptr(GBytes) inner = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+	g_autofree char *encoded =
+		g_base64_encode(g_bytes_get_data(inner, NULL), g_bytes_get_size(inner));
+	g_autofree char *mail = g_strdup_printf("Content-Type: application/zip; name=i.zip\r\n"
+						"Content-Transfer-Encoding: base64\r\n\r\n%s\r\n",
+						encoded);
+	g_autoptr(GBytes) tar = pack_one("ustar", NULL, "m.eml", mail, strlen(mail));
+	g_autoptr(record_t) record = read_mailed("a.tar", tar, "Hello.");
+
+	assert_tree(record);
+	assert_content(find(record, "2!/m.eml!/1!/a.js"), "alert(1)", 8);
+}
+
+Test(unpack, a_message_in_an_archive_is_read_in_every_way)
+{
+	const char *mail = "From: a@example.org\r\nContent-Transfer-Encoding: 7bit\r\n"
+			   "Content-Transfer-Encoding: base64\r\n\r\ncGF5bG9hZA==\r\n";
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "m.eml", mail, strlen(mail));
+	g_autoptr(record_t) record = read_mailed("a.zip", zip, "Hello.");
+
+	assert_tree(record);
+	assert_content(find(record, "2!/m.eml!/1@as-base64"), "payload", 7);
+}
+
+/* A zip with a message of so many parts. */
+static struct record *
+read_parts(guint count)
+{
+	g_autoptr(GString) mail = g_string_new("From: a@example.org\r\nContent-Type: "
+					       "multipart/mixed; boundary=c\r\n\r\n");
+	g_autoptr(GBytes) zip = NULL;
+
+	for (guint i = 1; i < count; i++)
+		g_string_append(mail, "--c\r\n\r\nx\r\n");
+	zip = pack_one("zip", NULL, "m.eml", mail->str, mail->len);
+	return read_mailed("a.zip", zip, "Hello.");
+}
+
+Test(unpack, parts_of_messages_in_archives_count_as_members)
+{
+	/* The message itself is one. */
+	for (guint count = CAP_MEMBERS - 2; count <= CAP_MEMBERS; count++) {
+		g_autoptr(record_t) record = read_parts(count);
+
+		cr_expect_eq(record->files->len, 3 + MIN(count + 1, CAP_MEMBERS), "%u: %u", count,
+			     record->files->len);
+		cr_expect_eq(met(record, CAP_MEMBERS_NAME), count + 1 > CAP_MEMBERS, "%u", count);
+		assert_tree(record);
+	}
+}
+
+/* ---- links ---- */
 
 #define RELATIONSHIPS                                                                          \
 	"<Relationships><Relationship TargetMode=\"External\" Target=\"http://a.example/x\"/>" \
