@@ -62,6 +62,7 @@ event_free(struct event *event)
 		return;
 	g_free(event->event_id);
 	g_free(event->parent_event);
+	g_free(event->supplements);
 	g_free(event->tenant);
 	g_free(event->sensor);
 	g_free(event->host);

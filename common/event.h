@@ -60,6 +60,7 @@ struct client {
 struct event {
 	char *event_id;	       /* UUIDv7, or UUIDv8 for an imported message */
 	char *parent_event;    /* event of an earlier hop of ours, or NULL */
+	char *supplements;     /* event whose files this one tells more of, or NULL */
 	char *tenant;	       /* set by the collector from the sensor's key */
 	char *sensor;	       /* likewise; the sensor's own belief before that */
 	char *host;	       /* the MTA's name, macro j; NULL if not given */

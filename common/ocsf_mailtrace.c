@@ -332,6 +332,7 @@ put_identity(json_t *value, const struct event *event)
 	ocsf_put(value, "received_at_us", json_integer(event->received_at_us));
 	ocsf_put_text(value, "direction", direction_name(event->direction));
 	ocsf_put_text(value, "parent_event", event->parent_event);
+	ocsf_put_text(value, "supplements", event->supplements);
 	ocsf_put_text(value, "host", event->host);
 	ocsf_put_text(value, "mta", event->mta);
 	ocsf_put_text(value, "queue_id", event->queue_id);

@@ -100,6 +100,7 @@ read_identity(struct ocsf_in *in, json_t *root, json_t *mailtrace, struct event 
 	event->event_id =
 		ocsf_read_id(in, ocsf_need(in, root, "metadata", JSON_OBJECT), "uid", TRUE);
 	event->parent_event = ocsf_read_id(in, mailtrace, "parent_event", FALSE);
+	event->supplements = ocsf_read_id(in, mailtrace, "supplements", FALSE);
 	event->origin = g_strdup(origins[ocsf_need_choice(in, mailtrace, "origin", origins)]);
 	event->sensor = ocsf_take_text(in, mailtrace, "sensor");
 	event->tenant = ocsf_take_text(in, mailtrace, "tenant");

@@ -23,6 +23,17 @@ show_event(struct out *out, GBytes *json, char **ret_parent, GError **error)
 	return TRUE;
 }
 
+/* Shows what was found later in the files of an event. */
+static gboolean
+show_supplement(GBytes *json, void *data)
+{
+	struct out *out = data;
+	g_autofree char *parent = NULL;
+
+	out_note(out, "%s", "");
+	return show_event(out, json, &parent, NULL);
+}
+
 /* What became of an event, being written. */
 struct history {
 	struct out *out;
@@ -58,7 +69,8 @@ show_hop(const struct command *command, struct store *store, struct out *out, co
 	*ret_shown = json != NULL;
 	return !json ||
 	       (show_event(out, json, ret_parent, error) &&
-		store_deliveries(store, command->tenant, id, show_delivery, &history, error));
+		store_deliveries(store, command->tenant, id, show_delivery, &history, error) &&
+		store_supplements(store, command->tenant, id, show_supplement, out, error));
 }
 
 /* Shows the event and then those of the hops before it, as far as they are known. */

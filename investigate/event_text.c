@@ -230,6 +230,7 @@ event_text(struct out *out, const struct event *event)
 
 	fact(out, "Event", event->event_id);
 	fact(out, "After", event->parent_event);
+	fact(out, "Adds to", event->supplements);
 	fact_time(out, "Received", event->received_at_us);
 	fact(out, "Tenant", event->tenant);
 	fact(out, "Sensor", event->sensor);

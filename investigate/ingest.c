@@ -130,10 +130,22 @@ put_aside(struct store *store, const struct ingest_batch *batch,
 	return TRUE;
 }
 
+/* *ret_reason: why the store cannot have it, static; NULL if it has it. */
 static gboolean
 store_arrival(struct store *store, const struct arrival *arrival,
-	      const struct store_sequence *sequence, gboolean *ret_added, GError **error)
+	      const struct store_sequence *sequence, gboolean *ret_added, const char **ret_reason,
+	      GError **error)
 {
+	gboolean known = TRUE, done;
+
+	*ret_reason = NULL;
+	if (arrival->event && arrival->event->supplements) {
+		done = store_add_supplement(store, arrival->event, arrival->json, sequence,
+					    ret_added, &known, error);
+		if (!known)
+			*ret_reason = "it supplements an event that is not here";
+		return done;
+	}
 	if (arrival->delivery)
 		return store_add_delivery(store, arrival->delivery, arrival->json, sequence,
 					  ret_added, error);
@@ -148,12 +160,15 @@ add_one(struct store *store, const struct ingest_batch *batch, guint index,
 	GBytes *bytes = g_ptr_array_index(batch->events, index);
 	struct arrival arrival = {0};
 	g_autoptr(GError) poison = NULL;
-	gboolean added = FALSE, done;
+	const char *reason = NULL;
+	gboolean added = FALSE, done = TRUE;
 
 	if (read_arrival(batch, bytes, &arrival, &poison))
-		done = store_arrival(store, &arrival, &sequence, &added, error);
+		done = store_arrival(store, &arrival, &sequence, &added, &reason, error);
 	else
-		done = put_aside(store, batch, &sequence, bytes, poison->message, result, error);
+		reason = poison->message;
+	if (done && reason)
+		done = put_aside(store, batch, &sequence, bytes, reason, result, error);
 	if (done && added)
 		g_ptr_array_add(result->added, g_steal_pointer(&arrival.json));
 	arrival_clear(&arrival);
@@ -199,15 +214,17 @@ ingest_dead_letter(struct store *store, const struct store_dead_letter *letter, 
 	g_autoptr(GBytes) bytes = g_bytes_new(letter->json, letter->length);
 	struct arrival arrival = {0};
 	g_autoptr(GError) poison = NULL;
+	const char *reason = NULL;
 	gboolean added = FALSE, done = TRUE;
 
 	*ret_added = NULL;
 	*ret_reason = NULL;
 	if (read_arrival(&batch, bytes, &arrival, &poison))
-		done = store_arrival(store, &arrival, sequence, &added, error) &&
-		       store_dead_letter_remove(store, letter->id, error);
+		done = store_arrival(store, &arrival, sequence, &added, &reason, error) &&
+		       (reason || store_dead_letter_remove(store, letter->id, error));
 	else
-		*ret_reason = g_strdup(poison->message);
+		reason = poison->message;
+	*ret_reason = g_strdup(reason);
 	if (done && added)
 		*ret_added = g_steal_pointer(&arrival.json);
 	arrival_clear(&arrival);

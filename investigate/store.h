@@ -75,6 +75,16 @@ gboolean store_add_event(struct store *store, const struct event *event, GBytes 
 			 GError **error);
 
 /*
+ * Adds to an earlier event what a supplementary one (event->supplements) tells of its
+ * files: those that the earlier one lacks, or has encrypted; json is kept beside that
+ * one's.  sequence, ret_added: as store_add_event() has them.  *ret_known: FALSE, and
+ * nothing is added, if the earlier event is not here.
+ */
+gboolean store_add_supplement(struct store *store, const struct event *event, GBytes *json,
+			      const struct store_sequence *sequence, gboolean *ret_added,
+			      gboolean *ret_known, GError **error);
+
+/*
  * Adds what the MTA's log says of a message, its tenant and sensor filled.
  * json, sequence, ret_added: as store_add_event() has them; a delivery whose id
  * is known changes nothing.  STORE_ERROR_EVENT without a valid id, tenant,
@@ -332,6 +342,13 @@ void store_coverage_clear(struct store_coverage *coverage);
  * error if there is none; NULL with STORE_ERROR_DAMAGED if it does not match.
  */
 GBytes *store_event(struct store *store, const char *tenant, const char *event_id, GError **error);
+
+/* Called for each supplementary event; FALSE stops.  json is as it came, borrowed. */
+typedef gboolean (*store_supplement_fn)(GBytes *json, void *data);
+
+/* Reads the supplementary events of an event, in the order in which they came. */
+gboolean store_supplements(struct store *store, const char *tenant, const char *event_id,
+			   store_supplement_fn supplement, void *data, GError **error);
 
 /* Called for each delivery; FALSE stops.  Both are borrowed; json is as it came. */
 typedef gboolean (*store_delivery_fn)(const struct delivery *delivery, GBytes *json, void *data);

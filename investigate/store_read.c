@@ -110,3 +110,34 @@ store_event(struct store *store, const char *tenant, const char *event_id, GErro
 			    event_id);
 	return json;
 }
+
+gboolean
+store_supplements(struct store *store, const char *tenant, const char *event_id,
+		  store_supplement_fn supplement, void *data, GError **error)
+{
+	g_autoptr(sql_stmt_t) rows = NULL;
+	guint8 uuid[UUID_BYTES];
+	int more;
+
+	if (!store_uuid(event_id, uuid))
+		return TRUE;
+	rows = sql_bind(store->sql,
+			"SELECT s.packed, s.json, s.digest FROM tenants t"
+			" CROSS JOIN events e ON e.tenant=t.id AND e.event_id=?2"
+			" CROSS JOIN supplements s ON s.event=e.id WHERE t.name=?1 ORDER BY s.id",
+			"sb", tenant, uuid, (gsize)UUID_BYTES);
+	while ((more = sql_next(rows, error)) > 0) {
+		g_autoptr(GBytes) json = store_read_whole(rows, 0);
+
+		if (!json) {
+			g_set_error(error, STORE_ERROR, STORE_ERROR_DAMAGED,
+				    "what was added to event %s does not match its digest: the "
+				    "store was changed or damaged",
+				    event_id);
+			return FALSE;
+		}
+		if (!supplement(json, data))
+			return TRUE;
+	}
+	return more == 0;
+}

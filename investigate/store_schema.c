@@ -219,8 +219,17 @@ static const char version_6[] =
 /* Version 7: the newest anchor of the journal (anchor.h), NULL before the first. */
 static const char version_7[] = "ALTER TABLE journal_chain ADD COLUMN anchor TEXT;";
 
+/* Version 8: what was found in a message's files later; the parts are the event's. */
+static const char version_8[] =
+	"CREATE TABLE supplements ("
+	" id INTEGER PRIMARY KEY, event INTEGER NOT NULL REFERENCES events(id) ON DELETE CASCADE,"
+	" tenant INTEGER NOT NULL, event_id BLOB NOT NULL, packed INTEGER NOT NULL,"
+	" json BLOB NOT NULL, digest BLOB NOT NULL);"
+	"CREATE UNIQUE INDEX supplements_event_id ON supplements (tenant, event_id);"
+	"CREATE INDEX supplements_event ON supplements (event);";
+
 static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4,
-					     version_5, version_6, version_7};
+					     version_5, version_6, version_7, version_8};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

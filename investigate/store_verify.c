@@ -82,7 +82,9 @@ verify_records(struct verification *verification, GError **error)
 		sql_bind(verification->store->sql,
 			 "SELECT 'event', e.event_id, j.packed, j.json, e.digest FROM events e"
 			 " LEFT JOIN event_json j ON j.event=e.id UNION ALL"
-			 " SELECT 'delivery', delivery_id, packed, json, digest FROM deliveries",
+			 " SELECT 'delivery', delivery_id, packed, json, digest FROM deliveries"
+			 " UNION ALL"
+			 " SELECT 'supplement', event_id, packed, json, digest FROM supplements",
 			 "");
 	int more;
 
@@ -156,6 +158,7 @@ count_records(struct verification *verification, GError **error)
 	if (!sql_number(sql_bind(verification->store->sql,
 				 "SELECT (SELECT count(*) FROM events) +"
 				 " (SELECT count(*) FROM deliveries) +"
+				 " (SELECT count(*) FROM supplements) +"
 				 " (SELECT count(*) FROM files)",
 				 ""),
 			0, &total, error))

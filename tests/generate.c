@@ -246,6 +246,7 @@ generate_event(GRand *rand)
 	event->received_at_us = 1795383398231000 + (gint64)number(rand);
 	event->event_id = event_id_of(&event->received_at_us, sizeof(event->received_at_us));
 	event->parent_event = chance(rand) ? event_id_of("parent", 6) : NULL;
+	event->supplements = event->parent_event && chance(rand) ? event_id_of("earlier", 7) : NULL;
 	event->tenant = chance(rand) ? g_strdup("example") : NULL;
 	event->sensor = chance(rand) ? g_strdup("mx1") : NULL;
 	event->host = chance(rand) ? g_strdup("mx1.example.org") : NULL;
@@ -461,6 +462,7 @@ dump_event(const struct event *event)
 
 	dump_text(dump, "event_id", event->event_id);
 	dump_text(dump, "parent_event", event->parent_event);
+	dump_text(dump, "supplements", event->supplements);
 	dump_text(dump, "tenant", event->tenant);
 	dump_text(dump, "sensor", event->sensor);
 	dump_text(dump, "host", event->host);

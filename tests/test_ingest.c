@@ -16,6 +16,7 @@ encoded(GRand *rand, const char *origin, const char *tenant, const char *sensor)
 
 	g_free(event->event_id);
 	event->event_id = event_id_new(g_get_real_time());
+	g_clear_pointer(&event->supplements, g_free);
 	g_free(event->origin);
 	event->origin = g_strdup(origin);
 	g_free(event->tenant);
@@ -317,5 +318,114 @@ Test(ingest, import_is_whole_or_not_at_all)
 	cr_assert_eq(added, 1);
 	expect_ok(ingest_import(fixture.store, "a", events, &added, &error), error);
 	cr_assert_eq(added, 0);
+	store_fixture_clear(&fixture);
+}
+
+/* ---- what is found later ---- */
+
+/* A message with a zip whose member is encrypted, or read when a content is given. */
+static struct event *
+zip_event(const char *content)
+{
+	struct event *event = make_event(1);
+	struct file *member;
+
+	add_rcpt(event, "<u1@a.example>");
+	add_file(event, "1", "a.zip", "the zip");
+	member = record_add_file(event->record, "1!/b.exe", 0);
+	file_add_name(member, "b.exe", "member", NULL);
+	member->method = g_strdup(content ? "aes-256+store+opened" : "aes-256+store");
+	member->size = 7;
+	member->flags = content ? 0 : FILE_ENCRYPTED;
+	if (content)
+		digests_of(content, strlen(content), &member->digests);
+	return event;
+}
+
+/* Ingests an event under a number, and frees it. */
+static struct ingest_result
+ingested_one(struct store *store, guint64 number, struct event *event)
+{
+	g_autoptr(GPtrArray) events = events_new();
+	g_autoptr(event_t) owned = event;
+
+	g_ptr_array_add(events, ocsf_encode_event(owned, CAP_EVENT_BYTES));
+	return ingested(store, number, events);
+}
+
+static gboolean
+count_supplement(GBytes *json, void *data)
+{
+	g_autoptr(event_t) event =
+		ocsf_decode_event(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL);
+
+	cr_assert(event != NULL);
+	++*(guint *)data;
+	return TRUE;
+}
+
+Test(ingest, what_is_found_later_is_found_in_the_earlier_event)
+{
+	struct store_fixture fixture;
+	struct event *event = zip_event(NULL);
+	g_autofree char *earlier = g_strdup(event->event_id);
+	g_autofree char *sha256 = sha256_of("payload");
+	struct ingest_result result;
+	struct store_status status;
+	GError *error = NULL;
+	guint64 flaws = 0;
+	guint shown = 0;
+
+	store_fixture_init(&fixture);
+	result = ingested_one(fixture.store, 1, event);
+	ingest_result_clear(&result);
+	expect_who(fixture.store, "a", sha256, "");
+	for (guint again = 0; again < 2; again++) {
+		event = zip_event("payload");
+		set_text(&event->event_id, "01a20530-8f57-7000-b5fe-e50c8f927b9e");
+		set_text(&event->supplements, earlier);
+		result = ingested_one(fixture.store, 2, event);
+		cr_assert_eq(result.through, 2);
+		cr_assert_eq(result.refusals->len, 0);
+		cr_assert_eq(result.added->len, again ? 0 : 1);
+		ingest_result_clear(&result);
+	}
+	expect_who(fixture.store, "a", sha256, "u1@a.example");
+	{
+		g_autoptr(query_t) query = make_query("a", sha256);
+		g_autoptr(GPtrArray) hits = ask_query(fixture.store, query);
+		const struct store_hit *hit = g_ptr_array_index(hits, 0);
+
+		cr_assert_str_eq(hit->event_id, earlier);
+		cr_assert_str_eq(hit->match, "exact");
+		cr_assert_str_eq(hit->file, "1!/b.exe");
+		cr_assert_str_eq(hit->name, "b.exe");
+	}
+	status = status_of(fixture.store);
+	cr_assert_eq(status.events, 1, "it is no message of its own");
+	store_status_clear(&status);
+	expect_ok(store_supplements(fixture.store, "a", earlier, count_supplement, &shown, &error),
+		  error);
+	cr_assert_eq(shown, 1);
+	expect_ok(store_verify(fixture.store, NULL, NULL, NULL, NULL, &flaws, &error), error);
+	cr_assert_eq(flaws, 0);
+	store_fixture_clear(&fixture);
+}
+
+Test(ingest, what_supplements_nothing_is_put_aside)
+{
+	struct store_fixture fixture;
+	struct event *event = zip_event("payload");
+	g_autofree char *sha256 = sha256_of("payload");
+	struct ingest_result result;
+
+	store_fixture_init(&fixture);
+	set_text(&event->supplements, "01a20530-8f57-7000-b5fe-e50c8f927b9e");
+	result = ingested_one(fixture.store, 1, event);
+	cr_assert_eq(result.through, 1);
+	cr_assert_eq(result.added->len, 0);
+	cr_assert_eq(result.refusals->len, 1);
+	ingest_result_clear(&result);
+	expect_who(fixture.store, "a", sha256, "");
 	store_fixture_clear(&fixture);
 }

@@ -181,6 +181,7 @@ Test(ocsf, what_could_not_have_been_written_is_refused)
 		{"\"subject\":\"", "\"subject\":\"\xff", OCSF_ERROR_SYNTAX},
 		{"\"uid\":\"01a2", "\"uid\":\"01A2", OCSF_ERROR_FIELD},
 		{"\"parent_event\":\"0", "\"parent_event\":\"x", OCSF_ERROR_FIELD},
+		{"\"parent_event\":", "\"supplements\":\"x\",\"parent_event\":", OCSF_ERROR_FIELD},
 		{"\"origin\":\"milter\"", "\"origin\":\"moon\"", OCSF_ERROR_FIELD},
 		{"\"direction\":\"inbound\"", "\"direction\":\"up\"", OCSF_ERROR_FIELD},
 		{"\"verdict\":\"accept\"", "\"verdict\":1", OCSF_ERROR_FIELD},
