@@ -361,6 +361,35 @@ site_key_write(const char *path, GError **error)
 	return key_file_create(path, text.bytes, 0600, error);
 }
 
+/* ---- secrets of others ---- */
+
+char *
+secret_read(const char *path, GError **error)
+{
+	g_auto(key_text) text = {0};
+	guint number = 0;
+	char *cursor;
+	char *line;
+
+	if (!key_file_read(path, KEY_SECRET_REFUSED, &text, error))
+		return NULL;
+	cursor = text.bytes;
+	line = next_line(&cursor, &number);
+	if (line && !next_line(&cursor, &number) && strlen(line) <= SECRET_MAX_BYTES)
+		return g_strdup(line);
+	g_set_error(error, KEYS_ERROR, KEYS_ERROR_FORM, "%s: not one line of 1 to %d bytes", path,
+		    SECRET_MAX_BYTES);
+	return NULL;
+}
+
+void
+secret_free(char *secret)
+{
+	if (secret)
+		OPENSSL_cleanse(secret, strlen(secret));
+	g_free(secret);
+}
+
 /* ---- authorized_keys ---- */
 
 static void

@@ -9,6 +9,7 @@
  *   authorized_keys: "NAME PUBLIC-KEY TENANT ROLE[,ROLE]", roles: publish,
  *                 subscribe, command
  *   site.key      64 hexadecimal digits
+ *   others' keys  one line (mode 0600 or 0640)
  * Secrets are cleared from memory when freed, and never printed.  Keys are
  * Curve25519 (libzmq's CURVE; made here with libcrypto so that the command
  * line does not link libzmq), in Z85 (ZeroMQ RFC 32).  Any thread.
@@ -20,6 +21,7 @@
 
 #define KEY_Z85_LENGTH 40
 #define SITE_KEY_BYTES 32
+#define SECRET_MAX_BYTES 1024
 
 enum keys_error {
 	KEYS_ERROR_READ,   /* missing, unreadable, or readable by others */
@@ -74,6 +76,16 @@ gboolean site_key_read(const char *path, guint8 ret_key[SITE_KEY_BYTES], GError 
 
 /* Writes a new random site.key (0600), never over an existing one. */
 gboolean site_key_write(const char *path, GError **error);
+
+/*
+ * Reads a file of one line that is a secret, such as another server's API key; of
+ * at most SECRET_MAX_BYTES.  Refuses a file that others may read.  Free with
+ * secret_free().
+ */
+char *secret_read(const char *path, GError **error);
+
+/* Clears and frees a secret.  NULL is allowed. */
+void secret_free(char *secret);
 
 /*
  * Reads authorized_keys.  A missing file is an empty list; a wrong line is an

@@ -40,6 +40,7 @@ enum kind {
 	KIND_ENDPOINTS,
 	KIND_STORE,
 	KIND_LOOPBACK,
+	KIND_HTTP,
 };
 
 /*
@@ -152,6 +153,20 @@ enum kind {
 	  "commands that lead to the queue helper of each gateway, NAME: COMMAND; ...")            \
 	X("queue", "timeout_ms", KIND_NUMBER, queue_timeout_ms, 100, 600000, NULL, "60000",        \
 	  "time for one message in a queue, in milliseconds")                                      \
+	X("mailstore", "url", KIND_HTTP, mailstore_url, 0, 0, NULL, "",                            \
+	  "doveadm HTTP API of the mail store: https://HOST:PORT/doveadm/v1; empty: none")         \
+	X("mailstore", "key", KIND_PATH, mailstore_key, 0, 0, NULL,                                \
+	  CONFIG_DIRECTORY "/doveadm.key", "file of the mail store's doveadm_api_key")             \
+	X("mailstore", "quarantine", KIND_TEXT, mailstore_quarantine, 0, 0, NULL,                  \
+	  "mailtrace-quarantine/", "prefix of the mailboxes that messages are moved to")           \
+	X("mailstore", "timeout_ms", KIND_NUMBER, mailstore_timeout_ms, 100, 3600000, NULL,        \
+	  "60000", "time for one message in one mailbox, in milliseconds")                         \
+	X("mailstore", "user_format", KIND_CHOICE, mailstore_user_format, 0, 0,                    \
+	  "address|local-part", "address", "what the mail store calls the user of an address")     \
+	X("mailstore", "recipient_delimiter", KIND_TEXT, mailstore_recipient_delimiter, 0, 0,      \
+	  NULL, "+", "what begins a detail that is no part of a user's name; empty: nothing")      \
+	X("mailstore", "verify_digest", KIND_CHOICE, mailstore_verify_digest, 0, 0, "yes|no",      \
+	  "yes", "whether a message must be seen to hold the file before it is moved")             \
 	X("store", "url", KIND_STORE, store, 0, 0, NULL,                                           \
 	  "sqlite:" STATE_DIRECTORY "/mailtrace-collect/store.db", "the store: sqlite:/PATH")
 
@@ -465,6 +480,36 @@ read_loopback(const struct binding *binding, const char *value, void *ret_field,
 	return read_text(binding, value, ret_field, error);
 }
 
+/* Plain HTTP shows a key to whoever is on the way. */
+static gboolean
+is_http(const char *value)
+{
+	static const char plain[] = "http://", secure[] = "https://";
+	g_autoptr(GSocketAddress) address = NULL;
+	g_autofree char *host = NULL;
+
+	if (strpbrk(value, " \t"))
+		return FALSE;
+	if (g_str_has_prefix(value, secure))
+		return value[strlen(secure)] && value[strlen(secure)] != '/';
+	if (!g_str_has_prefix(value, plain))
+		return FALSE;
+	host = g_strndup(value + strlen(plain), strcspn(value + strlen(plain), "/"));
+	address = loopback_address(host);
+	return address != NULL;
+}
+
+static gboolean
+read_http(const struct binding *binding, const char *value, void *ret_field, GError **error)
+{
+	if (*value && !is_http(value))
+		return refuse(error,
+			      "\"%s\" is no address of an API; write https://HOST:PORT/PATH, or "
+			      "http://127.0.0.1:PORT/PATH on the same host",
+			      value);
+	return read_text(binding, value, ret_field, error);
+}
+
 static void
 free_text(void *field)
 {
@@ -511,6 +556,7 @@ static const struct {
 	[KIND_ENDPOINTS] = {read_endpoints, free_list},
 	[KIND_STORE] = {read_store, free_text},
 	[KIND_LOOPBACK] = {read_loopback, free_text},
+	[KIND_HTTP] = {read_http, free_text},
 };
 
 /* ---- lines: GKeyFile has the values but not where they stood ---- */

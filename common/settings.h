@@ -25,6 +25,11 @@ enum ambiguous { AMBIGUOUS_RECORD, AMBIGUOUS_TAG, AMBIGUOUS_HOLD, AMBIGUOUS_REJE
 /* Where a log is begun at the first start. */
 enum follow_from { FOLLOW_FROM_BEGINNING, FOLLOW_FROM_END };
 
+/* What a mail store calls the user of an address. */
+enum user_format { USER_FORMAT_ADDRESS, USER_FORMAT_LOCAL_PART };
+/* Whether a message is read before it is moved. */
+enum verify_digest { VERIFY_DIGEST_YES, VERIFY_DIGEST_NO };
+
 enum settings_error { SETTINGS_ERROR_READ, SETTINGS_ERROR_INVALID };
 #define SETTINGS_ERROR (settings_error_quark())
 GQuark settings_error_quark(void);
@@ -33,7 +38,7 @@ GQuark settings_error_quark(void);
  * Lists are NULL-terminated; paths absolute; none is NULL.  A member has its
  * key's name, but for those that would only repeat the group, [spool]
  * "directory" and "max_bytes", [collector] "key", [store] "url", and those of
- * [follow] and [queue], and three of [scanner], which have it before them.
+ * [follow], [queue] and [mailstore], and three of [scanner], which have it before them.
  */
 struct settings {
 	/* [site] */
@@ -103,6 +108,15 @@ struct settings {
 	/* [queue] */
 	struct gateways *queue_gateways; /* the commands to the MTAs' queues */
 	guint queue_timeout_ms;
+
+	/* [mailstore] */
+	char *mailstore_url;	    /* of the doveadm HTTP API; "" for none */
+	char *mailstore_key;	    /* file of its doveadm_api_key */
+	char *mailstore_quarantine; /* prefix of mailboxes, with its separator */
+	guint mailstore_timeout_ms; /* of one command */
+	enum user_format mailstore_user_format;
+	char *mailstore_recipient_delimiter; /* any of these characters; "" for none */
+	enum verify_digest mailstore_verify_digest;
 
 	/* [store] */
 	char *store; /* "sqlite:/path" */

@@ -315,6 +315,36 @@ Test(keys, a_site_key_is_64_digits_of_either_case_and_nothing_else)
 	cr_assert(!site_key_read(path, key, NULL));
 }
 
+/* ---- secrets of others ---- */
+
+Test(keys, a_secret_is_one_line_that_others_cannot_read)
+{
+	g_autofree char *longest = g_strnfill(SECRET_MAX_BYTES, 'x');
+	g_autofree char *over = g_strnfill(SECRET_MAX_BYTES + 1, 'x');
+	const char *const wrong[] = {"", "# only\n", "one\ntwo\n", over};
+	g_autofree char *path =
+		write_file("api.key", "# theirs\n  s3cret # not a comment \n", 0600);
+	char *secret = secret_read(path, NULL);
+
+	cr_assert_str_eq(secret, "s3cret # not a comment");
+	secret_free(secret);
+	g_chmod(path, 0644);
+	cr_assert_null(secret_read(path, NULL));
+	for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_autofree char *other = write_file("other.key", wrong[i], 0600);
+		g_autoptr(GError) error = NULL;
+
+		cr_assert_null(secret_read(other, &error));
+		assert_error(error, KEYS_ERROR_FORM, "other.key");
+	}
+	g_free(path);
+	path = write_file("api.key", longest, 0600);
+	secret = secret_read(path, NULL);
+	cr_assert_str_eq(secret, longest);
+	secret_free(secret);
+	secret_free(NULL);
+}
+
 /* ---- authorized_keys ---- */
 
 static void

@@ -234,6 +234,33 @@ Test(settings, addresses_that_nobody_can_bind_are_refused)
 	refused("[spool]\ndirectory =\n", "t.conf:2: directory: ");
 }
 
+Test(settings, a_key_is_sent_to_no_address_where_others_could_read_it)
+{
+	static const char *const good[] = {"", "https://mail.example.org:8080/doveadm/v1",
+					   "http://127.0.0.1:8080/doveadm/v1", "http://[::1]:1/"};
+	static const char *const wrong[] = {"http://mail.example.org:8080/doveadm/v1",
+					    "http://192.0.2.1:80/",
+					    "http://127.0.0.1/v1",
+					    "http://127.0.0.1:80@192.0.2.1:80/",
+					    "https://",
+					    "https:///v1",
+					    "https://a b/",
+					    "ftp://127.0.0.1:1/",
+					    "127.0.0.1:80"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
+		g_autofree char *text = g_strdup_printf("[mailstore]\nurl = %s\n", good[i]);
+		g_autoptr(settings_t) settings = parse(text);
+
+		cr_assert_str_eq(settings->mailstore_url, good[i]);
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_autofree char *text = g_strdup_printf("[mailstore]\nurl = %s\n", wrong[i]);
+
+		refused(text, "t.conf:2: url: ");
+	}
+}
+
 Test(settings, a_socket_path_is_as_long_as_the_kernel_takes_and_no_longer)
 {
 	g_autofree char *path = g_strnfill(106, 'a');
