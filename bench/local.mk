@@ -36,3 +36,11 @@ EXTRA_DIST += bench/readings.py
 bench-readings: all tests/tools/read_corpus
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' python3 $(top_srcdir)/bench/readings.py $(MESSAGES)
 .PHONY: bench-readings
+
+# make bench-mailstore MAILBOXES="200 5000" JOBS=8
+EXTRA_DIST += bench/mailstore.py
+
+bench-mailstore: all
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' MAILBOXES='$(MAILBOXES)' \
+		JOBS='$(JOBS)' python3 $(top_srcdir)/bench/mailstore.py
+.PHONY: bench-mailstore

@@ -117,6 +117,11 @@
 #define CAP_JOURNAL_ARGUMENTS_BYTES (8 * 1024) /* of a command; lists are given as files */
 #define CAP_JOURNAL_ANCHORS 1000000 /* of files to verify against: two years of one a minute */
 
+/* A mail store's answers to an actuator. */
+#define CAP_DOVEADM_LIST_BYTES (4 * 1024 * 1024)   /* 1,000 copies with their header fields */
+#define CAP_DOVEADM_TEXT_BYTES (128 * 1024 * 1024) /* a message as JSON, which may double it */
+#define CAP_DOVEADM_FIELD_BYTES 65536		   /* a name, or all X-Mailtrace-Id of a message */
+
 /* Who asks for metrics. */
 #define CAP_METRICS_CONNECTIONS 16	/* at once; one scraper has one */
 #define CAP_METRICS_REQUEST_BYTES 16384 /* memory of a connection, for a request's head */

@@ -165,3 +165,25 @@ investigate_queue_helper_SOURCES = investigate/queue_helper.c
 investigate_queue_helper_LDADD = $(QUEUE_LIBS) $(BASE_LIBS)
 investigate_actuator_queue_SOURCES = investigate/actuator_queue.c
 investigate_actuator_queue_LDADD = $(QUEUE_LIBS) $(BASE_LIBS)
+
+# The mail store's actuator.
+noinst_LIBRARIES += investigate/libmailstore.a
+investigate_libmailstore_a_SOURCES = \
+	investigate/doveadm_answer.c investigate/doveadm_answer.h \
+	investigate/doveadm_client.c investigate/doveadm_client.h \
+	investigate/http.c investigate/http.h \
+	investigate/mail_match.c investigate/mail_match.h \
+	investigate/mailstore.c investigate/mailstore.h \
+	investigate/mailstore_contain.c \
+	investigate/mailstore_fetch.c \
+	investigate/mailstore_look.c \
+	investigate/mailstore_restore.c \
+	investigate/mailstore_work.h \
+	investigate/quarantine.c investigate/quarantine.h
+investigate_libmailstore_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS)
+MAILSTORE_LIBS = investigate/libmailstore.a $(ACTUATOR_LIBS) investigate/libcli.a $(CURL_LIBS) $(BASE_LIBS)
+
+pkglibexec_PROGRAMS += investigate/actuator-mailstore
+investigate_actuator_mailstore_SOURCES = investigate/actuator_mailstore.c
+investigate_actuator_mailstore_CFLAGS = $(AM_CFLAGS)
+investigate_actuator_mailstore_LDADD = $(MAILSTORE_LIBS)

@@ -597,3 +597,17 @@ check_PROGRAMS += tests/fuzz/fuzz_queue
 TESTS += tests/fuzz/fuzz_queue
 tests_fuzz_fuzz_queue_SOURCES += tests/fuzz/replay.c
 endif
+
+# The mail store: a real Dovecot, and what it answers.
+SYSTEM_TESTS += tests/it/mailstore.py
+EXTRA_DIST += tests/it/dovecot.py tests/it/mailstore.py
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_doveadm_answer tests/test_quarantine
+TESTS += tests/test_doveadm_answer tests/test_quarantine
+tests_test_doveadm_answer_SOURCES = tests/test_doveadm_answer.c
+tests_test_doveadm_answer_CFLAGS = $(UNIT_CFLAGS)
+tests_test_doveadm_answer_LDADD = $(MAILSTORE_LIBS) $(UNIT_LIBS)
+tests_test_quarantine_SOURCES = tests/test_quarantine.c
+tests_test_quarantine_CFLAGS = $(UNIT_CFLAGS)
+tests_test_quarantine_LDADD = $(MAILSTORE_LIBS) $(UNIT_LIBS)
+endif

@@ -121,7 +121,8 @@ def libexec():
     folder = os.path.join(BUILD, "tests", "libexec")
     os.makedirs(folder, exist_ok=True)
     for source in ("milter/milter", "milter/scanner", "investigate/collect", "investigate/watch",
-                   "milter/decompress", "milter/follow", "investigate/actuator-queue", "investigate/queue-helper"):
+                   "milter/decompress", "milter/follow", "investigate/actuator-mailstore",
+                   "investigate/actuator-queue", "investigate/queue-helper"):
         target = os.path.join(BUILD, source)
         link = os.path.join(folder, os.path.basename(source))
         if os.path.exists(target) and not os.path.lexists(link):
