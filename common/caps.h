@@ -111,6 +111,7 @@
 #define CAP_COMMAND_COPIES 1000		       /* copies of one message in one mailbox */
 #define CAP_QUEUE_LINE_BYTES (4 * 1024 * 1024) /* a message of postqueue -j: 10,000 recipients */
 #define CAP_QUEUE_ANSWER_BYTES (64 * 1024)     /* between actuator and queue helper */
+#define CAP_QUEUE_REQUESTS 256		       /* of one run of the queue helper */
 
 /* The journal. */
 #define CAP_JOURNAL_ENTRY_BYTES (24 * 1024)    /* twice that, as JSON in JSON, fits an answer */

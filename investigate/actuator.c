@@ -228,8 +228,7 @@ run_program(const struct actuator_kind *kind, const struct actuator_options *opt
 int
 actuator_main(const struct actuator_kind *kind, int argc, char **argv)
 {
-	g_autofree char *config = g_strdup(MAILTRACE_SYSCONFDIR "/mailtrace/mailtrace.conf");
-	g_autofree char *evidence = NULL;
+	g_autofree char *config = NULL, *evidence = NULL;
 	int jobs = 8;
 	const GOptionEntry entries[] = {
 		{"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "the configuration", "FILE"},
@@ -254,5 +253,6 @@ actuator_main(const struct actuator_kind *kind, int argc, char **argv)
 	if (evidence && !g_file_test(evidence, G_FILE_TEST_IS_DIR))
 		return unusable(kind, "--evidence-dir names no directory; make it first");
 	options = (struct actuator_options){.evidence_directory = evidence, .jobs = (guint)jobs};
-	return run_program(kind, &options, config);
+	return run_program(kind, &options,
+			   config ? config : MAILTRACE_SYSCONFDIR "/mailtrace/mailtrace.conf");
 }

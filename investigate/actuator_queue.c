@@ -3,27 +3,21 @@
  * actuator-queue - holds, releases and copies messages in the queues of the mail
  * gateways; mailtrace-queue(8).
  *
- * Has no rights of its own: for each command it runs the configured command of the
- * gateway, which ends in the privileged helper there, and believes nothing that
- * comes back but its form.
+ * Has no rights of its own: it runs the configured command of the gateway, which ends in the
+ * privileged helper there, and believes nothing that comes back but its form.
  */
 #include "config.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "actuator.h"
-#include "caps.h"
-#include "gateways.h"
-#include "line_reader.h"
-#include "queue_request.h"
-#include "subprocess.h"
+#include "queue_exchange.h"
 
 #define HELD_QUEUE "hold" /* where a contained message is, as the copy says */
 
 struct actuator {
 	const struct settings *settings;
+	struct queue_exchange *exchange;
 };
 
 static struct openc2_response *respond(const struct openc2_command *command,
@@ -43,13 +37,13 @@ respond(const struct openc2_command *command, enum openc2_outcome outcome, const
 	return response;
 }
 
-/* ---- the exchange with a helper ---- */
-
-static char *
-request_line(const struct openc2_command *command, enum queue_verb verb)
+/* Returns the request that a command is; it borrows from the command. */
+static struct queue_request
+request_of(const struct openc2_command *command, enum queue_verb verb)
 {
 	const struct openc2_message *message = command->message;
-	const struct queue_request request = {
+
+	return (struct queue_request){
 		.verb = verb,
 		.queue_id = message->queue_id,
 		.command_id = command->command_id,
@@ -57,120 +51,15 @@ request_line(const struct openc2_command *command, enum queue_verb verb)
 		.arrival_s = message->received_at_us / G_USEC_PER_SEC,
 		.size = message->size,
 	};
-	g_autofree char *json = queue_request_encode(&request);
-
-	return g_strconcat(json, "\n", NULL);
 }
 
-/* One run of a gateway's command. */
-struct exchange {
-	struct subprocess *process;
-	struct line_reader *reader;
-	gint64 wait_us; /* for an answer, and for each part of a message */
-};
-
-static gint64
-deadline_of(const struct exchange *exchange)
-{
-	return g_get_monotonic_time() + exchange->wait_us;
-}
-
-/* Reads the answer.  NULL if there came none, or what is none. */
-static struct queue_answer *
-read_answer(const struct exchange *exchange)
-{
-	const char *line;
-	gsize length;
-
-	if (line_reader_next(exchange->reader, deadline_of(exchange), &line, &length) != LINE_WHOLE)
-		return NULL;
-	return queue_answer_decode(line, length);
-}
-
-static gboolean
-write_all(int fd, const char *bytes, gsize length)
-{
-	while (length > 0) {
-		ssize_t put = write(fd, bytes, length);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return FALSE;
-		bytes += put;
-		length -= (gsize)put;
-	}
-	return TRUE;
-}
-
-/* Moves the message that follows an answer into a file; returns NULL, or why it could not. */
-static const char *
-take_message(const struct exchange *exchange, int to)
-{
-	guint64 total = 0;
-	const char *bytes;
-	gsize length;
-
-	for (;;) {
-		switch (line_reader_bytes(exchange->reader, deadline_of(exchange), &bytes,
-					  &length)) {
-		case LINE_WHOLE:
-			break;
-		case LINE_END:
-			return NULL;
-		default:
-			return "the message stopped in the middle";
-		}
-		total += length;
-		if (total > CAP_MESSAGE_BYTES)
-			return "the message is larger than any that is recorded";
-		if (!write_all(to, bytes, length))
-			return "the evidence cannot be written; is the disk full?";
-	}
-}
-
-static gboolean
-begin(struct exchange *exchange, const struct actuator *actuator,
-      const struct openc2_command *command, enum queue_verb verb, GError **error)
-{
-	const char *const *argv =
-		gateways_command(actuator->settings->queue_gateways, command->message->gateway);
-	g_autofree char *request = request_line(command, verb);
-
-	exchange->wait_us = (gint64)actuator->settings->queue_timeout_ms * 1000;
-	exchange->process = subprocess_start(argv, NULL, request, error);
-	if (!exchange->process)
-		return FALSE;
-	exchange->reader =
-		line_reader_new(subprocess_output(exchange->process), CAP_QUEUE_ANSWER_BYTES);
-	return TRUE;
-}
-
-static gboolean
-end(struct exchange *exchange, GError **error)
-{
-	line_reader_free(exchange->reader);
-	return subprocess_end(exchange->process, deadline_of(exchange), error);
-}
-
-/* Asks for what is answered in one line.  NULL with an error if no answer came. */
 static struct queue_answer *
 ask(const struct actuator *actuator, const struct openc2_command *command, enum queue_verb verb,
     GError **error)
 {
-	struct exchange exchange = {.process = NULL};
-	g_autoptr(queue_answer_t) answer = NULL;
-	g_autoptr(GError) why = NULL;
+	const struct queue_request request = request_of(command, verb);
 
-	if (!begin(&exchange, actuator, command, verb, error))
-		return NULL;
-	answer = read_answer(&exchange);
-	if (!end(&exchange, &why) && !answer)
-		g_propagate_error(error, g_steal_pointer(&why));
-	else if (!answer)
-		g_set_error(error, SUBPROCESS_ERROR, SUBPROCESS_ERROR_FAILED,
-			    "what the helper said is no answer");
-	return g_steal_pointer(&answer);
+	return queue_exchange_ask(actuator->exchange, command->message->gateway, &request, error);
 }
 
 /* ---- what an answer means ---- */
@@ -259,28 +148,19 @@ restore(const struct actuator *actuator, const struct openc2_command *command)
 
 /* Fills the evidence.  Returns NULL when it is whole; else a response. */
 static struct openc2_response *
-fetch(const struct actuator *actuator, const struct openc2_command *command, int to)
+fetch(const struct actuator *actuator, const struct openc2_command *command, int to_fd)
 {
-	struct exchange exchange = {.process = NULL};
-	g_autoptr(queue_answer_t) answer = NULL;
-	const char *why = NULL;
+	const struct queue_request request = request_of(command, QUEUE_COPY);
 	g_autoptr(GError) error = NULL;
-	gboolean ended;
+	g_autoptr(queue_answer_t) answer = queue_exchange_copy(
+		actuator->exchange, command->message->gateway, &request, to_fd, &error);
 
-	if (!begin(&exchange, actuator, command, QUEUE_COPY, &error))
-		return unreachable(command, error);
-	answer = read_answer(&exchange);
-	if (answer && answer->result == QUEUE_DONE)
-		why = take_message(&exchange, to);
-	ended = end(&exchange, &error);
-	if (!answer && ended)
-		return respond(command, OPENC2_UNREACHABLE, "what the helper said is no answer");
+	if (g_error_matches(error, QUEUE_EXCHANGE_ERROR, QUEUE_EXCHANGE_ERROR_BROKEN))
+		return respond(command, OPENC2_FAILED, "%s", error->message);
 	if (!answer)
 		return unreachable(command, error);
 	if (answer->result != QUEUE_DONE)
 		return respond(command, outcome_of(answer->result), "%s", answer->text);
-	if (why || !ended)
-		return respond(command, OPENC2_FAILED, "%s", why ? why : error->message);
 	return NULL;
 }
 
@@ -342,7 +222,18 @@ open_actuator(const struct settings *settings, GError **error)
 	struct actuator *actuator = g_new0(struct actuator, 1);
 
 	actuator->settings = settings;
+	actuator->exchange =
+		queue_exchange_new(settings->queue_gateways, settings->queue_timeout_ms);
 	return actuator;
+}
+
+static void
+close_actuator(void *data)
+{
+	struct actuator *actuator = data;
+
+	queue_exchange_free(actuator->exchange);
+	g_free(actuator);
 }
 
 static const struct actuator_kind kind = {
@@ -352,7 +243,7 @@ static const struct actuator_kind kind = {
 	.role = OPENC2_QUEUE,
 	.open = open_actuator,
 	.carry_out = carry_out,
-	.close = g_free,
+	.close = close_actuator,
 };
 
 int

@@ -149,6 +149,8 @@ investigate_libqueue_a_SOURCES = \
 	investigate/queue_act.h \
 	investigate/queue_entry.c \
 	investigate/queue_entry.h \
+	investigate/queue_exchange.c \
+	investigate/queue_exchange.h \
 	investigate/queue_marks.c \
 	investigate/queue_marks.h \
 	investigate/queue_mta.c \

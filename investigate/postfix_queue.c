@@ -13,8 +13,8 @@
 #include "line_reader.h"
 #include "subprocess.h"
 
-#define TRIES 3 /* showq(8) may miss a message that moves between queues, or show it twice */
-
+#define TRIES 2	       /* showq(8) may miss a message that moves between queues, or show it twice */
+#define HEAD_BYTES 256 /* of a line, where queue and id are */
 #define ARGUMENTS 8
 
 /* Fills in argv: a program of Postfix's with its configuration, then what follows. */
@@ -69,39 +69,81 @@ run(char **argv, GError **error)
 
 /* What was seen of one id in one showing of the queue. */
 struct seen {
-	const char *queue_id;
-	char *needle; /* as the id stands in a line */
 	struct queue_entry *entry;
 	guint times;
-	gboolean unread; /* a line about it could not be read */
 };
 
-static void
-see_line(struct seen *seen, const char *line, gsize length, gboolean whole)
-{
-	struct queue_entry *entry;
+/* What is looked for. */
+struct search {
+	GHashTable *places; /* id -> struct seen */
+	gboolean unread;    /* a line that may be about one of them could not be read */
+};
 
-	/* Of a queue with 100,000 messages only our own line is parsed. */
-	if (!g_strstr_len(line, (gssize)length, seen->needle))
+static struct search *
+search_new(const char *const *queue_ids, gsize count)
+{
+	struct search *search = g_new0(struct search, 1);
+
+	search->places = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	for (gsize i = 0; i < count; i++)
+		g_hash_table_insert(search->places, (char *)queue_ids[i], g_new0(struct seen, 1));
+	return search;
+}
+
+static void
+search_free(struct search *search)
+{
+	GHashTableIter iter;
+	gpointer seen;
+
+	g_hash_table_iter_init(&iter, search->places);
+	while (g_hash_table_iter_next(&iter, NULL, &seen))
+		queue_entry_free(((struct seen *)seen)->entry);
+	g_hash_table_unref(search->places);
+	g_free(search);
+}
+
+/* Of a queue with 100,000 messages only the lines about ours are parsed: postqueue writes the id
+ * near the beginning.  A line of another form is parsed. */
+static gboolean
+may_be_wanted(const struct search *search, const char *line, gsize length)
+{
+	static const char member[] = "\"queue_id\": \"";
+	const char *id = g_strstr_len(line, (gssize)MIN(length, HEAD_BYTES), member);
+	const char *end = id ? strchr(id + strlen(member), '"') : NULL;
+	g_autofree char *queue_id = NULL;
+
+	if (!end)
+		return TRUE;
+	id += strlen(member);
+	queue_id = g_strndup(id, (gsize)(end - id));
+	return g_hash_table_contains(search->places, queue_id);
+}
+
+static void
+see_line(struct search *search, const char *line, gsize length, gboolean whole)
+{
+	g_autoptr(queue_entry_t) entry = NULL;
+	struct seen *seen;
+
+	if (!may_be_wanted(search, line, length))
 		return;
 	entry = whole ? queue_entry_parse(line, length) : NULL;
 	if (!entry) {
-		seen->unread = TRUE;
+		search->unread = TRUE;
 		return;
 	}
-	/* A text within a delay's reason is no id; a file in maildrop has no id yet. */
-	if (strcmp(entry->queue_id, seen->queue_id) != 0 ||
-	    strcmp(entry->queue_name, "maildrop") == 0) {
-		queue_entry_free(entry);
+	seen = g_hash_table_lookup(search->places, entry->queue_id);
+	/* A file in maildrop has no id yet, but a name like one. */
+	if (!seen || strcmp(entry->queue_name, "maildrop") == 0)
 		return;
-	}
 	queue_entry_free(seen->entry);
-	seen->entry = entry;
+	seen->entry = g_steal_pointer(&entry);
 	seen->times++;
 }
 
 static gboolean
-see_queue(struct seen *seen, int fd, gint64 deadline_us)
+see_queue(struct search *search, int fd, gint64 deadline_us)
 {
 	g_autoptr(line_reader_t) reader = line_reader_new(fd, CAP_QUEUE_LINE_BYTES);
 	enum line_result result;
@@ -110,12 +152,12 @@ see_queue(struct seen *seen, int fd, gint64 deadline_us)
 
 	while ((result = line_reader_next(reader, deadline_us, &line, &length)) == LINE_WHOLE ||
 	       result == LINE_CUT)
-		see_line(seen, line, length, result == LINE_WHOLE);
+		see_line(search, line, length, result == LINE_WHOLE);
 	return result == LINE_END;
 }
 
 static gboolean
-look_once(const struct queue_site *site, struct seen *seen, GError **error)
+look_once(const struct queue_site *site, struct search *search, GError **error)
 {
 	g_auto(GStrv) argv = command(site, "postqueue", "-j", NULL);
 	struct subprocess *process = start(argv, error);
@@ -124,32 +166,48 @@ look_once(const struct queue_site *site, struct seen *seen, GError **error)
 
 	if (!process)
 		return FALSE;
-	all = see_queue(seen, subprocess_output(process), deadline_us);
+	all = see_queue(search, subprocess_output(process), deadline_us);
 	if (!subprocess_end(process, deadline_us, error))
 		return FALSE;
-	if (all && (!seen->unread || seen->entry))
+	if (all && !search->unread)
 		return TRUE;
 	g_set_error(error, QUEUE_MTA_ERROR, QUEUE_MTA_ERROR_LOOK,
-		    "what postqueue shows of %s cannot be read", seen->queue_id);
+		    "what postqueue shows cannot be read");
 	return FALSE;
 }
 
+/* Whether each was seen just once. */
 static gboolean
-look(const struct queue_site *site, const char *queue_id, struct queue_entry **ret_entry,
-     GError **error)
+is_clear(const struct search *search)
 {
-	g_autofree char *needle = g_strdup_printf("\"%s\"", queue_id);
-	struct seen seen = {.queue_id = queue_id, .needle = needle};
-	gboolean looked = TRUE;
+	GHashTableIter iter;
+	gpointer seen;
 
-	for (guint i = 0; i < TRIES && looked && seen.times != 1; i++) {
-		g_clear_pointer(&seen.entry, queue_entry_free);
-		seen.times = 0;
-		looked = look_once(site, &seen, error);
+	g_hash_table_iter_init(&iter, search->places);
+	while (g_hash_table_iter_next(&iter, NULL, &seen))
+		if (((struct seen *)seen)->times != 1)
+			return FALSE;
+	return TRUE;
+}
+
+static gboolean
+look(const struct queue_site *site, const char *const *queue_ids, gsize count,
+     struct queue_entry **ret_entries, GError **error)
+{
+	gboolean looked = TRUE, clear = FALSE;
+
+	for (guint i = 0; i < TRIES && looked && !clear; i++) {
+		struct search *search = search_new(queue_ids, count);
+
+		looked = look_once(site, search, error);
+		clear = is_clear(search);
+		for (gsize j = 0; j < count && looked && (clear || i == TRIES - 1); j++) {
+			struct seen *seen = g_hash_table_lookup(search->places, queue_ids[j]);
+
+			ret_entries[j] = g_steal_pointer(&seen->entry);
+		}
+		search_free(search);
 	}
-	if (looked)
-		*ret_entry = g_steal_pointer(&seen.entry);
-	queue_entry_free(seen.entry);
 	return looked;
 }
 

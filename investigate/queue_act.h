@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * queue_act.h - look, act, look again: what the privileged helper does with one
- * request.
+ * queue_act.h - look, act, look again: what the privileged helper does with
+ * requests.
  *
  * Never acts on a message that does not agree with the request, nor twice on one
- * that does.  Knows no MTA but by queue_mta.h.  One thread.
+ * that does.  To look costs an MTA as much for many messages as for one, so many
+ * are looked for at once.  Knows no MTA but by queue_mta.h.  One thread.
  */
 #ifndef MAILTRACE_QUEUE_ACT_H
 #define MAILTRACE_QUEUE_ACT_H
@@ -22,11 +23,11 @@ struct queue_helper {
 };
 
 /*
- * Carries out a request but QUEUE_COPY.  Returns an answer, never NULL; free with
- * queue_answer_free().
+ * Carries out requests but QUEUE_COPY, in their order for each message.  requests:
+ * of struct queue_request.  Returns their answers in the same order, of struct
+ * queue_answer; free with g_ptr_array_unref().
  */
-struct queue_answer *queue_act(const struct queue_helper *helper,
-			       const struct queue_request *request);
+GPtrArray *queue_act(const struct queue_helper *helper, const GPtrArray *requests);
 
 /*
  * Writes the answer to a QUEUE_COPY to a descriptor, as a line, and after QUEUE_DONE

@@ -70,6 +70,19 @@ queue_entry_parse(const char *line, gsize length)
 	return entry;
 }
 
+struct queue_entry *
+queue_entry_dup(const struct queue_entry *entry)
+{
+	struct queue_entry *dup = entry ? g_memdup2(entry, sizeof(*entry)) : NULL;
+
+	if (!dup)
+		return NULL;
+	dup->queue_name = g_strdup(entry->queue_name);
+	dup->queue_id = g_strdup(entry->queue_id);
+	dup->sender = g_strdup(entry->sender);
+	return dup;
+}
+
 void
 queue_entry_free(struct queue_entry *entry)
 {

@@ -41,6 +41,9 @@ struct queue_window {
  */
 struct queue_entry *queue_entry_parse(const char *line, gsize length);
 
+/* Returns a copy of an entry; NULL of NULL. */
+struct queue_entry *queue_entry_dup(const struct queue_entry *entry);
+
 /* Frees an entry.  NULL is allowed. */
 void queue_entry_free(struct queue_entry *entry);
 

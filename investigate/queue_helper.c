@@ -3,9 +3,9 @@
  * queue-helper - the one program of mailtrace that needs to be root, for a message
  * in the MTA's queue; mailtrace-queue(8).
  *
- * Its arguments are fixed by sudoers(5); the request comes as one line on standard
- * input.  It takes nothing from its environment, runs the MTA's own programs by
- * absolute path, and prints one line, which for a copy the message follows.
+ * Its arguments are fixed by sudoers(5); requests come as lines on standard input.  It takes
+ * nothing from its environment, runs the MTA's own programs by absolute path, and prints a line for
+ * each, which for a copy the message follows.
  */
 #include "config.h"
 
@@ -59,17 +59,30 @@ trust(char **path, GError **error)
 	return trusted != NULL;
 }
 
-/* ---- the request ---- */
+/* ---- requests ---- */
 
-static struct queue_request *
-read_request(GError **error)
+/* Reads requests until the end; of one that is none the answer is kept in its place. */
+static void
+read_requests(GPtrArray *requests, GPtrArray *refusals)
 {
 	g_autoptr(line_reader_t) reader = line_reader_new(STDIN_FILENO, CAP_QUEUE_ANSWER_BYTES);
-	const char *line = "";
-	gsize length = 0;
+	gint64 deadline_us = g_get_monotonic_time() + REQUEST_WAIT_US;
+	enum line_result result;
+	const char *line;
+	gsize length;
 
-	line_reader_next(reader, g_get_monotonic_time() + REQUEST_WAIT_US, &line, &length);
-	return queue_request_decode(line, length, error);
+	while (refusals->len < CAP_QUEUE_REQUESTS &&
+	       ((result = line_reader_next(reader, deadline_us, &line, &length)) == LINE_WHOLE ||
+		result == LINE_CUT)) {
+		g_autoptr(GError) error = NULL;
+		struct queue_request *request =
+			queue_request_decode(line, result == LINE_CUT ? 0 : length, &error);
+
+		if (request)
+			g_ptr_array_add(requests, request);
+		g_ptr_array_add(refusals,
+				request ? NULL : queue_answer_new(QUEUE_REFUSED, error->message));
+	}
 }
 
 /* The account of what was done as root. */
@@ -78,35 +91,55 @@ account(const struct queue_request *request, const struct queue_answer *answer)
 {
 	g_autofree char *what = queue_answer_encode(answer);
 
-	log_event(LOG_LEVEL_INFO, "queue-request", "queue_id", request->queue_id, "command",
-		  request->command_id, "answer", what, NULL);
+	if (request->verb != QUEUE_LIST)
+		log_event(LOG_LEVEL_INFO, "queue-request", "queue_id", request->queue_id, "command",
+			  request->command_id, "answer", what, NULL);
 }
 
-static int
+static void
 print_answer(const struct queue_answer *answer)
 {
 	g_autofree char *json = queue_answer_encode(answer);
 
-	return puts(json) >= 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	puts(json);
+}
+
+/* Prints an answer for each line that was read, in their order. */
+static void
+print_answers(const GPtrArray *requests, const GPtrArray *answers, const GPtrArray *refusals)
+{
+	guint next = 0;
+
+	for (guint i = 0; i < refusals->len; i++) {
+		const struct queue_answer *refusal = g_ptr_array_index(refusals, i);
+
+		if (refusal) {
+			print_answer(refusal);
+			continue;
+		}
+		account(g_ptr_array_index(requests, next), g_ptr_array_index(answers, next));
+		print_answer(g_ptr_array_index(answers, next));
+		next++;
+	}
 }
 
 static int
 serve(const struct queue_helper *helper)
 {
-	g_autoptr(GError) error = NULL;
-	g_autoptr(queue_request_t) request = read_request(&error);
-	g_autoptr(queue_answer_t) answer = NULL;
+	g_autoptr(GPtrArray) requests =
+		g_ptr_array_new_with_free_func((GDestroyNotify)queue_request_free);
+	g_autoptr(GPtrArray) refusals =
+		g_ptr_array_new_with_free_func((GDestroyNotify)queue_answer_free);
+	g_autoptr(GPtrArray) answers = NULL;
+	const struct queue_request *first;
 
-	if (!request) {
-		answer = queue_answer_new(QUEUE_REFUSED, error->message);
-		return print_answer(answer);
-	}
-	if (request->verb == QUEUE_COPY)
-		return queue_copy(helper, request, STDOUT_FILENO) ? EXIT_SUCCESS : EXIT_FAILURE;
-	answer = queue_act(helper, request);
-	if (request->verb != QUEUE_LIST)
-		account(request, answer);
-	return print_answer(answer);
+	read_requests(requests, refusals);
+	first = requests->len == 1 && refusals->len == 1 ? g_ptr_array_index(requests, 0) : NULL;
+	if (first && first->verb == QUEUE_COPY)
+		return queue_copy(helper, first, STDOUT_FILENO) ? EXIT_SUCCESS : EXIT_FAILURE;
+	answers = queue_act(helper, requests);
+	print_answers(requests, answers, refusals);
+	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* ---- the arguments ---- */

@@ -29,12 +29,13 @@ struct queue_mta {
 	struct queue_window window;
 
 	/*
-	 * Looks for a message.  Returns FALSE with an error when it could not look;
-	 * else *ret_entry is the message, to be freed with queue_entry_free(), or NULL
-	 * if none has this id.
+	 * Looks for messages, in one showing of the queue, which costs as much for many
+	 * as for one.  queue_ids: count ids, each once.  Returns FALSE with an error when
+	 * it could not look; else ret_entries[i] is the message with queue_ids[i], to be
+	 * freed with queue_entry_free(), or NULL if none has that id.
 	 */
-	gboolean (*look)(const struct queue_site *site, const char *queue_id,
-			 struct queue_entry **ret_entry, GError **error);
+	gboolean (*look)(const struct queue_site *site, const char *const *queue_ids, gsize count,
+			 struct queue_entry **ret_entries, GError **error);
 
 	/*
 	 * Has the MTA hold, release or delete (one that is held) the message with an

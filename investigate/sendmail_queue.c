@@ -152,8 +152,8 @@ read_entry(const char *control, const char *queue_id, GString *header)
 }
 
 static gboolean
-look(const struct queue_site *site, const char *queue_id, struct queue_entry **ret_entry,
-     GError **error)
+look_for(const struct queue_site *site, const char *queue_id, struct queue_entry **ret_entry,
+	 GError **error)
 {
 	glob_t found = {.gl_pathc = 0};
 	const char *control;
@@ -170,6 +170,22 @@ look(const struct queue_site *site, const char *queue_id, struct queue_entry **r
 	if (looked)
 		*ret_entry = entry;
 	return looked;
+}
+
+static gboolean
+look(const struct queue_site *site, const char *const *queue_ids, gsize count,
+     struct queue_entry **ret_entries, GError **error)
+{
+	g_autoptr(GPtrArray) entries =
+		g_ptr_array_new_with_free_func((GDestroyNotify)queue_entry_free);
+
+	g_ptr_array_set_size(entries, (gint)count);
+	for (gsize i = 0; i < count; i++)
+		if (!look_for(site, queue_ids[i], (struct queue_entry **)&entries->pdata[i], error))
+			return FALSE;
+	for (gsize i = 0; i < count; i++)
+		ret_entries[i] = g_steal_pointer(&entries->pdata[i]);
+	return TRUE;
 }
 
 /* ---- acting ---- */

@@ -565,7 +565,7 @@ tests_test_subprocess_SOURCES = tests/test_subprocess.c
 tests_test_subprocess_CFLAGS = $(UNIT_CFLAGS)
 tests_test_subprocess_LDADD = $(ACTUATOR_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 # The queues of MTAs.
-QUEUE_TESTS = tests/test_gateways tests/test_queue_entry tests/test_queue_marks \
+QUEUE_TESTS = tests/test_gateways tests/test_queue_entry tests/test_queue_exchange tests/test_queue_marks \
 	tests/test_queue_request tests/test_sendmail_qf
 check_PROGRAMS += $(QUEUE_TESTS)
 TESTS += $(QUEUE_TESTS)
@@ -575,6 +575,9 @@ tests_test_gateways_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_queue_entry_SOURCES = tests/test_queue_entry.c
 tests_test_queue_entry_CFLAGS = $(UNIT_CFLAGS)
 tests_test_queue_entry_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_queue_exchange_SOURCES = tests/test_queue_exchange.c
+tests_test_queue_exchange_CFLAGS = $(UNIT_CFLAGS)
+tests_test_queue_exchange_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_queue_marks_SOURCES = tests/test_queue_marks.c
 tests_test_queue_marks_CFLAGS = $(UNIT_CFLAGS)
 tests_test_queue_marks_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

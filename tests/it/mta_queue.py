@@ -282,7 +282,8 @@ def the_helper_takes_no_request_but_those_of_its_form():
                     raise AssertionError(f"{asked}: {why}") from why
                 equal(answer["result"], "refused", f"{asked}: {answer}")
         good = json.dumps(request("hold", message))
-        for text in ("", "\n", "hold ALL\n", "[]\n", f"[{good}]\n", good[:-1] + ',"verb":"hold"}\n', good[:-1],
+        equal(gateway.ask(""), None, "no request, no answer")
+        for text in ("\n", "hold ALL\n", "[]\n", f"[{good}]\n", good[:-1] + ',"verb":"hold"}\n', good[:-1],
                      good.replace("hold", "hold\\u0000"), " " * 70000 + good, good + good):
             equal(gateway.ask(text)["result"], "refused", text[-200:])
         for raw in (b"\xff\xfe\n", good.encode()[:-1] + b'\0}\n', os.urandom(3000)):
@@ -291,7 +292,19 @@ def the_helper_takes_no_request_but_those_of_its_form():
         assert not os.path.exists(gateway.marks), "nothing was done, and nothing noted"
         equal(gateway.ask(request("delete", message))["result"], "refused", "not without --allow-delete")
         equal(gateway.ask(request("list", message))["result"], "done")
-        equal(gateway.ask(good + "\n" + good + "\n")["result"], "done", "one request, and what follows is not read")
+        # Several requests are answered in their order: the second one sees what the first has done.
+        other = json.dumps(request("list", message))
+        done = run(*gateway.helper, stdin="\n".join(["nonsense", good, other, good, json.dumps(request("copy", message)),
+                                                     json.dumps(request("hold", message))]))
+        equal([(a["result"], a["ours"]) for a in json_lines(done.stdout)],
+              [("refused", False), ("done", True), ("done", False), ("already", True), ("refused", False),
+               ("already", False)])
+        again = [json.dumps(request(verb, message, command_id="c1")) for verb in ("release", "delete", "hold", "list")]
+        done = run(*gateway.helper, stdin="\n".join(again))
+        equal([(a["result"], a["queue_name"]) for a in json_lines(done.stdout)],
+              [("done", "hold"), ("refused", None), ("done", "deferred"), ("done", "hold")])
+        done = run(*gateway.helper, stdin=f"{other}\n" * 257)
+        equal([a["result"] for a in json_lines(done.stdout)], ["done"] * 256, "and what is beyond is not read")
 
 
 def refused(*argv, **keywords):
