@@ -480,6 +480,37 @@ def a_message_that_is_held_while_it_is_delivered_is_neither_lost_nor_sent_twice(
         equal((len(mx.inbox("alice")), host.messages), (1, 1))
 
 
+@test
+def an_id_that_is_given_anew_between_look_and_hold_leaves_the_other_message_free():
+    with postfix() as (mx, _):
+        message, _ = queued_message(mx, "first", ["alice@example.org"])
+        other, _ = queued_message(mx, "second", ["bob@example.org"], sender="other@example.net")
+        # Postfix's own programs, but for the moment in which the id changes hands.
+        programs = f"{mx.root}/programs"
+        os.makedirs(programs)
+        for name in ("postqueue", "postcat"):
+            os.symlink(f"/usr/sbin/{name}", f"{programs}/{name}")
+        with open(f"{programs}/postsuper", "w") as handle:
+            handle.write(f"""#!/bin/sh
+if [ "$3" = -h ]; then
+	/usr/sbin/postsuper -c '{mx.etc}' -d "$4"
+	mv "$(find '{mx.queue}/deferred' -name '{other['queue_id']}')" '{mx.queue}/incoming/'"$4"
+fi
+exec /usr/sbin/postsuper "$@"
+""")
+        os.chmod(f"{programs}/postsuper", 0o755)
+        gateway = Gateway(mx, "--mta-config", mx.etc, "--programs", programs)
+        outcome, copies, text = gateway.carry_out(openc2("contain", message))[0]
+        equal((outcome, copies), ("not-found", []), text)
+        assert "another sender" in text, text
+        equal([(e["queue_id"], e["sender"], e["queue_name"] == "hold") for e in mx.queued()],
+              [(message["queue_id"], other["sender"], False)])
+        assert f"{message['queue_id']}: released from hold" in mx.logged(), "it was on hold for a moment"
+        deliver_again(mx)
+        wait_until(lambda: run("/usr/sbin/postqueue", "-c", mx.etc, "-f") and mx.inbox("bob"), "and is delivered")
+        equal((len(mx.inbox("bob")), mx.inbox("alice")), (1, []))
+
+
 def as_nobody_with(sudoers):
     """In the child: nobody, in a world whose sudoers(5) is this file."""
     def become():
