@@ -148,6 +148,17 @@ tests_tools_spool_append_LDADD = $(SPOOL_LIBS) $(BASE_LIBS)
 TESTS += tests/it/spool_sync.py
 EXTRA_DIST += tests/it/spool_sync.py
 
+# Faults while mail goes on: a bounded run in check-system, a long one by
+# `make faults FAULTS=1000 SEED=1`.
+check_PROGRAMS += tests/tools/fault_shim.so
+tests_tools_fault_shim_so_SOURCES = tests/tools/fault_shim.c
+tests_tools_fault_shim_so_CFLAGS = -std=gnu11 $(WARN_CFLAGS) $(ZMQ_CFLAGS) -fPIC
+tests_tools_fault_shim_so_LDFLAGS = -shared
+SYSTEM_TESTS += tests/it/faults/bounded.py tests/it/faults/selftest.py
+EXTRA_DIST += tests/it/faults/balance.py tests/it/faults/bounded.py tests/it/faults/long.py \
+	tests/it/faults/run.py tests/it/faults/selftest.py tests/it/faults/shim.py \
+	tests/it/faults/stage.py tests/it/faults/strikes.py tests/it/faults/traffic.py
+
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings tests/test_network tests/test_log
 TESTS += tests/test_settings tests/test_network tests/test_log

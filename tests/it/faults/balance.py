@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What Postfix accepted, against what the store says of it."""
+import collections
+import contextlib
+import glob
+import re
+
+from mtlib import json_lines
+from traffic import SENDER
+
+ACCEPTED = re.compile(r"qmgr\[\d+\]: (\w+): from=<([^>]*)>, size=\d+, nrcpt=(\d+) \(queue active\)")
+DELIVERED = re.compile(r"virtual\[\d+\]: (\w+): to=<([^>]*)>.*status=sent")
+RECEIVED = re.compile(rb"^\s+by mx1\.example\.org \(Postfix\) with \w+ id (\w+)", re.MULTILINE)
+FOR = re.compile(rb"^Delivered-To: (\S+)", re.MULTILINE)
+
+
+def accepted_by(mx):
+    """Returns {queue id: number of recipients} of what Postfix's queue manager took up."""
+    return {queue_id: int(count) for queue_id, sender, count in ACCEPTED.findall(mx.logged()) if sender == SENDER}
+
+
+def delivered_by(mx):
+    """Returns the pairs of queue id and recipient in Postfix's log, and those in the mailboxes."""
+    logged = collections.Counter(DELIVERED.findall(mx.logged()))
+    found = collections.Counter()
+    for path in glob.glob(f"{mx.mail}/*/new/*"):
+        with open(path, "rb") as handle:
+            head = handle.read(4096)
+        found[RECEIVED.search(head)[1].decode(), FOR.search(head)[1].decode()] += 1
+    return logged, found
+
+
+def answers_of(site):
+    """Returns how often the answer has a pair of queue id and recipient, and the event ids of each queue id."""
+    # A clock that was set forward had mail come tomorrow.
+    done = site.mailtrace("--json", "who", f"from:{SENDER}", "--limit", "0", "--until", "2100-01-01", status=None)
+    pairs, events = collections.Counter(), collections.defaultdict(set)
+    for line in json_lines(done.stdout):
+        if line["type"] == "hit":
+            pairs[line["queue_id"], line["recipient"]] += 1
+            events[line["queue_id"]].add(line["event_id"])
+    return pairs, events
+
+
+class Balance:
+    """The account of a run."""
+
+    def __init__(self, stage):
+        traffic, mx, site = stage.traffic, stage.mx, stage.site
+        accepted = accepted_by(mx)
+        logged, boxes = delivered_by(mx)
+        pairs, events = answers_of(site)
+        rows = stage.ask(stage.store, "SELECT queue_id, count(*) FROM events GROUP BY queue_id")
+        self.accepted = len(accepted)
+        self.deferred = traffic.deferred
+        self.unsure = traffic.unsure
+        self.refused = traffic.refused
+        self.recorded = len(set(events) & set(accepted))
+        # A recipient without a row is a record lost, too.
+        self.lost = sorted({queue_id for queue_id, _ in set(boxes) - set(pairs)} | (set(accepted) - set(events)))
+        self.reported = stage.damaged & set(self.lost)
+        self.lost = [queue_id for queue_id in self.lost if queue_id not in self.reported]
+        self.duplicated = sorted({pair[0] for pair, count in pairs.items() if count > 1} |
+                                 {queue_id for queue_id, count in rows if count > 1})
+        self.phantoms = sorted(set(events) - set(accepted))
+        self.lost_mail = sorted(
+            {queue_id for queue_id, recipients in traffic.promised.items() for one in recipients
+             if (queue_id, one) not in boxes} | {queue_id for queue_id, _ in set(logged) - set(boxes)} |
+            {queue_id for queue_id, count in accepted.items() if sum(1 for q, _ in logged if q == queue_id) != count})
+
+    def is_good(self):
+        return not (self.lost or self.duplicated or self.lost_mail or self.refused)
+
+    def lines(self):
+        yield f"accepted {self.accepted}, deferred {self.deferred}, unsure {self.unsure}, refused {len(self.refused)}"
+        yield (f"recorded {self.recorded}, lost {len(self.lost)}, duplicated {len(self.duplicated)}, "
+               f"phantoms {len(self.phantoms)}, damaged and reported {len(self.reported)}")
+        yield f"lost mail {len(self.lost_mail)}"
+        for what, found in (("lost", self.lost), ("duplicated", self.duplicated), ("lost mail", self.lost_mail),
+                            ("refused", self.refused)):
+            if found:
+                yield f"{what}: {' '.join(found[:20])}"
