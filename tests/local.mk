@@ -155,9 +155,11 @@ tests_tools_fault_shim_so_SOURCES = tests/tools/fault_shim.c
 tests_tools_fault_shim_so_CFLAGS = -std=gnu11 $(WARN_CFLAGS) $(ZMQ_CFLAGS) -fPIC
 tests_tools_fault_shim_so_LDFLAGS = -shared
 SYSTEM_TESTS += tests/it/faults/bounded.py tests/it/faults/selftest.py
-EXTRA_DIST += tests/it/faults/balance.py tests/it/faults/bounded.py tests/it/faults/long.py \
-	tests/it/faults/run.py tests/it/faults/selftest.py tests/it/faults/shim.py \
-	tests/it/faults/stage.py tests/it/faults/strikes.py tests/it/faults/traffic.py
+EXTRA_DIST += tests/it/faults/balance.py tests/it/faults/bounded.py tests/it/faults/ground.py \
+	tests/it/faults/long.py tests/it/faults/run.py tests/it/faults/selftest.py \
+	tests/it/faults/shim.py tests/it/faults/stage.py tests/it/faults/strikes.py \
+	tests/it/faults/strikes_disk.py tests/it/faults/strikes_flip.py tests/it/faults/strikes_kill.py \
+	tests/it/faults/strikes_power.py tests/it/faults/strikes_time.py tests/it/faults/traffic.py
 
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings tests/test_network tests/test_log

@@ -25,7 +25,7 @@ def strike_all(stage, plan, source, say):
             stage.pass_time()
             stage.wait_progress()
         except Exception as why:
-            raise AssertionError(f"fault {number}, {strike.kind} {strike.phase}: {why}") from why
+            raise AssertionError(f"fault {number}, {strike.kind} {strike.phase}: {why}") from None
         say(f"fault {number}: {strike.kind}, {strike.phase} ({time.monotonic() - begun:.1f} s)")
 
 

@@ -11,7 +11,8 @@ from balance import Balance  # noqa: E402
 from mtlib import equal, main, test  # noqa: E402
 from shim import SPOOL, STORE  # noqa: E402
 from stage import Stage  # noqa: E402
-from strikes import put_back_spool, standing_at  # noqa: E402
+from strikes_kill import standing_at  # noqa: E402
+from strikes_power import put_back_spool  # noqa: E402
 
 
 def account_of(mistake):

@@ -8,11 +8,14 @@ import sqlite3
 import time
 
 import mta
+from ground import DISKS, Disk, Link
 from mtlib import Daemon, Site, children, environment, program, wait_until
 from shim import FIELDS, Shim, state
 from traffic import Traffic
 
 TARGETS = ("supervisor", "milter process", "scanner", "worker", "collector")
+# At the collector's end of the link, where nobody else is.
+PORT = 7500
 # A child that lived so long is started again without a pause (milter/supervisor.c).
 STEADY_S = 11
 # Signs of life come as often; the supervisor takes one who gives none for a minute to hang.
@@ -30,7 +33,11 @@ class Stage:
         os.chmod(folder, 0o750)
         self.site = Site(socket_address=f"unix:{folder}/milter.sock")
         self.site.set("milter", socket_group="postfix", socket_mode="0660")
+        self.link = Link()
+        self.site.set("bus", collector=f"tcp://{self.link.far}:{PORT}")
+        self.site.set("collector", listen=f"tcp://{self.link.far}:{PORT}")
         self.shim = Shim(self.site.root)
+        self.disks = {name: Disk(f"{self.site.root}/{name}", size) for name, size in DISKS.items()}
         self.spool = f"{self.site.root}/spool/spool.db"
         self.store = f"{self.site.root}/store/mailtrace.db"
         self.wanted = {"milter": False, "collector": False}
@@ -63,8 +70,8 @@ class Stage:
 
     def start_collector(self):
         self.wanted["collector"] = True
-        self.site.collector = self.launch([program("mailtrace"), "--config", self.site.config, "collect"],
-                                          "collect.log")
+        argv = [program("mailtrace"), "--config", self.site.config, "collect"]
+        self.site.collector = self.launch(self.link.command(argv), "collect.log")
 
     def tend(self):
         """Starts again what has ended and should not have."""
@@ -147,6 +154,22 @@ class Stage:
             (name, open(f"{self.site.root}/{name}", errors="replace").readlines())
             for name in ("milter.log", "collect.log") if os.path.exists(f"{self.site.root}/{name}")))
 
+    def checkpoint(self, database):
+        """Brings all into the file itself, synced; the next write needs room in an empty log."""
+        def done():
+            try:
+                with contextlib.closing(sqlite3.connect(database, timeout=5)) as opened:
+                    return opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+            except sqlite3.Error:
+                return False
+        self.wait(done, f"{database} is checkpointed")
+        self.shim.forget(database)
+
+    def said(self, log, text):
+        """Returns how often a log has the text."""
+        with open(f"{self.site.root}/{log}", errors="replace") as handle:
+            return handle.read().count(text)
+
     def ask(self, database, sql, *values):
         """Reads of a database, None while that cannot be."""
         try:
@@ -203,3 +226,6 @@ class Stage:
         for daemon in (self.site.milter, self.site.collector):
             if daemon and daemon.alive():
                 daemon.stop()
+        for disk in self.disks.values():
+            disk.remove()
+        self.link.remove()

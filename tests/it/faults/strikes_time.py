@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What takes time, in compressed time; clocks; reloads; the bus."""
+import os
+import signal
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+
+
+def stop_collector(stage, source):
+    """The collector stands still for minutes; the sensor loses patience and connects anew."""
+    pid = stage.wait_pid("collector")
+    silent = stage.said("milter.log", " collector-silent ")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(source.randint(2, 4)):
+            stage.wait_accepted(count=2)
+            stage.shim.pass_time(2 * MINUTE_S)
+        stage.wait(lambda: stage.said("milter.log", " collector-silent ") > silent, "the sensor loses patience")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def collector_away(stage, source):
+    stage.kill_collector()
+    for _ in range(source.randint(2, 6)):
+        stage.wait_accepted()
+        stage.shim.pass_time(HOUR_S)
+        stage.shim.step_clock(HOUR_S)
+    stage.wait_accepted()
+    stage.start_collector()
+
+
+def step_clock(direction):
+    def strike(stage, source):
+        by = direction * source.choice([2, HOUR_S, DAY_S, 30 * DAY_S])
+        stage.shim.step_clock(by)
+        stage.wait_progress()
+        stage.shim.step_clock(-by)
+    return strike
+
+
+def reload_milter(stage, source):
+    """The number of workers changes: the scanner is another after it."""
+    before = stage.said("milter.log", " reloaded ")
+    stage.site.set("scanner", workers=source.choice("1234"))
+    os.kill(stage.wait_pid("supervisor"), signal.SIGHUP)
+    stage.wait(lambda: stage.said("milter.log", " reloaded ") > before, "the milter reloads")
+
+
+def reload_milter_wrongly(stage, source):
+    """What cannot be read is refused, and the former configuration holds."""
+    before = stage.said("milter.log", " reload-refused ")
+    stage.site.set("scanner", workers="many")
+    os.kill(stage.wait_pid("supervisor"), signal.SIGHUP)
+    stage.wait(lambda: stage.said("milter.log", " reload-refused ") > before, "the reload is refused")
+    stage.site.set("scanner", workers="2")
+
+
+def reload_collector(stage, source):
+    before = stage.said("collect.log", " keys-reloaded ")
+    os.kill(stage.wait_pid("collector"), signal.SIGHUP)
+    stage.wait(lambda: stage.said("collect.log", " keys-reloaded ") > before, "the collector reloads")
+
+
+def cut_bus(stage, source):
+    stage.link.cut()
+    try:
+        stage.wait_accepted("mail is accepted without the bus", count=source.randint(2, 10))
+        if source.random() < 0.5:
+            stage.shim.pass_time(MINUTE_S)
+            stage.wait_accepted()
+    finally:
+        stage.link.restore()
+
+
+def strikes():
+    yield "SIGSTOP", "of the collector for minutes", stop_collector
+    yield "collector away", "for hours", collector_away
+    yield "clock stepped", "forward", step_clock(1)
+    yield "clock stepped", "back", step_clock(-1)
+    yield "reload", "of the milter", reload_milter
+    yield "reload", "of the milter, refused", reload_milter_wrongly
+    yield "reload", "of the collector", reload_collector
+    yield "bus cut", "and restored", cut_bus
