@@ -102,9 +102,12 @@ read_arrival(const struct ingest_batch *batch, GBytes *bytes, struct arrival *ar
 	gsize length;
 	const void *json = g_bytes_get_data(bytes, &length);
 
-	/* The bus hands on an event over the cap as an empty one, to keep its number. */
+	/* The bus hands on an event over the cap as an empty one, to keep its number, and a sensor
+	 * one that is damaged in its spool. */
 	if (length == 0 || length > CAP_EVENT_BYTES) {
-		g_set_error(error, OCSF_ERROR, OCSF_ERROR_SYNTAX, "over %d bytes", CAP_EVENT_BYTES);
+		g_set_error(error, OCSF_ERROR, OCSF_ERROR_SYNTAX, "over %d bytes%s",
+			    CAP_EVENT_BYTES,
+			    length == 0 ? ", or damaged in the sensor's spool" : "");
 		return FALSE;
 	}
 	if (ocsf_activity(json, length) == ACTIVITY_TRACE)

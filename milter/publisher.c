@@ -281,9 +281,13 @@ take_news(struct publisher *publisher, const struct bus_sensor_news *news)
 static void
 send_damaged(struct publisher *publisher, guint64 n, const char *why)
 {
+	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, n);
 	guint64 *number = g_new(guint64, 1);
 
-	log_number(LOG_LEVEL_ERROR, "spool-damaged", n, why);
+	log_event(LOG_LEVEL_ERROR, "spool-damaged", "n", text, "reason", why, "effect",
+		  "kept as a dead letter, no part of it is stored", "remedy",
+		  "check the disk; mailtrace import makes the record of a delivered message anew",
+		  NULL);
 	*number = n;
 	g_queue_push_tail(&publisher->damaged, number);
 	publisher->pending = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);

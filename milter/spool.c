@@ -26,6 +26,10 @@
 #define DEFAULT_DISK_SHARE 5		 /* a fifth: 20 % */
 #define RESERVE_BYTES (16 * 1024 * 1024) /* kept on disk: see release_reserve() */
 #define REASON_BYTES 1024		 /* of a dead letter */
+#define MISSING_MAX 1000 /* more numbers than this are not taken for lost one by one */
+#define REMEDY_OF_DAMAGE                                                                 \
+	"check the disk, keep spool.db and spool.db-wal aside and restart: a new spool " \
+	"is made, and the answers tell the gap"
 
 static const char schema[] =
 	"CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), epoch TEXT NOT NULL,"
@@ -68,6 +72,8 @@ static const char *const statement_text[STATEMENTS] = {
 
 static const char read_text[] =
 	"SELECT n, digest, event FROM entry WHERE n > ?1 ORDER BY n LIMIT ?2";
+static const char refused_text[] =
+	"SELECT count(*) FROM dead WHERE epoch = ?1 AND n BETWEEN ?2 AND ?3";
 
 /* What is known of the entries; a copy is changed with a commit and then kept, or dropped. */
 struct tally {
@@ -103,9 +109,11 @@ struct spool {
 	guint64 max_bytes;
 	sqlite3 *writer_db; /* of the writer thread, from its start on */
 	gboolean relaxed;   /* likewise: its commits are not synced at once */
+	gboolean damaged;   /* likewise: why it is broken */
 	sqlite3_stmt *statements[STATEMENTS];
 	sqlite3 *reader_db; /* of the publisher's thread */
-	sqlite3_stmt *read;
+	sqlite3_stmt *read, *refused;
+	gboolean unsound; /* of the publisher's thread: entries cannot be found */
 	GThread *writer;
 
 	GMutex mutex; /* of what follows */
@@ -152,10 +160,20 @@ classify(sqlite3 *db)
 	}
 }
 
+/* Whether the last failure was the file's, whose bytes are not what was written. */
+static gboolean
+is_damaged(sqlite3 *db)
+{
+	int code = sqlite3_errcode(db) & 0xff;
+
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
 static gboolean
 set_db_error(GError **error, int code, sqlite3 *db, const char *what)
 {
-	g_set_error(error, SPOOL_ERROR, code, "cannot %s the spool: %s", what, sqlite3_errmsg(db));
+	g_set_error(error, SPOOL_ERROR, code, "cannot %s the spool: %s%s", what, sqlite3_errmsg(db),
+		    is_damaged(db) ? "; " REMEDY_OF_DAMAGE : "");
 	return FALSE;
 }
 
@@ -517,11 +535,12 @@ fail_batch(struct spool *spool, GPtrArray *batch, GError *error)
 }
 
 static GError *
-closed_error(void)
+closed_error(const struct spool *spool)
 {
 	return g_error_new(SPOOL_ERROR, SPOOL_ERROR_WRITE,
-			   "the spool is closed to writing, since the disk failed; mend it and "
-			   "restart");
+			   "the spool is closed to writing, since %s",
+			   spool->damaged ? "its file is damaged; " REMEDY_OF_DAMAGE
+					  : "the disk failed; mend it and restart");
 }
 
 /* Writes a batch, on a full disk a second time with what was reserved. */
@@ -550,11 +569,12 @@ commit_batch(struct spool *spool, GPtrArray *batch)
 	GError *error = NULL;
 
 	if (spool->broken) {
-		fail_batch(spool, batch, closed_error());
+		fail_batch(spool, batch, closed_error(spool));
 		return;
 	}
 	if (!write_or_make_room(spool, batch, &tally, &changed)) {
 		enum spool_error code = classify(spool->writer_db);
+		spool->damaged = is_damaged(spool->writer_db);
 		set_db_error(&error, code, spool->writer_db, "write to");
 		fail_batch(spool, batch, error);
 		g_mutex_lock(&spool->mutex);
@@ -788,22 +808,102 @@ read_rows(sqlite3_stmt *read, gsize max_bytes, GPtrArray *events, guint64 *ret_f
 	return code;
 }
 
+/* How many entries numbered from first to last were refused. */
+static guint64
+count_refused(struct spool *spool, guint64 first, guint64 last)
+{
+	guint64 count = 0;
+
+	sqlite3_bind_text(spool->refused, 1, spool->epoch, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(spool->refused, 2, (sqlite3_int64)first);
+	sqlite3_bind_int64(spool->refused, 3, (sqlite3_int64)last);
+	if (sqlite3_step(spool->refused) == SQLITE_ROW)
+		count = (guint64)sqlite3_column_int64(spool->refused, 0);
+	sqlite3_reset(spool->refused);
+	return count;
+}
+
+/* Whether the file's structure is as it should be: reads all of it. */
+static gboolean
+is_sound(sqlite3 *db)
+{
+	sqlite3_stmt *check = NULL;
+	gboolean sound;
+
+	sound = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &check, NULL) == SQLITE_OK &&
+		sqlite3_step(check) == SQLITE_ROW &&
+		g_strcmp0((const char *)sqlite3_column_text(check, 0), "ok") == 0;
+	sqlite3_finalize(check);
+	return sound;
+}
+
+static gboolean
+set_hidden(struct spool *spool, GError **error)
+{
+	spool->unsound = TRUE;
+	g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_READ,
+		    "cannot read the spool: entries cannot be found in it; " REMEDY_OF_DAMAGE);
+	return FALSE;
+}
+
+/*
+ * Numbers follow each other but for entries that were refused.  What else is
+ * missing between n and next is hidden by damage to the file, which may give it
+ * back to whoever looks with other tools; or the row itself is gone, and then
+ * those behind it need not wait.  So does one before n come from damage.
+ */
+static gboolean
+check_numbers(struct spool *spool, guint64 n, guint64 next, guint64 *ret_first, GError **error)
+{
+	guint64 missing = next - n - 1;
+
+	if (next > n && (missing == 0 || count_refused(spool, n + 1, next - 1) == missing))
+		return TRUE;
+	if (next <= n || missing > MISSING_MAX || !is_sound(spool->reader_db))
+		return set_hidden(spool, error);
+	do {
+		n++;
+	} while (count_refused(spool, n, n) > 0);
+	*ret_first = n;
+	g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_DAMAGED,
+		    "entry %" G_GUINT64_FORMAT " of the spool is missing", n);
+	return FALSE;
+}
+
+/* Reads rows behind n into events, as read_rows() does. */
+static gboolean
+read_behind(struct spool *spool, guint64 n, guint max_events, gsize max_bytes, GPtrArray *events,
+	    guint64 *ret_first, gboolean *ret_damaged, GError **error)
+{
+	int code;
+
+	sqlite3_bind_int64(spool->read, 1, (sqlite3_int64)MIN(n, (guint64)G_MAXINT64));
+	sqlite3_bind_int64(spool->read, 2, MAX(max_events, 1));
+	code = read_rows(spool->read, max_bytes, events, ret_first, ret_damaged);
+	if (sqlite3_reset(spool->read) == SQLITE_OK && code == SQLITE_DONE)
+		return TRUE;
+	return set_db_error(error, SPOOL_ERROR_READ, spool->reader_db, "read");
+}
+
 GPtrArray *
 spool_read(struct spool *spool, guint64 n, guint max_events, gsize max_bytes, guint64 *ret_first,
 	   GError **error)
 {
 	g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+	struct spool_status status;
 	gboolean damaged = FALSE;
 	guint64 first = 0;
-	int code;
 
-	sqlite3_bind_int64(spool->read, 1, (sqlite3_int64)MIN(n, (guint64)G_MAXINT64));
-	sqlite3_bind_int64(spool->read, 2, MAX(max_events, 1));
-	code = read_rows(spool->read, max_bytes, events, &first, &damaged);
-	if (sqlite3_reset(spool->read) != SQLITE_OK || code != SQLITE_DONE) {
-		set_db_error(error, SPOOL_ERROR_READ, spool->reader_db, "read");
+	/* Before the rows are read: those up to its last are there to be seen. */
+	spool_status(spool, &status);
+	n = MAX(n, status.acknowledged);
+	if (spool->unsound) {
+		set_hidden(spool, error);
 		return NULL;
 	}
+	if (!read_behind(spool, n, max_events, max_bytes, events, &first, &damaged, error) ||
+	    !check_numbers(spool, n, first ? first : MAX(n, status.last) + 1, ret_first, error))
+		return NULL;
 	if (first)
 		*ret_first = first;
 	if (damaged) {
@@ -1043,7 +1143,8 @@ open_all(struct spool *spool, const char *directory, GError **error)
 	if (!take_lock(spool, directory, error) || !make_file(directory, path, error) ||
 	    !open_writer(spool, path, error) || !open_reserve(spool, directory, error) ||
 	    !open_db(path, &spool->reader_db, error) ||
-	    !prepare(spool->reader_db, read_text, &spool->read, error))
+	    !prepare(spool->reader_db, read_text, &spool->read, error) ||
+	    !prepare(spool->reader_db, refused_text, &spool->refused, error))
 		return FALSE;
 	spool->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (spool->wake_fd < 0) {
@@ -1092,6 +1193,7 @@ spool_close(struct spool *spool)
 	for (guint i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(spool->statements[i]);
 	sqlite3_finalize(spool->read);
+	sqlite3_finalize(spool->refused);
 	sqlite3_close(spool->reader_db);
 	sqlite3_close(spool->writer_db);
 	if (spool->wake_fd >= 0)

@@ -30,8 +30,8 @@ enum spool_error {
 	SPOOL_ERROR_VERSION, /* made by a newer mailtrace */
 	SPOOL_ERROR_FULL,    /* max_bytes reached, or the disk is full */
 	SPOOL_ERROR_WRITE,   /* the disk failed: the spool is closed to writing */
-	SPOOL_ERROR_DAMAGED, /* an entry does not match its digest */
-	SPOOL_ERROR_READ,    /* the database cannot be read */
+	SPOOL_ERROR_DAMAGED, /* an entry does not match its digest, or is gone */
+	SPOOL_ERROR_READ,    /* the database cannot be read, or hides entries */
 	SPOOL_ERROR_BUSY, /* another process holds the database; this write failed, not the next */
 	SPOOL_ERROR_SIZE, /* an event over CAP_EVENT_BYTES */
 	SPOOL_ERROR_NUMBER, /* an entry is acknowledged that was never given */
@@ -89,6 +89,7 @@ int spool_wake_fd(const struct spool *spool);
  * GBytes, empty when there is none; NULL with SPOOL_ERROR_READ; NULL with
  * SPOOL_ERROR_DAMAGED, after the sound ones before it were given by earlier
  * calls, and then *ret_first is the damaged entry's number, for spool_refuse().
+ * A number that was neither acknowledged nor refused must be there.
  */
 GPtrArray *spool_read(struct spool *spool, guint64 n, guint max_events, gsize max_bytes,
 		      guint64 *ret_first, GError **error);

@@ -333,6 +333,161 @@ Test(spool, a_flipped_byte_is_found_and_what_is_behind_it_goes_on)
 	spool_close(spool);
 }
 
+/* Flips a byte of the file. */
+static void
+flip(goffset offset)
+{
+	g_autofree char *path = db_path();
+	FILE *file = fopen(path, "r+b");
+	int byte;
+
+	cr_assert(file);
+	fseek(file, offset, SEEK_SET);
+	byte = fgetc(file);
+	fseek(file, offset, SEEK_SET);
+	fputc(byte ^ 0x40, file);
+	fclose(file);
+}
+
+Test(spool, a_damaged_head_is_refused_with_the_remedy)
+{
+	g_autoptr(GError) error = NULL;
+	struct spool *spool = open_spool(0);
+
+	append(spool, "one");
+	spool_close(spool);
+	flip(5);
+	cr_assert_null(spool_open(directory, 0, &error));
+	assert_error(error, SPOOL_ERROR_OPEN, "keep spool.db and spool.db-wal aside");
+	flip(5);
+	spool = open_spool(0);
+	cr_assert_eq(status_of(spool).entries, 1, "it is left as it is");
+	spool_close(spool);
+}
+
+/* Where the page is by which entries are found. */
+static goffset
+entry_page(void)
+{
+	g_autofree char *path = db_path();
+	sqlite3_stmt *row;
+	sqlite3 *db;
+	goffset page;
+
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_prepare_v2(db,
+					"SELECT rootpage FROM sqlite_schema WHERE name = 'entry'",
+					-1, &row, NULL),
+		     SQLITE_OK);
+	cr_assert_eq(sqlite3_step(row), SQLITE_ROW);
+	page = sqlite3_column_int64(row, 0);
+	sqlite3_finalize(row);
+	sqlite3_close(db);
+	return (page - 1) * 4096;
+}
+
+/* Where the first cell of that page is, in it: behind the head stands a list of them. */
+static goffset
+first_cell(void)
+{
+	g_autofree char *path = db_path();
+	FILE *file = fopen(path, "rb");
+	int high, low;
+
+	cr_assert(file);
+	fseek(file, entry_page() + 12, SEEK_SET);
+	high = fgetc(file);
+	low = fgetc(file);
+	fclose(file);
+	return high << 8 | low;
+}
+
+Test(spool, a_damaged_index_closes_it_with_the_remedy)
+{
+	g_autofree char *text = g_strnfill(1000, 'x');
+	g_autoptr(GBytes) event = g_bytes_new(text, 1000);
+	g_autoptr(GError) error = NULL;
+	struct spool *spool = open_spool(0);
+
+	for (guint i = 0; i < 100; i++)
+		append(spool, text);
+	spool_close(spool);
+	flip(entry_page() + 5); /* where its cells begin; read when one is added */
+	spool = open_spool(0);
+	for (guint i = 0; i < 100 && !error; i++)
+		spool_append(spool, event, NULL, &error);
+	assert_error(error, SPOOL_ERROR_WRITE, "keep spool.db and spool.db-wal aside");
+	g_clear_error(&error);
+	cr_assert(!status_of(spool).writable);
+	cr_assert(!spool_append(spool, event, NULL, &error));
+	assert_error(error, SPOOL_ERROR_WRITE, "damaged; check the disk, keep spool.db");
+	spool_close(spool);
+}
+
+/* Reads behind n, where entry missing should be; it is told, and what is behind it goes on. */
+static void
+assert_missing(struct spool *spool, guint64 n, guint64 missing)
+{
+	g_autofree char *part = g_strdup_printf("entry %" G_GUINT64_FORMAT, missing);
+	g_autoptr(GError) error = NULL;
+	guint64 first = 0;
+
+	cr_assert_null(spool_read(spool, n, 100, 1000, &first, &error));
+	assert_error(error, SPOOL_ERROR_DAMAGED, part);
+	cr_assert_eq(first, missing);
+	cr_assert(spool_refuse(spool, missing, "damaged at rest", NULL));
+}
+
+Test(spool, an_entry_that_is_gone_is_told_and_what_is_behind_it_goes_on)
+{
+	struct spool *spool = open_spool(0);
+	GPtrArray *events;
+	guint64 first = 0;
+
+	for (guint i = 1; i <= 5; i++)
+		append(spool, "x");
+	cr_assert(spool_refuse(spool, 3, "poison", NULL));
+	spool_close(spool);
+	tamper("DELETE FROM entry WHERE n IN (2, 5)");
+	spool = open_spool(0);
+	events = read_after(spool, 0, &first);
+	cr_assert_eq(events->len, 1, "the sound ones before it");
+	g_ptr_array_unref(events);
+	assert_missing(spool, 1, 2);
+	events = read_after(spool, 2, &first);
+	cr_assert_eq(first, 4, "the third was refused, and is not missing");
+	g_ptr_array_unref(events);
+	assert_missing(spool, 4, 5);
+	events = read_after(spool, 5, &first);
+	cr_assert_eq(events->len, 0);
+	g_ptr_array_unref(events);
+	spool_close(spool);
+}
+
+Test(spool, entries_that_a_damaged_index_hides_are_told_with_the_remedy_and_kept)
+{
+	g_autofree char *text = g_strnfill(1000, 'x');
+	g_autoptr(GError) error = NULL;
+	struct spool *spool = open_spool(0);
+	guint64 first = 0;
+
+	for (guint i = 0; i < 100; i++)
+		append(spool, text);
+	spool_close(spool);
+	/* The highest number of the first page of entries: behind its page number. */
+	flip(entry_page() + first_cell() + 4);
+	spool = open_spool(0);
+	for (guint64 n = 0; n < 100 && !error; n++) {
+		GPtrArray *events = spool_read(spool, n, 100, 1000, &first, &error);
+
+		if (events)
+			g_ptr_array_unref(events);
+	}
+	assert_error(error, SPOOL_ERROR_READ, "keep spool.db and spool.db-wal aside");
+	cr_assert_eq(status_of(spool).entries, 100);
+	spool_close(spool);
+}
+
 Test(spool, only_one_process_has_it)
 {
 	struct spool *spool = open_spool(0);
