@@ -30,6 +30,14 @@ def delivered_by(mx):
     return logged, found
 
 
+def lost_mail(promised, accepted, logged, boxes):
+    """Returns the queue ids of mail that a client, the queue manager or a delivery agent vouched for, and no mailbox has."""
+    owed = {(queue_id, one) for queue_id, recipients in promised.items() for one in recipients} | set(logged)
+    delivered = collections.Counter(queue_id for queue_id, _ in boxes)
+    return sorted({queue_id for queue_id, _ in owed - set(boxes)} |
+                  {queue_id for queue_id, count in accepted.items() if delivered[queue_id] < count})
+
+
 def answers_of(site):
     """Returns how often the answer has a pair of queue id and recipient, and the event ids of each queue id."""
     # A clock that was set forward had mail come tomorrow.
@@ -50,7 +58,8 @@ class Balance:
         accepted = accepted_by(mx)
         logged, boxes = delivered_by(mx)
         pairs, events = answers_of(site)
-        rows = stage.ask(stage.store, "SELECT queue_id, count(*) FROM events GROUP BY queue_id")
+        rows = stage.wait(lambda: stage.ask(stage.store, "SELECT queue_id, count(*) FROM events GROUP BY queue_id"),
+                          "the store can be read")
         self.accepted = len(accepted)
         self.deferred = traffic.deferred
         self.unsure = traffic.unsure
@@ -63,20 +72,22 @@ class Balance:
         self.duplicated = sorted({pair[0] for pair, count in pairs.items() if count > 1} |
                                  {queue_id for queue_id, count in rows if count > 1})
         self.phantoms = sorted(set(events) - set(accepted))
-        self.lost_mail = sorted(
-            {queue_id for queue_id, recipients in traffic.promised.items() for one in recipients
-             if (queue_id, one) not in boxes} | {queue_id for queue_id, _ in set(logged) - set(boxes)} |
-            {queue_id for queue_id, count in accepted.items() if sum(1 for q, _ in logged if q == queue_id) != count})
+        self.flaws = json_lines(site.mailtrace("--json", "verify", status=None).stdout)
+        self.lost_mail = lost_mail(traffic.promised, accepted, logged, boxes)
 
     def is_good(self):
-        return not (self.lost or self.duplicated or self.lost_mail or self.refused)
+        return not any(self.faults().values())
+
+    def faults(self):
+        """Returns what should be empty."""
+        return {"lost": self.lost, "duplicated": self.duplicated, "lost mail": self.lost_mail, "refused": self.refused,
+                "flaws of the store": self.flaws}
 
     def lines(self):
         yield f"accepted {self.accepted}, deferred {self.deferred}, unsure {self.unsure}, refused {len(self.refused)}"
         yield (f"recorded {self.recorded}, lost {len(self.lost)}, duplicated {len(self.duplicated)}, "
                f"phantoms {len(self.phantoms)}, damaged and reported {len(self.reported)}")
         yield f"lost mail {len(self.lost_mail)}"
-        for what, found in (("lost", self.lost), ("duplicated", self.duplicated), ("lost mail", self.lost_mail),
-                            ("refused", self.refused)):
+        for what, found in self.faults().items():
             if found:
-                yield f"{what}: {' '.join(found[:20])}"
+                yield f"{what}: {' '.join(map(str, found[:20]))}"

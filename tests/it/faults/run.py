@@ -34,13 +34,11 @@ def run(count, seed, say=print):
     plan, source = planned(count, seed)
     stage = Stage(seed)
     say(f"seed {seed}")
-    try:
+    with stage:
         stage.start()
         strike_all(stage, plan, source, say)
         stage.finish()
         balance = Balance(stage)
-    finally:
-        stage.stop()
     for line in summary(seed, plan, balance):
         say(line)
     return balance

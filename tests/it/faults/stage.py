@@ -47,6 +47,12 @@ class Stage:
         self.passed = 0
         self.damaged = set()  # queue ids whose records a flipped byte took
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, why, trace):
+        self.stop(good=kind is None)
+
     # ---- programs ----
 
     def start(self):
@@ -108,12 +114,18 @@ class Stage:
     def kill_gateway(self):
         """All processes beside the MTA at once, as when the machine stops; they stay away until start_milter()."""
         self.wanted["milter"] = False
-        pids = [self.pid("supervisor"), self.pid("milter process"), self.pid("scanner")]
-        for pid in [pid for pid in pids if pid]:
+        supervisor = self.site.milter.process
+        if self.site.milter.alive():
+            # It starts nobody meanwhile.
+            supervisor.send_signal(signal.SIGSTOP)
+            wait_until(lambda: state(supervisor.pid) in "TZX", "the supervisor stands still")
+        pids = list(children(supervisor.pid))
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.site.milter.process.wait()
-        wait_until(lambda: all(pid is None or state(pid) in "XZ" for pid in pids), "they are gone")
+        supervisor.kill()
+        supervisor.wait()
+        wait_until(lambda: all(state(pid) in "XZ" for pid in pids), "they are gone")
 
     def kill_collector(self):
         """It stays away until start_collector()."""
@@ -218,14 +230,15 @@ class Stage:
         self.mx.command("flush")
         wait_until(lambda: not self.mx.queued(), "Postfix's queue is empty")
 
-    def stop(self):
+    def stop(self, good=True):
+        """Ends all; of a run that was good also in good order."""
         self.wanted = {"milter": False, "collector": False}
         if self.traffic:
             self.traffic.stop()
         self.mx.stop()
         for daemon in (self.site.milter, self.site.collector):
             if daemon and daemon.alive():
-                daemon.stop()
+                (daemon.stop if good else daemon.kill)()
         for disk in self.disks.values():
             disk.remove()
         self.link.remove()

@@ -56,7 +56,8 @@ def fail_spool(stage, source):
         stage.wait(lambda: stage.said("milter.log", "the spool is closed to writing") > closed, "the spool closes")
     finally:
         stage.shim.set(eio=0)
-    before = stage.traffic.count()
+    with stage.traffic.held():
+        before = stage.traffic.count()
     wait_refusals(stage, "the spool is closed")
     assert stage.traffic.count() == before, "mail was accepted with the spool closed"
     # What could not be synced is not on disk, whatever the page cache says.

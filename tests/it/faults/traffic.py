@@ -74,11 +74,17 @@ class Traffic:
                 self.note_failure(why)
                 self.stopping.wait(0.1)
 
+    def begin_message(self):
+        while True:
+            self.running.wait()
+            with self.lock:
+                if self.running.is_set():
+                    self.under_way += 1
+                    return
+
     @contextlib.contextmanager
     def message_under_way(self):
-        self.running.wait()
-        with self.lock:
-            self.under_way += 1
+        self.begin_message()
         try:
             yield
         finally:
@@ -88,7 +94,8 @@ class Traffic:
     @contextlib.contextmanager
     def held(self):
         """No mail comes meanwhile."""
-        self.running.clear()
+        with self.lock:
+            self.running.clear()
         try:
             wait_until(lambda: self.under_way == 0, "the messages under way are done")
             yield
