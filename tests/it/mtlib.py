@@ -191,10 +191,10 @@ class Daemon:
 def children(pid):
     """Returns {pid: command line} of a process's children."""
     found = {}
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         with open(f"/proc/{pid}/task/{pid}/children") as handle:
             for child in handle.read().split():
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                     with open(f"/proc/{child}/cmdline", "rb") as command:
                         found[int(child)] = command.read().replace(b"\0", b" ").decode().strip()
     return found

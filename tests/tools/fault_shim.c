@@ -369,7 +369,8 @@ zmq_send(void *socket, const void *bytes, size_t size, int flags)
 	if ((flags & ZMQ_SNDMORE) || !control)
 		return code;
 	if (role == ROLE_COLLECTOR && in_ack) {
-		in_ack = in_batch = 0;
+		in_ack = 0;
+		in_batch = 0;
 		if (atomic_load(&control->armed) == AFTER_ACK)
 			usleep(SENT_US);
 		at_phase(AFTER_ACK);

@@ -31,7 +31,7 @@ def delivered_by(mx):
 
 
 def lost_mail(promised, accepted, logged, boxes):
-    """Returns the queue ids of mail that a client, the queue manager or a delivery agent vouched for, and no mailbox has."""
+    """Returns the queue ids of mail for which somebody vouched, and that is not in each of its mailboxes."""
     owed = {(queue_id, one) for queue_id, recipients in promised.items() for one in recipients} | set(logged)
     delivered = collections.Counter(queue_id for queue_id, _ in boxes)
     return sorted({queue_id for queue_id, _ in owed - set(boxes)} |
@@ -80,8 +80,8 @@ class Balance:
 
     def faults(self):
         """Returns what should be empty."""
-        return {"lost": self.lost, "duplicated": self.duplicated, "lost mail": self.lost_mail, "refused": self.refused,
-                "flaws of the store": self.flaws}
+        return {"lost": self.lost, "duplicated": self.duplicated, "lost mail": self.lost_mail,
+                "refused": self.refused, "flaws of the store": self.flaws}
 
     def lines(self):
         yield f"accepted {self.accepted}, deferred {self.deferred}, unsure {self.unsure}, refused {len(self.refused)}"

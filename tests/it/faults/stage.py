@@ -159,12 +159,14 @@ class Stage:
 
     def logs(self):
         """Returns the ends of the logs, and how all stands, for whoever looks for a cause."""
-        steering = {name: self.shim.get(name) for name in FIELDS}
-        counted = {"promised": self.traffic.count(), "deferred": self.traffic.deferred} if self.traffic else {}
-        pids = {target: self.pid(target) for target in TARGETS}
-        return f"steering {steering}\nmail {counted}\npids {pids}\n" + "\n".join(f"--- {name}\n" + "".join(lines[-25:]) for name, lines in (
-            (name, open(f"{self.site.root}/{name}", errors="replace").readlines())
-            for name in ("milter.log", "collect.log") if os.path.exists(f"{self.site.root}/{name}")))
+        lines = [f"steering { {name: self.shim.get(name) for name in FIELDS} }",
+                 f"pids { {target: self.pid(target) for target in TARGETS} }"]
+        if self.traffic:
+            lines.append(f"mail: {self.traffic.count()} promised, {self.traffic.deferred} deferred")
+        for name in ("milter.log", "collect.log"):
+            with open(f"{self.site.root}/{name}", errors="replace") as handle:
+                lines += [f"--- {name}", *handle.read().splitlines()[-25:]]
+        return "\n".join(lines)
 
     def checkpoint(self, database):
         """Brings all into the file itself, synced; the next write needs room in an empty log."""
