@@ -23,7 +23,7 @@ SIGN_S = 3
 
 
 class Stage:
-    """Postfix, the milter, the collector, and mail.  Strikes break it, and mend() waits until it works again."""
+    """Postfix, the milter, the collector, and mail; wait_progress() holds that all of it works."""
 
     def __init__(self, seed):
         self.mx = mta.Postfix(smtpd_milters="unix:mailtrace/milter.sock")
