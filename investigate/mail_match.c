@@ -39,6 +39,8 @@ add_ids(GStrvBuilder *query, const struct mail_match *match)
 
 	if (has_text(message->storage_id))
 		add_alternative(query, &count, guid);
+	if (match->delivery_only)
+		return count;
 	if (match->site_key && has_text(message->event_id))
 		add_alternative(query, &count, stamp);
 	if (has_text(message->message_id))

@@ -24,6 +24,7 @@ struct mail_match {
 	const struct openc2_message *message;
 	const guint8 *site_key; /* SITE_KEY_BYTES; NULL: X-Mailtrace-Id says nothing */
 	gboolean verify_digest; /* where digests are told, one of them must be in it */
+	gboolean delivery_only; /* look for its storage id alone: too many others claim its ids */
 	struct reader *reader;
 };
 

@@ -49,7 +49,7 @@ static enum openc2_outcome
 outcome_of(const struct work *work, const struct sight *sight,
 	   const struct containment *containment)
 {
-	if (sight->outside->len || sight->unverifiable)
+	if (sight->outside->len || sight->unverifiable || work->match.delivery_only)
 		return OPENC2_FAILED;
 	if (sight->inside->len && containment->moved)
 		return containment->as_delivered ? OPENC2_DONE : OPENC2_MOVED_BY_USER;
@@ -64,11 +64,14 @@ outcome_of(const struct work *work, const struct sight *sight,
 
 /* The state in words; which is why nothing was done, or what is left. */
 static char *
-words_of(const struct sight *sight, const struct containment *containment,
+words_of(const struct work *work, const struct sight *sight, const struct containment *containment,
 	 enum openc2_outcome outcome)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 
+	if (work->match.delivery_only)
+		g_string_append(text, "more messages claim its ids than can be looked at: other "
+				      "copies are for you to find; ");
 	if (sight->outside->len)
 		g_string_append_printf(text, "%u came back each time; ", sight->outside->len);
 	if (containment->moved)
@@ -97,7 +100,7 @@ static struct openc2_response *
 answer(const struct work *work, const struct sight *sight, const struct containment *containment)
 {
 	enum openc2_outcome outcome = outcome_of(work, sight, containment);
-	g_autofree char *words = words_of(sight, containment, outcome);
+	g_autofree char *words = words_of(work, sight, containment, outcome);
 	struct openc2_response *response = work_answer(work, outcome, "%s", words);
 
 	for (guint i = 0; i < sight->inside->len; i++)

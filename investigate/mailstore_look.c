@@ -148,11 +148,25 @@ find(struct work *work, const char *const *query, GError **error)
 	return doveadm_find(work->doveadm, &work->call, query, FALSE, error);
 }
 
+/* Whoever floods a mailbox with a Message-ID must not keep the one that was delivered in it. */
+static gboolean
+narrow_search(struct work *work, const GError *why)
+{
+	const char *storage_id = work->match.message->storage_id;
+
+	if (!g_error_matches(why, DOVEADM_ERROR, DOVEADM_ERROR_TOO_LARGE) ||
+	    work->match.delivery_only || !storage_id || !*storage_id)
+		return FALSE;
+	work->match.delivery_only = TRUE;
+	return TRUE;
+}
+
 static gboolean
 look_at(struct work *work, const char *mailboxes, struct sight *sight, GError **error)
 {
 	g_auto(GStrv) query = mail_match_query(&work->match, mailboxes);
 	g_autoptr(GPtrArray) mails = NULL;
+	g_autoptr(GError) why = NULL;
 
 	if (!query) {
 		g_set_error_literal(error, DOVEADM_ERROR, DOVEADM_ERROR_FAILED,
@@ -160,9 +174,13 @@ look_at(struct work *work, const char *mailboxes, struct sight *sight, GError **
 				    "time tells which message is meant");
 		return FALSE;
 	}
-	mails = find(work, (const char *const *)query, error);
-	if (!mails)
+	mails = find(work, (const char *const *)query, &why);
+	if (!mails && narrow_search(work, why))
+		return look_at(work, mailboxes, sight, error);
+	if (!mails) {
+		g_propagate_error(error, g_steal_pointer(&why));
 		return FALSE;
+	}
 	/* From the end: what is taken out moves only what was seen already. */
 	for (guint i = mails->len; i > 0; i--)
 		if (!sort_mail(work, mails, i - 1, sight, error))

@@ -181,6 +181,14 @@ class Dovecot:
             lmtp.sendmail("sender@example.net", f"{user}{detail}@example.org", message)
         return (set(self.guids(user)) - before).pop()
 
+    def fill(self, user, messages):
+        """Puts messages into a user's INBOX, many in little time, as a delivery agent would."""
+        owner = pwd.getpwnam(OWNER)
+        for number, content in enumerate(messages):
+            path = f"{self.root}/mail/{user}/Maildir/new/{1795000000 + number}.M{number}P1.test"
+            self.write(path, content)
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+
     @contextlib.contextmanager
     def imap(self, user):
         connection = imaplib.IMAP4("127.0.0.1", self.ports["imap"], timeout=mtlib.DEADLINE)

@@ -292,6 +292,27 @@ def a_large_message_is_read_too():
 
 
 @test
+def a_flood_of_one_message_id_keeps_nothing_in_its_folder():
+    guid = DOVECOT.deliver("pia", message("flood", subject="The one"))
+    DOVECOT.fill("pia", ["Message-ID: <flood@example.net>\nSubject: flood\n\n."] * 1001)
+    known = {"storage_id": guid, "message_id": "<flood@example.net>"}
+    done = contain("pia", "failed", **known)
+    assert "1 moved" in done["text"] and "claim its ids" in done["text"], done
+    equal((quarantined("pia"), len(done["copies"]), DOVECOT.guids("pia", "mailbox", "INBOX", "guid", guid)), (["INBOX"], 1, []))
+    restore("pia", done["copies"])
+    over = contain("pia", "failed", message_id="<flood@example.net>")
+    assert "over 1000" in over["text"], over
+    # One less, and each is looked at.
+    with DOVECOT.imap("pia") as imap:
+        imap.select("INBOX")
+        numbers = imap.search(None, "SUBJECT", "flood")[1][0].split()
+        imap.store(b",".join(numbers[:950]), "+FLAGS.SILENT", "(\\Deleted)")
+        imap.expunge()
+    contain("pia", **known)
+    equal(subjects("pia"), {"INBOX": ["flood"] * 51})
+
+
+@test
 def what_does_not_lie_in_the_quarantine_is_not_moved_by_restore():
     guid = DOVECOT.guids("hal")[0]
     for quarantine, folder in (("INBOX", "Elsewhere"), ("mailtrace-quarantine/INBOX", "mailtrace-quarantine/x"), ("*", "INBOX")):
