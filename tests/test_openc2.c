@@ -238,7 +238,7 @@ Test(openc2, response_comes_back)
 		read = openc2_response_decode(line, strlen(line), NULL);
 		cr_assert(read, "%s", line);
 		cr_assert_str_eq(read->command_id, "c1");
-		cr_assert_eq(read->outcome, outcome);
+		cr_assert_eq((int)read->outcome, outcome);
 		cr_assert_str_eq(read->text, "moved 1");
 		cr_assert_eq(read->copies->len, 1);
 		cr_assert_str_eq(((struct openc2_copy *)read->copies->pdata[0])->folder, "INBOX");
