@@ -168,7 +168,9 @@ enum kind {
 	X("mailstore", "verify_digest", KIND_CHOICE, mailstore_verify_digest, 0, 0, "yes|no",      \
 	  "yes", "whether a message must be seen to hold the file before it is moved")             \
 	X("store", "url", KIND_STORE, store, 0, 0, NULL,                                           \
-	  "sqlite:" STATE_DIRECTORY "/mailtrace-collect/store.db", "the store: sqlite:/PATH")
+	  "sqlite:" STATE_DIRECTORY "/mailtrace-collect/store.db", "the store: sqlite:/PATH")      \
+	X("store", "keep_days", KIND_NUMBER, keep_days, 0, 36500, NULL, "0",                       \
+	  "days that records are kept; 0: for ever")
 
 #define PUBLIC_ROW(group, key, kind, member, least, most, choices, fallback, help) \
 	{group, key, fallback, help},

@@ -119,7 +119,8 @@ struct settings {
 	enum verify_digest mailstore_verify_digest;
 
 	/* [store] */
-	char *store; /* "sqlite:/path" */
+	char *store;	 /* "sqlite:/path" */
+	guint keep_days; /* 0: for ever */
 };
 
 /*

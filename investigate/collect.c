@@ -30,6 +30,7 @@
 #include "keys.h"
 #include "log.h"
 #include "metrics_server.h"
+#include "retention.h"
 #include "settings.h"
 #include "store.h"
 
@@ -47,6 +48,7 @@ struct collector {
 	struct bus_collector *bus;
 	struct block_feed *blocks;
 	struct anchor_feed *anchors;
+	struct retention *retention;
 	struct control_server *control;
 	struct collect_metrics *metrics;
 	struct metrics_server *metrics_server; /* NULL: nobody asks */
@@ -455,6 +457,15 @@ on_dead_letter_drop(void *data, const struct control_caller *caller, const json_
 	return dead_letter_drop(collector->store, caller, request, answer, error);
 }
 
+static gboolean
+on_retention(void *data, const struct control_caller *caller, const json_t *request, json_t *answer,
+	     GError **error)
+{
+	const struct collector *collector = data;
+
+	return retention_serve(collector->retention, caller, request, answer, error);
+}
+
 static const struct control_operation operations[] = {
 	{"block-add", on_block_add},
 	{"block-remove", on_block_remove},
@@ -463,6 +474,8 @@ static const struct control_operation operations[] = {
 	{"dead-letter-drop", on_dead_letter_drop},
 	{"journal-head", on_journal_head},
 	{"journal-read", on_journal_read},
+	{"expire-begin", on_retention},
+	{"expire-step", on_retention},
 	{NULL},
 };
 
@@ -519,6 +532,22 @@ take_signals(struct collector *collector)
 
 /* ---- life ---- */
 
+/* What is too old goes; a failure passes or is told by what comes in, which waits for it. */
+static void
+tend_records(struct collector *collector)
+{
+	g_autoptr(GError) error = NULL;
+	guint64 gone = 0;
+
+	if (now_ms() < collector->retry_at_ms)
+		return;
+	if (retention_tend(collector->retention, collector->settings->keep_days, &gone, &error))
+		collect_metrics_count(collector->metrics, COLLECT_EXPIRED, gone);
+	else
+		log_event(LOG_LEVEL_ERROR, "records-not-expired", "store", collector->store_url,
+			  "error", error->message, NULL);
+}
+
 /* What is done once a second, however much comes. */
 static void
 tend_if_due(struct collector *collector)
@@ -528,6 +557,7 @@ tend_if_due(struct collector *collector)
 	collector->tend_at_ms = now_ms() + POLL_MS;
 	tend_blocks(collector);
 	collect_journal_tend(collector->anchors, FALSE);
+	tend_records(collector);
 }
 
 static void
@@ -603,6 +633,7 @@ collector_open(struct collector *collector, GError **error)
 	collector->blocks = block_feed_new(collector->store, send_blocks, collector);
 	if (!open_anchors(collector, error))
 		return FALSE;
+	collector->retention = retention_new(collector->store);
 	start_metrics(collector);
 	collector->control = control_server_new(collector->settings->control_socket, &handlers,
 						collector, error);
@@ -616,6 +647,7 @@ collector_clear(struct collector *collector)
 	metrics_server_stop(collector->metrics_server);
 	collect_metrics_free(collector->metrics);
 	anchor_feed_free(collector->anchors);
+	retention_free(collector->retention);
 	block_feed_free(collector->blocks);
 	bus_collector_free(collector->bus);
 	store_close(collector->store);

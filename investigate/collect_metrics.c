@@ -20,6 +20,7 @@ static const struct {
 	[COLLECT_GARBAGE] = {"mailtrace_collector_garbage", "Messages of no known form."},
 	[COLLECT_WRITE_FAILURES] = {"mailtrace_collector_write_failures",
 				    "Writes to the store that failed."},
+	[COLLECT_EXPIRED] = {"mailtrace_collector_expired", "Messages that became too old."},
 };
 
 /* A family has one sample a sensor. */

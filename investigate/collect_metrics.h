@@ -18,6 +18,7 @@ enum collect_count {
 	COLLECT_BATCHES,	/* acknowledged */
 	COLLECT_GARBAGE,	/* frames that are not of the protocol */
 	COLLECT_WRITE_FAILURES, /* of the store */
+	COLLECT_EXPIRED,	/* messages that became too old */
 	COLLECT_COUNTS,
 };
 

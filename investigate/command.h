@@ -71,6 +71,9 @@ int cmd_dead_letters(struct command *command, int argc, char **argv);
 /* The journal: lists, exports, verifies it. */
 int cmd_actions(struct command *command, int argc, char **argv);
 
+/* Takes old records away; an entry of the journal. */
+int cmd_expire(struct command *command, int argc, char **argv);
+
 /* Copies the store while the collector runs; an entry of the journal. */
 int cmd_backup(struct command *command, int argc, char **argv);
 

@@ -80,6 +80,7 @@ write_json(struct out *out, const struct store_coverage *coverage,
 	json_put_int(object, "unseen", (gint64)coverage->unseen);
 	put_time(object, "reconciled_until", coverage->reconciled_until_us);
 	put_time(object, "recorded_since", coverage->recorded_since_us);
+	put_time(object, "expired_before", coverage->expired_before_us);
 	json_object_set_new(object, "clocks", clocks_json(coverage->clocks));
 	json_object_set_new(object, "complete", json_boolean(warnings->len == 0));
 	json_object_set_new(object, "warnings", texts_json(warnings));
@@ -170,6 +171,20 @@ warn_of_clocks(const struct store_coverage *coverage, const struct coverage_ques
 	}
 }
 
+/* Who names no beginning asks for what there is, and is told since when that is all. */
+static void
+warn_of_expiry(struct out *out, const struct store_coverage *coverage,
+	       const struct coverage_question *question, GPtrArray *warnings)
+{
+	g_autofree char *before = NULL;
+
+	if (!question->since_us || !coverage->expired_before_us)
+		return;
+	before = out_time(out, coverage->expired_before_us);
+	g_ptr_array_add(warnings,
+			g_strdup_printf("what was received before %s has expired", before));
+}
+
 GPtrArray *
 coverage_warnings(struct out *out, const struct store_coverage *coverage,
 		  const struct coverage_question *question)
@@ -177,6 +192,7 @@ coverage_warnings(struct out *out, const struct store_coverage *coverage,
 	GPtrArray *warnings = g_ptr_array_new_with_free_func(g_free);
 
 	warn_of_end(out, coverage, question, warnings);
+	warn_of_expiry(out, coverage, question, warnings);
 	for (guint i = 0; i < coverage->gaps->len; i++) {
 		const struct store_gap *gap = g_ptr_array_index(coverage->gaps, i);
 
@@ -208,6 +224,8 @@ write_words(struct out *out, const struct store_coverage *coverage)
 		coverage->complete_until_us ? out_time(out, coverage->complete_until_us) : NULL;
 	g_autofree char *since =
 		coverage->recorded_since_us ? out_time(out, coverage->recorded_since_us) : NULL;
+	g_autofree char *before =
+		coverage->expired_before_us ? out_time(out, coverage->expired_before_us) : NULL;
 	const char *reconciled = coverage->reconciled ? "" : "not ";
 
 	out_note(out, "Of %" G_GUINT64_FORMAT " messages, %u %s%s%s%s.", coverage->messages,
@@ -215,6 +233,8 @@ write_words(struct out *out, const struct store_coverage *coverage)
 		 *sensors ? " (" : "", sensors, *sensors ? ")" : "");
 	if (since)
 		out_note(out, "Recorded since %s.", since);
+	if (before)
+		out_note(out, "What was received before %s has expired.", before);
 	if (until)
 		out_note(out, "Complete until %s; %sreconciled with the MTA's log.", until,
 			 reconciled);

@@ -20,6 +20,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/cmd_block.c \
 	investigate/cmd_collect.c \
 	investigate/cmd_dead_letters.c \
+	investigate/cmd_expire.c \
 	investigate/cmd_follow.c \
 	investigate/cmd_import.c \
 	investigate/cmd_inspect.c \
@@ -64,6 +65,10 @@ investigate_libcli_a_SOURCES = \
 	investigate/roles.c \
 	investigate/roles.h \
 	investigate/reader.h \
+	investigate/retention.c \
+	investigate/retention.h \
+	investigate/retention_client.c \
+	investigate/retention_client.h \
 	investigate/unread.c \
 	investigate/unread.h
 investigate_libcli_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
@@ -86,11 +91,15 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_dead_letters.c \
 	investigate/store_dead_letters.h \
 	investigate/store_delivery.c \
+	investigate/store_expire.c \
 	investigate/store_internal.h \
 	investigate/store_journal.c \
 	investigate/store_journal.h \
 	investigate/store_match.c \
 	investigate/store_read.c \
+	investigate/store_removal.c \
+	investigate/store_removal.h \
+	investigate/store_retention.h \
 	investigate/store_schema.c \
 	investigate/store_schema.h \
 	investigate/store_sensors.c \

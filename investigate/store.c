@@ -153,6 +153,23 @@ store_end_change(struct store *store, gboolean done, GError **error)
 
 /* ---- names and ids ---- */
 
+gboolean
+store_read_ids(struct sql_stmt *stmt, GArray **ret_ids, GError **error)
+{
+	g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(gint64));
+	int more;
+
+	while ((more = sql_next(stmt, error)) > 0) {
+		gint64 id = sql_int(stmt, 0);
+
+		g_array_append_val(ids, id);
+	}
+	if (more < 0)
+		return FALSE;
+	*ret_ids = g_steal_pointer(&ids);
+	return TRUE;
+}
+
 const char *
 store_state_name(enum recipient_state state)
 {

@@ -286,6 +286,9 @@ struct store_expected {
  * of life at which everything that the sensor had given out was stored, less
  * what its clock is ahead.
  *
+ * What expired (store_retention.h) is gone: neither are its messages counted
+ * nor the gaps of that time told, and no sensor records since earlier.
+ *
  * Reconciled: the followers have read the log as far as the answer is complete
  * (STORE_LAG_US aside), lost no place in it, and each message that is accepted
  * there has an event, or was sent on by a hop that has one ("queued as").  A
@@ -297,6 +300,7 @@ struct store_coverage {
 	guint64 unseen;		    /* messages of the MTA's log without an event */
 	GPtrArray *sensors;	    /* of char *: that have events or are expected */
 	gint64 recorded_since_us;   /* all expected sensors record since; 0: one never did */
+	gint64 expired_before_us;   /* what is older may be gone; 0: nothing that was asked for */
 	gint64 complete_until_us;   /* 0: not known for every expected sensor */
 	gint64 reconciled_until_us; /* up to where all followers have read; 0: nobody has */
 	gboolean reconciled;	    /* with the MTA's log */

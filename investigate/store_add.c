@@ -355,24 +355,6 @@ uncount_all(struct addition *add, GArray *ids, GError **error)
 	return TRUE;
 }
 
-/* Reads the ids (first column) of a statement. */
-static gboolean
-read_ids(struct sql_stmt *stmt, GArray **ret_ids, GError **error)
-{
-	g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(gint64));
-	int more;
-
-	while ((more = sql_next(stmt, error)) > 0) {
-		gint64 id = sql_int(stmt, 0);
-
-		g_array_append_val(ids, id);
-	}
-	if (more < 0)
-		return FALSE;
-	*ret_ids = g_steal_pointer(&ids);
-	return TRUE;
-}
-
 /* Finds the root of the event's chain: that of its parent, if we have it, or the parent. */
 static gboolean
 find_chain(struct addition *add, GError **error)
@@ -420,10 +402,11 @@ join_chain(struct addition *add, GError **error)
 				 "ib", add->tenant, add->chain, (gsize)UUID_BYTES),
 			0, &members, error))
 		return FALSE;
-	if (!read_ids(sql_bind(add->store->sql,
-			       "SELECT id FROM events WHERE tenant=?1 AND chain=?2 AND counted",
-			       "ib", add->tenant, add->event_id, (gsize)UUID_BYTES),
-		      &later, error))
+	if (!store_read_ids(
+		    sql_bind(add->store->sql,
+			     "SELECT id FROM events WHERE tenant=?1 AND chain=?2 AND counted", "ib",
+			     add->tenant, add->event_id, (gsize)UUID_BYTES),
+		    &later, error))
 		return FALSE;
 	add->counted = members == 0 && later->len == 0;
 	if (!add->chained)
@@ -445,12 +428,12 @@ supersede_imports(struct addition *add, GError **error)
 
 	if (add->imported || !add->joinable)
 		return TRUE;
-	if (!read_ids(sql_bind(add->store->sql,
-			       "SELECT id FROM events WHERE tenant=?1 AND message_key=?2"
-			       " AND content=?3 AND origin=1 AND id<>?4",
-			       "iibi", add->tenant, add->message_key, add->content,
-			       (gsize)SHA256_BYTES, add->id),
-		      &imports, error))
+	if (!store_read_ids(sql_bind(add->store->sql,
+				     "SELECT id FROM events WHERE tenant=?1 AND message_key=?2"
+				     " AND content=?3 AND origin=1 AND id<>?4",
+				     "iibi", add->tenant, add->message_key, add->content,
+				     (gsize)SHA256_BYTES, add->id),
+			    &imports, error))
 		return FALSE;
 	for (guint i = 0; i < imports->len; i++) {
 		gint64 id = g_array_index(imports, gint64, i);

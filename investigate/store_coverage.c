@@ -14,6 +14,7 @@ struct covering {
 	struct store *store;
 	gint64 tenant;
 	gint64 since_us, until_us; /* until_us exclusive, never 0 */
+	gint64 known_us;	   /* since_us, or later if what came before has expired */
 	const struct store_expected *expected;
 	struct store_coverage *coverage;
 };
@@ -52,7 +53,7 @@ add_gap(struct covering *covering, const char *sensor, gint64 from_us, gint64 to
 {
 	struct store_gap *gap;
 
-	if (from_us >= covering->until_us || (to_us && to_us < covering->since_us))
+	if (from_us >= covering->until_us || (to_us && to_us < covering->known_us))
 		return;
 	gap = g_new0(struct store_gap, 1);
 	gap->sensor = g_strdup(sensor);
@@ -168,7 +169,7 @@ find_intervals(struct covering *covering, GError **error)
 			 " JOIN intervals i INDEXED BY intervals_sensor ON i.sensor=s.id"
 			 " WHERE s.tenant=?1 AND i.to_us>=?2 AND i.from_us<?3"
 			 " ORDER BY s.name, i.from_us, i.id",
-			 "iii", covering->tenant, covering->since_us, covering->until_us);
+			 "iii", covering->tenant, covering->known_us, covering->until_us);
 	int more;
 
 	while ((more = sql_next(rows, error)) > 0)
@@ -288,7 +289,9 @@ cover_sensors(struct covering *covering, GError **error)
 		if (!cover_sensor(covering, *expected, &extent, error))
 			return FALSE;
 	}
-	covering->coverage->recorded_since_us = extent.from_us == G_MAXINT64 ? 0 : extent.from_us;
+	if (*names(covering->expected->sensors) && extent.from_us != G_MAXINT64)
+		covering->coverage->recorded_since_us =
+			MAX(extent.from_us, covering->coverage->expired_before_us);
 	covering->coverage->complete_until_us = extent.to_us == G_MAXINT64 ? 0 : extent.to_us;
 	return TRUE;
 }
@@ -325,7 +328,7 @@ count_unseen(struct covering *covering, GError **error)
 		sql_bind(covering->store->sql,
 			 "SELECT s.name, count(DISTINCT d.log_host || ' ' || d.queue_id),"
 			 " min(d.time_us), max(d.time_us)" UNSEEN " GROUP BY s.id ORDER BY s.name",
-			 "iii", covering->tenant, covering->since_us, unseen_until(covering));
+			 "iii", covering->tenant, covering->known_us, unseen_until(covering));
 	int more;
 
 	while ((more = sql_next(rows, error)) > 0) {
@@ -380,13 +383,31 @@ reconcile(struct covering *covering, GError **error)
 
 /* ---- the whole ---- */
 
+/* Of what may be gone nothing is known, of gaps neither. */
+static gboolean
+read_expiry(struct covering *covering, GError **error)
+{
+	gint64 before_us;
+
+	if (!sql_number(sql_bind(covering->store->sql,
+				 "SELECT before_us FROM expiry WHERE tenant=?1", "i",
+				 covering->tenant),
+			0, &before_us, error))
+		return FALSE;
+	if (before_us <= covering->since_us)
+		return TRUE;
+	covering->known_us = before_us;
+	covering->coverage->expired_before_us = before_us;
+	return TRUE;
+}
+
 static gboolean
 cover(struct covering *covering, GError **error)
 {
-	return count_messages(covering, error) && list_sensors(covering, error) &&
-	       list_clocks(covering, error) && find_missing(covering, error) &&
-	       find_intervals(covering, error) && cover_sensors(covering, error) &&
-	       reconcile(covering, error);
+	return read_expiry(covering, error) && count_messages(covering, error) &&
+	       list_sensors(covering, error) && list_clocks(covering, error) &&
+	       find_missing(covering, error) && find_intervals(covering, error) &&
+	       cover_sensors(covering, error) && reconcile(covering, error);
 }
 
 static struct covering
@@ -403,6 +424,7 @@ covering_of(struct store *store, const struct query *query, const struct store_e
 	return (struct covering){
 		.store = store,
 		.since_us = query->since_us,
+		.known_us = query->since_us,
 		.until_us = query->until_us ? query->until_us : G_MAXINT64,
 		.expected = expected ? expected : &none,
 		.coverage = coverage,
@@ -438,12 +460,12 @@ give_unseen(struct covering *covering, store_unseen_fn unseen, void *data, GErro
 	g_autoptr(sql_stmt_t) rows = NULL;
 	int more;
 
-	if (!cover_sensors(covering, error))
+	if (!read_expiry(covering, error) || !cover_sensors(covering, error))
 		return FALSE;
 	rows = sql_bind(covering->store->sql,
 			"SELECT min(d.time_us), d.log_host, d.queue_id, d.detail" UNSEEN
 			" GROUP BY d.log_host, d.queue_id ORDER BY min(d.time_us), d.queue_id",
-			"iii", covering->tenant, covering->since_us, unseen_until(covering));
+			"iii", covering->tenant, covering->known_us, unseen_until(covering));
 	while ((more = sql_next(rows, error)) > 0) {
 		const struct store_unseen row = {sql_int(rows, 0), sql_text(rows, 1),
 						 sql_text(rows, 2), sql_text(rows, 3)};

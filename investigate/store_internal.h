@@ -70,6 +70,9 @@ gboolean store_make_tenant(struct store *store, const char *name, gint64 *ret_te
 gboolean store_make_sensor(struct store *store, gint64 tenant, const char *name, gint64 *ret_sensor,
 			   GError **error);
 
+/* Reads the numbers in the first column of a statement's rows: of gint64, to unref. */
+gboolean store_read_ids(struct sql_stmt *stmt, GArray **ret_ids, GError **error);
+
 /*
  * Reads a JSON whose row has packed, json and digest from this column on, or
  * NULL if it is not what was stored.
@@ -85,6 +88,13 @@ gboolean store_count_hour(struct store *store, gint64 tenant, gint64 time_us, in
 
 /* Takes an event (row of events) out of the count, if it was counted. */
 gboolean store_uncount(struct store *store, gint64 tenant, gint64 event, GError **error);
+
+/*
+ * Has a chain count, once: by the earliest of its events that was not refused,
+ * unless one counts already.  root: the id of its first event, here or not.
+ */
+gboolean store_elect(struct store *store, gint64 tenant, const guint8 root[UUID_BYTES],
+		     GError **error);
 
 /*
  * Joins the deliveries that came before their event to it.  event: its row,

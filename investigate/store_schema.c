@@ -228,8 +228,25 @@ static const char version_8[] =
 	"CREATE UNIQUE INDEX supplements_event_id ON supplements (tenant, event_id);"
 	"CREATE INDEX supplements_event ON supplements (event);";
 
-static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4,
-					     version_5, version_6, version_7, version_8};
+/*
+ * Version 9: records that go.  expiry says before when a tenant's may be gone.
+ * The digests of a file go with it by hand: to find them by the file took an
+ * index as large as the table, or a walk through all of it for each file.
+ * deliveries_orphan has the lines that no event takes with it.
+ */
+static const char version_9[] =
+	"CREATE TABLE expiry ("
+	" tenant INTEGER PRIMARY KEY REFERENCES tenants(id), before_us INTEGER NOT NULL);"
+	"CREATE TABLE digests_9 ("
+	" tenant INTEGER NOT NULL, key INTEGER NOT NULL, file INTEGER NOT NULL,"
+	" PRIMARY KEY (tenant, key, file)) WITHOUT ROWID;"
+	"INSERT INTO digests_9 SELECT tenant, key, file FROM digests ORDER BY tenant, key, file;"
+	"DROP TABLE digests;"
+	"ALTER TABLE digests_9 RENAME TO digests;"
+	"CREATE INDEX deliveries_orphan ON deliveries (tenant, time_us) WHERE event IS NULL;";
+
+static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4, version_5,
+					     version_6, version_7, version_8, version_9};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

@@ -4,6 +4,8 @@
  * event and all deliveries joined to it whenever one of them comes, so that the
  * order in which they come changes nothing.  store.h has the rules.
  */
+#include <string.h>
+
 #include "store_internal.h"
 
 /* An event being settled. */
@@ -358,35 +360,46 @@ store_uncount(struct store *store, gint64 tenant, gint64 event, GError **error)
 	"(SELECT * FROM events WHERE tenant=?1 AND event_id=?2 UNION ALL SELECT * FROM events" \
 	" WHERE tenant=?1 AND chain=?2)"
 
-/* A chain counts once: by the earliest of its events that was not refused, if none counts yet. */
-static gboolean
-elect(struct settling *settling, GError **error)
+gboolean
+store_elect(struct store *store, gint64 tenant, const guint8 root[UUID_BYTES], GError **error)
 {
-	struct sql *sql = settling->store->sql;
-	g_autoptr(sql_stmt_t) row =
-		sql_bind(sql, "SELECT coalesce(chain, event_id) FROM events WHERE id=?1", "i",
-			 settling->event);
 	gint64 counted = 0, elected = 0;
-	int more = sql_next(row, error);
-	gsize length;
-	const void *root;
 
-	if (more <= 0)
-		return more == 0;
-	root = sql_blob(row, 0, &length);
-	if (!sql_number(sql_bind(sql, "SELECT count(*) FROM " OF_CHAIN " WHERE counted", "ib",
-				 settling->tenant, root, length),
+	if (!sql_number(sql_bind(store->sql, "SELECT count(*) FROM " OF_CHAIN " WHERE counted",
+				 "ib", tenant, root, (gsize)UUID_BYTES),
 			0, &counted, error))
 		return FALSE;
 	if (counted)
 		return TRUE;
-	return sql_number(sql_bind(sql,
+	return sql_number(sql_bind(store->sql,
 				   "SELECT id FROM " OF_CHAIN " WHERE NOT refused"
 				   " AND verdict IN (0, 1) AND joined IS NULL"
 				   " ORDER BY received_at_us, id LIMIT 1",
-				   "ib", settling->tenant, root, length),
+				   "ib", tenant, root, (gsize)UUID_BYTES),
 			  0, &elected, error) &&
-	       (!elected || set_counted(settling->store, settling->tenant, elected, TRUE, error));
+	       (!elected || set_counted(store, tenant, elected, TRUE, error));
+}
+
+static gboolean
+elect(struct settling *settling, GError **error)
+{
+	g_autoptr(sql_stmt_t) row = sql_bind(settling->store->sql,
+					     "SELECT coalesce(chain, event_id) FROM events"
+					     " WHERE id=?1",
+					     "i", settling->event);
+	guint8 root[UUID_BYTES];
+	int more = sql_next(row, error);
+	gsize length;
+	const void *bytes;
+
+	if (more <= 0)
+		return more == 0;
+	bytes = sql_blob(row, 0, &length);
+	if (!bytes || length != UUID_BYTES)
+		return TRUE;
+	memcpy(root, bytes, UUID_BYTES);
+	sql_done(row);
+	return store_elect(settling->store, settling->tenant, root, error);
 }
 
 /* Notes whether the MTA refused the message; one that it did not have does not count. */

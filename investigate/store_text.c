@@ -75,17 +75,24 @@ find_kept(struct sql *sql, gint64 tenant, enum text_kind kind, gint64 hash, cons
 			  0, ret_id, error);
 }
 
+/* Returns the words that a key is indexed by, or NULL if it has none.  Free with g_free(). */
+static char *
+words_of(gint64 tenant, enum text_kind kind, const char *key)
+{
+	g_autoptr(GHashTable) words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	add_pairs(words, tenant, kind, key, strlen(key), G_MAXUINT);
+	return g_hash_table_size(words) > 0 ? join_words(words) : NULL;
+}
+
 static gboolean
 index_text(struct sql *sql, gint64 id, gint64 tenant, enum text_kind kind, const char *key,
 	   GError **error)
 {
-	g_autoptr(GHashTable) words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autofree char *pairs = NULL;
+	g_autofree char *pairs = words_of(tenant, kind, key);
 
-	add_pairs(words, tenant, kind, key, strlen(key), G_MAXUINT);
-	if (g_hash_table_size(words) == 0)
+	if (!pairs)
 		return TRUE;
-	pairs = join_words(words);
 	return sql_run(
 		sql_bind(sql, "INSERT INTO grams (rowid, pairs) VALUES (?1, ?2)", "is", id, pairs),
 		error);
@@ -116,6 +123,43 @@ store_text_keep(struct sql *sql, gint64 tenant, enum text_kind kind, const char 
 	}
 	*ret_id = id;
 	return TRUE;
+}
+
+/* A table without content wants to be told what to forget: the words that it was given. */
+static gboolean
+unindex_text(struct sql *sql, gint64 id, gint64 tenant, enum text_kind kind, const char *key,
+	     GError **error)
+{
+	g_autofree char *pairs = words_of(tenant, kind, key);
+
+	if (!pairs)
+		return TRUE;
+	return sql_run(sql_bind(sql,
+				"INSERT INTO grams (grams, rowid, pairs) VALUES ('delete', ?1, ?2)",
+				"is", id, pairs),
+		       error);
+}
+
+gboolean
+store_text_drop(struct sql *sql, gint64 id, GError **error)
+{
+	g_autoptr(sql_stmt_t) row =
+		sql_bind(sql,
+			 "SELECT tenant, kind, coalesce(key, text), indexed FROM texts t"
+			 " WHERE id=?1 AND NOT EXISTS (SELECT 1 FROM event_texts WHERE text=t.id)"
+			 " AND NOT EXISTS (SELECT 1 FROM part_texts WHERE text=t.id)"
+			 " AND NOT EXISTS (SELECT 1 FROM recipients WHERE address=t.id)",
+			 "i", id);
+	int more = sql_next(row, error);
+
+	if (more <= 0)
+		return more == 0;
+	if (sql_int(row, 3) &&
+	    !unindex_text(sql, id, sql_int(row, 0), (enum text_kind)sql_int(row, 1),
+			  sql_text(row, 2), error))
+		return FALSE;
+	sql_done(row);
+	return sql_run(sql_bind(sql, "DELETE FROM texts WHERE id=?1", "i", id), error);
 }
 
 /* ---- finding ---- */

@@ -41,6 +41,9 @@ enum text_kind {
 gboolean store_text_keep(struct sql *sql, gint64 tenant, enum text_kind kind, const char *text,
 			 const char *key, gboolean indexed, gint64 *ret_id, GError **error);
 
+/* Takes a text away, and its words, if nothing links it any more. */
+gboolean store_text_drop(struct sql *sql, gint64 id, GError **error);
+
 /* Returns the number under which a search key is looked up. */
 gint64 store_text_hash(const char *key);
 

@@ -308,6 +308,11 @@ endif
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_store_blocks tests/test_block_feed tests/test_store_intervals
 TESTS += tests/test_store_blocks tests/test_block_feed tests/test_store_intervals
+check_PROGRAMS += tests/test_expire
+TESTS += tests/test_expire
+tests_test_expire_SOURCES = tests/test_expire.c tests/store_fixture.h
+tests_test_expire_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_test_expire_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_store_intervals_SOURCES = tests/test_store_intervals.c tests/store_fixture.h
 tests_test_store_intervals_CFLAGS = $(UNIT_CFLAGS)
 tests_test_store_intervals_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
@@ -444,8 +449,8 @@ TESTS += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_syn
 EXTRA_DIST += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
 TESTS += tests/it/delivery.py tests/it/block.py tests/it/store_care.py tests/it/passwords.py
 EXTRA_DIST += tests/it/block.py tests/it/store_care.py tests/it/passwords.py
-TESTS += tests/it/journal.py
-EXTRA_DIST += tests/it/journal.py
+TESTS += tests/it/journal.py tests/it/retention.py
+EXTRA_DIST += tests/it/journal.py tests/it/retention.py
 EXTRA_DIST += tests/it/delivery.py tests/it/sensor.py
 
 # The pages against the tree.

@@ -90,7 +90,7 @@ Test(coverage, json_has_the_members_of_the_contract_in_order)
 		"\"reason\":\"silent\",\"messages\":null}],"
 		"\"since\":\"2026-11-23T01:00:00.000000Z\","
 		"\"until\":\"2026-11-23T02:30:00.000000Z\",\"unseen\":0,"
-		"\"reconciled_until\":null,\"recorded_since\":null,\"clocks\":[],\"complete\":false,\"warnings\":["
+		"\"reconciled_until\":null,\"recorded_since\":null,\"expired_before\":null,\"clocks\":[],\"complete\":false,\"warnings\":["
 		"\"it is complete only until 2026-11-23 02:00:00 +0000\","
 		"\"mx2: not seen from 2026-11-23 01:10:00 +0000 to "
 		"2026-11-23 01:14:00 +0000\"]}\n");
@@ -113,6 +113,30 @@ Test(coverage, what_is_not_known_is_null_and_never_a_date)
 	cr_assert(json_is_null(json_object_get(object, "since")));
 	cr_assert(json_is_null(
 		json_object_get(json_array_get(json_object_get(object, "gaps"), 0), "to")));
+	free(text);
+	clear(&coverage);
+}
+
+Test(coverage, a_beginning_that_has_expired_cannot_be_answered_for)
+{
+	static const char words[] = "received before 2026-11-23 01:05:00 +0000 has expired";
+	struct store_coverage coverage;
+	char *text;
+
+	fill(&coverage);
+	coverage.complete_until_us = AT(90);
+	coverage.unread = 0;
+	coverage.expired_before_us = AT(5);
+	text = written(&coverage, OUT_JSON, AT(0), AT(90));
+	cr_expect(strstr(text, "\"expired_before\":\"2026-11-23T01:05:00.000000Z\""), "%s", text);
+	cr_expect(strstr(text, words) && strstr(text, "\"complete\":false"), "%s", text);
+	free(text);
+	/* Who names no beginning is told since when that is all there is. */
+	text = written(&coverage, OUT_JSON, 0, AT(90));
+	cr_expect(!strstr(text, words) && strstr(text, "\"complete\":true"), "%s", text);
+	free(text);
+	text = written(&coverage, OUT_TABLE, 0, AT(90));
+	cr_expect(strstr(text, words), "%s", text);
 	free(text);
 	clear(&coverage);
 }

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""How long records stay: what is too old goes, while mail comes and questions are answered."""
+import concurrent.futures
+import datetime
+import json
+import os
+import signal
+import sqlite3
+import threading
+import time
+
+import mtlib
+from mtlib import equal, journal, json_lines, test, wait_until
+from sensor import event, send, site_with_keys
+
+BATCH = 200
+DAY_US = 24 * 3600 * 10 ** 6
+
+
+def now_us():
+    return time.time_ns() // 1000
+
+
+def aged(text, days, message_id=None, **ours):
+    """An event as if it had been received so many days ago."""
+    value = json.loads(text)
+    received = now_us() - int(days * DAY_US)
+    value["time"], value["unmapped"]["mailtrace"]["received_at_us"] = received // 1000, received
+    value["email"]["message_uid"] = message_id or f"<{value['metadata']['uid']}@example.net>"
+    value["unmapped"]["mailtrace"].update(ours)
+    return json.dumps(value)
+
+
+def site_with_mail(days, **settings):
+    """A collector that has a message from each of so many days ago."""
+    site = site_with_keys(**settings)
+    site.start_collector()
+    model = event(site, 0)
+    send_all(site, 1, [aged(numbered(model, n), age) for n, age in enumerate(days, 1)])
+    return site
+
+
+def send_all(site, first, events):
+    """Sends as many batches as it takes."""
+    for at in range(0, len(events), BATCH):
+        batch = events[at:at + BATCH]
+        equal(send(site, first + at, *batch)[-1], f"ack {first + at + len(batch) - 1}")
+
+
+def numbered(model, number):
+    value = json.loads(model)
+    value["metadata"]["uid"] = f"01900000-0000-7000-8000-{number:012x}"
+    value["email"]["subject"] = f"mail {number}"
+    value["unmapped"]["mailtrace"]["rcpt"] = [
+        {"typed": f"<u{number}@example.org>", "address": f"u{number}@example.org"}]
+    return json.dumps(value)
+
+
+def expire(site, *argv, status=0, **keywords):
+    return json_lines(site.mailtrace("--json", "expire", *argv, status=status, **keywords).stdout)[0]
+
+
+def recipients(site, *query):
+    return sorted(h["recipient"] for h in site.who(*query)[0])
+
+
+def database(site):
+    return site.settings["store"]["url"].removeprefix("sqlite:")
+
+
+def ask(site, sql):
+    store = sqlite3.connect(f"file:{database(site)}?mode=ro", uri=True)
+    try:
+        return store.execute(sql).fetchall()
+    finally:
+        store.close()
+
+
+def verified(site):
+    equal(site.mailtrace("--json", "verify").stdout, "")
+    equal(ask(site, "PRAGMA foreign_key_check"), [])
+
+
+def rfc3339(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+@test
+def old_mail_goes_and_answers_say_so():
+    site = site_with_mail([200, 100, 91, 89, 1])
+    would = expire(site, "--older-than", "90d", "--dry-run")
+    equal((would["type"], would["messages"]), ("expirable", 3))
+    equal(len(recipients(site, "subject:mail")), 5)
+    equal(site.who("subject:mail")[1]["expired_before"], None)
+    gone = expire(site, "--case", "C-7", "--older-than", "90d")
+    equal((gone["type"], gone["messages"]), ("expired", 3))
+    equal(recipients(site, "subject:mail"), ["u4@example.org", "u5@example.org"])
+    hits, coverage = site.who("subject:mail", "--since", "120d")
+    equal((len(hits), coverage["messages"], coverage["complete"]), (2, 2, False))
+    equal(coverage["expired_before"], gone["before"])
+    assert any("has expired" in why for why in coverage["warnings"]), coverage
+    # --since 90d is asked later, and so of a later time
+    coverage = site.who("subject:mail", "--since", "90d")[1]
+    equal((coverage["expired_before"], [w for w in coverage["warnings"] if "expired" in w]), (None, []))
+    text = site.mailtrace("who", "subject:nothing", "--since", "120d", status=1).stdout
+    assert "has expired" in text.split("cannot be signed")[1], text
+    # nothing is left to take
+    equal(expire(site, "--older-than", "90d", status=1)["messages"], 0)
+    equal([(e["case"], e["results"]) for e in journal(site) if e["verb"] == "expire"], [("C-7", 3)])
+    verified(site)
+    site.stop()
+
+
+@test
+def without_a_collector_it_is_done_directly():
+    site = site_with_mail([100, 1])
+    site.stop()
+    equal(expire(site, "--older-than", "30d")["messages"], 1)
+    equal(recipients(site, "subject:mail"), ["u2@example.org"])
+    verified(site)
+
+
+@test
+def what_cannot_be_meant_is_refused():
+    site = site_with_mail([1])
+    for wrong in ([], ["--older-than", "9"], ["--older-than", "2999-01-01"], ["--older-than", "90d", "x"],
+                  ["--older-than", "1000000d"]):
+        done = site.mailtrace("expire", *wrong, status=2)
+        equal((done.stdout, done.stderr.count("\n")), ("", 1), done.stderr)
+    equal(len(recipients(site, "subject:mail")), 1)
+    equal(expire(site, "--tenant", "b", "--older-than", "1m", status=1)["messages"], 0)
+    equal(len(recipients(site, "subject:mail")), 1)
+    site.stop()
+
+
+@test
+def the_collector_takes_by_itself_what_is_older_than_keep_days():
+    site = site_with_mail([50, 40, 31, 29, 1], store={"keep_days": "0"})
+    equal(len(recipients(site, "subject:mail")), 5)
+    site.set("store", keep_days="30")
+    site.collector.signal(signal.SIGHUP)
+    wait_until(lambda: recipients(site, "subject:mail") == ["u4@example.org", "u5@example.org"],
+               "what is older has gone")
+    coverage = site.who("subject:mail", "--since", "60d")[1]
+    border = time.time() - rfc3339(coverage["expired_before"])
+    assert 0 <= border - 30 * 86400 < 120, border
+    # what comes late is too old as well
+    equal(send(site, 6, aged(numbered(event(site, 0), 6), 33)), ["welcome 5", "ack 6"])
+    site.stop()
+    verified(site)
+
+
+@test
+def mail_comes_in_and_questions_are_answered_meanwhile():
+    old, new = 1500, 40
+    site = site_with_mail([100 + n / old for n in range(old)])
+    model = event(site, 0)
+    came, asked, over = [], [], threading.Event()
+
+    def deliver():
+        for number in range(old + 1, old + new + 1):
+            began = time.monotonic()
+            send_all(site, number, [aged(numbered(model, number), 1)])
+            came.append(time.monotonic() - began)
+
+    def question():
+        while not over.is_set():
+            began = time.monotonic()
+            site.who("to:u1@example.org")
+            asked.append(time.monotonic() - began)
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(deliver), pool.submit(question)]
+        gone = expire(site, "--older-than", "90d")
+        concurrent.futures.wait(jobs[:1])
+        over.set()
+    for job in jobs:
+        job.result()
+    equal((gone["messages"], len(came)), (old, new))
+    assert max(came + asked) < mtlib.DEADLINE / 2, (max(came), max(asked))
+    equal(len(recipients(site, "subject:mail")), new)
+    equal(site.who("subject:mail")[1]["messages"], new)
+    verified(site)
+    # the room is used again
+    site.stop()
+    size = os.path.getsize(database(site))
+    site.start_collector()
+    send_all(site, old + new + 1, [aged(numbered(model, old + new + n), 1) for n in range(1, 400)])
+    equal(len(recipients(site, "subject:mail")), new + 399)
+    site.stop()
+    assert os.path.getsize(database(site)) <= size * 1.1, (size, os.path.getsize(database(site)))
+
+
+mtlib.main()
