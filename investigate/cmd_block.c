@@ -32,26 +32,6 @@ struct block_change {
 
 /* ---- options ---- */
 
-/* Reads "30d", likewise from now on, a time, or "never". */
-static gboolean
-parse_expiry(const char *text, gint64 now_us, gint64 *ret_us, GError **error)
-{
-	gsize digits = strspn(text, "0123456789");
-	gint64 time_us;
-
-	if (strcmp(text, "never") == 0) {
-		*ret_us = 0;
-		return TRUE;
-	}
-	if (!query_parse_time(text, now_us, &time_us, error))
-		return FALSE;
-	/* The same words as of --since, which count backwards. */
-	if (digits > 0 && g_ascii_isalpha(text[digits]) && !text[digits + 1])
-		time_us = now_us + (now_us - time_us);
-	*ret_us = time_us;
-	return TRUE;
-}
-
 static gboolean
 read_options(struct block_change *change, GError **error)
 {
@@ -72,8 +52,8 @@ read_options(struct block_change *change, GError **error)
 			    "--mode is observe, hold, reject or discard");
 		return FALSE;
 	}
-	return parse_expiry(options->expires ? options->expires : DEFAULT_EXPIRES,
-			    g_get_real_time(), &change->expires_us, error);
+	return query_parse_expiry(options->expires ? options->expires : DEFAULT_EXPIRES,
+				  g_get_real_time(), &change->expires_us, error);
 }
 
 /* ---- the request ---- */

@@ -3,16 +3,14 @@
 #include "progress.h"
 #include "query.h"
 #include "retention_client.h"
+#include "store_holds.h"
 #include "store_retention.h"
 
 static const struct out_column columns[] = {
-	{"before", "BEFORE", OUT_TIME, 0},
-	{"messages", "MESSAGES", OUT_INT, 0},
-	{"deliveries", "LOG LINES", OUT_INT, 0},
-	{"dead_letters", "DEAD LETTERS", OUT_INT, 0},
-	{"intervals", "GAPS", OUT_INT, 0},
-	{"free_bytes", "FREE BYTES", OUT_INT, 0},
-	{NULL},
+	{"before", "BEFORE", OUT_TIME, 0},	  {"messages", "MESSAGES", OUT_INT, 0},
+	{"deliveries", "LOG LINES", OUT_INT, 0},  {"dead_letters", "DEAD LETTERS", OUT_INT, 0},
+	{"intervals", "GAPS", OUT_INT, 0},	  {"held", "ON HOLD", OUT_INT, 0},
+	{"free_bytes", "FREE BYTES", OUT_INT, 0}, {NULL},
 };
 
 static guint64
@@ -28,10 +26,11 @@ report(struct command *command, struct store *store, gboolean dry, gint64 before
 {
 	struct out *out = command_out(command);
 	g_autoptr(GError) error = NULL;
-	guint64 free_bytes = 0;
+	guint64 held = 0, free_bytes = 0;
 	int status = count_all(expired) ? EXIT_FOUND : EXIT_NOTHING;
 
-	if (!store_free_bytes(store, &free_bytes, &error))
+	if (!store_count_held(store, command->tenant, before_us, &held, &error) ||
+	    !store_free_bytes(store, &free_bytes, &error))
 		status = command_fail(command, "%s", error->message);
 	out_begin(out, dry ? "expirable" : "expired", columns);
 	out_row(out, (const struct out_value[]){{NULL, before_us},
@@ -39,6 +38,7 @@ report(struct command *command, struct store *store, gboolean dry, gint64 before
 						{NULL, (gint64)expired->deliveries},
 						{NULL, (gint64)expired->dead_letters},
 						{NULL, (gint64)expired->intervals},
+						{NULL, (gint64)held},
 						{NULL, (gint64)free_bytes}});
 	out_end(out);
 	if (dry)

@@ -74,6 +74,9 @@ int cmd_actions(struct command *command, int argc, char **argv);
 /* Takes old records away; an entry of the journal. */
 int cmd_expire(struct command *command, int argc, char **argv);
 
+/* Legal holds: add, list, remove. */
+int cmd_legal_hold(struct command *command, int argc, char **argv);
+
 /* Copies the store while the collector runs; an entry of the journal. */
 int cmd_backup(struct command *command, int argc, char **argv);
 

@@ -25,6 +25,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/cmd_import.c \
 	investigate/cmd_inspect.c \
 	investigate/cmd_keygen.c \
+	investigate/cmd_legal_hold.c \
 	investigate/cmd_sensor.c \
 	investigate/cmd_show.c \
 	investigate/cmd_status.c \
@@ -69,6 +70,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/retention.h \
 	investigate/retention_client.c \
 	investigate/retention_client.h \
+	investigate/retention_hold.c \
+	investigate/retention_internal.h \
 	investigate/unread.c \
 	investigate/unread.h
 investigate_libcli_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
@@ -92,6 +95,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_dead_letters.h \
 	investigate/store_delivery.c \
 	investigate/store_expire.c \
+	investigate/store_holds.c \
+	investigate/store_holds.h \
 	investigate/store_internal.h \
 	investigate/store_journal.c \
 	investigate/store_journal.h \

@@ -32,6 +32,7 @@ static const struct verb verbs[] = {
 	{"block", cmd_block, "block files at the gateways"},
 	{"dead-letters", cmd_dead_letters, "events that could not be read: list, replay, drop"},
 	{"actions", cmd_actions, "the journal: who asked, changed and did what"},
+	{"legal-hold", cmd_legal_hold, "keep messages from expiring and being erased"},
 	{"expire", cmd_expire, "take old records away"},
 	{"backup", cmd_backup, "copy the store while the collector runs"},
 	{"verify", cmd_verify, "whether the store is as it was written"},

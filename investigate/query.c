@@ -707,3 +707,22 @@ query_parse_time(const char *text, gint64 now_us, gint64 *ret_us, GError **error
 		    shown);
 	return FALSE;
 }
+
+gboolean
+query_parse_expiry(const char *text, gint64 now_us, gint64 *ret_us, GError **error)
+{
+	gsize digits = strspn(text, "0123456789");
+	gint64 time_us;
+
+	if (strcmp(text, "never") == 0) {
+		*ret_us = 0;
+		return TRUE;
+	}
+	if (!query_parse_time(text, now_us, &time_us, error))
+		return FALSE;
+	/* The same words as of --since, which count backwards. */
+	if (digits > 0 && g_ascii_isalpha(text[digits]) && !text[digits + 1])
+		time_us = now_us + (now_us - time_us);
+	*ret_us = time_us;
+	return TRUE;
+}

@@ -1,35 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "retention.h"
-
-#include "store_retention.h"
+#include "retention_internal.h"
 
 #define DAY_US (24 * 3600 * (gint64)G_USEC_PER_SEC)
 /* Of the time of a second, what the rest of the collector does not miss. */
 #define TEND_US (50 * G_TIME_SPAN_MILLISECOND)
 /* When nothing is too old, nothing will be for a while. */
 #define REST_US (60 * (gint64)G_USEC_PER_SEC)
-
-/* Something that a caller has begun. */
-struct job {
-	gint64 ticket;
-	char *tenant;
-	struct store_expiry expiry;
-};
-
-/* The round over all tenants that the collector makes by itself. */
-struct expiry_round {
-	GPtrArray *tenants; /* of char *; NULL: none is under way */
-	guint at;
-	struct store_expiry expiry; /* of the tenant at hand */
-	gint64 next_us;		    /* when the next may begin; g_get_monotonic_time() */
-};
-
-struct retention {
-	struct store *store;
-	GPtrArray *jobs; /* of struct job, the oldest first */
-	gint64 last_ticket;
-	struct expiry_round round;
-};
 
 static void
 job_free(void *data)
@@ -62,8 +38,8 @@ retention_free(struct retention *retention)
 	g_free(retention);
 }
 
-static gboolean
-refuse(GError **error, const char *why)
+gboolean
+retention_refuse(GError **error, const char *why)
 {
 	g_set_error(error, CONTROL_ERROR, CONTROL_ERROR_REFUSED, "%s", why);
 	return FALSE;
@@ -71,11 +47,12 @@ refuse(GError **error, const char *why)
 
 /* ---- jobs ---- */
 
-static struct job *
-add_job(struct retention *retention, const char *tenant)
+struct job *
+retention_add_job(struct retention *retention, enum job_kind kind, const char *tenant)
 {
 	struct job *job = g_new0(struct job, 1);
 
+	job->kind = kind;
 	job->ticket = ++retention->last_ticket;
 	job->tenant = g_strdup(tenant);
 	if (retention->jobs->len == RETENTION_JOBS)
@@ -84,26 +61,33 @@ add_job(struct retention *retention, const char *tenant)
 	return job;
 }
 
-static struct job *
-find_job(const struct retention *retention, const json_t *request, GError **error)
+struct job *
+retention_find_job(const struct retention *retention, enum job_kind kind, const json_t *request,
+		   GError **error)
 {
 	gint64 ticket = json_get_int(request, "ticket", 0);
 
 	for (guint i = 0; i < retention->jobs->len; i++) {
 		struct job *job = g_ptr_array_index(retention->jobs, i);
 
-		if (job->ticket == ticket)
+		if (job->ticket == ticket && job->kind == kind)
 			return job;
 	}
-	refuse(error, "this is not under way: the collector was started anew; begin again");
+	retention_refuse(error,
+			 "this is not under way: the collector was started anew; begin again");
 	return NULL;
 }
 
-static gboolean
-write_audit(struct retention *retention, const struct control_caller *caller, const char *verb,
-	    const json_t *request, GError **error)
+void
+retention_end_job(struct retention *retention, struct job *job)
 {
-	const char *arguments = json_get_text(request, "arguments");
+	g_ptr_array_remove(retention->jobs, job);
+}
+
+gboolean
+retention_audit(struct retention *retention, const struct control_caller *caller, const char *verb,
+		const char *arguments, const json_t *request, GError **error)
+{
 	const struct store_audit audit = {
 		.time_us = caller->time_us,
 		.actor = (char *)caller->actor,
@@ -129,15 +113,17 @@ begin_expiry(struct retention *retention, const struct control_caller *caller,
 	struct job *job;
 
 	if (!tenant || before_us <= 0 || before_us > caller->time_us)
-		return refuse(error, "the request needs a tenant and a time that has passed");
+		return retention_refuse(error,
+					"the request needs a tenant and a time that has passed");
 	if (!store_begin(retention->store, error))
 		return FALSE;
-	if (!write_audit(retention, caller, "expire", request, error) ||
+	if (!retention_audit(retention, caller, "expire", json_get_text(request, "arguments"),
+			     request, error) ||
 	    !store_commit(retention->store, error)) {
 		store_rollback(retention->store);
 		return FALSE;
 	}
-	job = add_job(retention, tenant);
+	job = retention_add_job(retention, JOB_EXPIRY, tenant);
 	job->expiry.before_us = before_us;
 	json_put_int(answer, "ticket", job->ticket);
 	return TRUE;
@@ -147,7 +133,7 @@ static gboolean
 step_expiry(struct retention *retention, const struct control_caller *caller G_GNUC_UNUSED,
 	    const json_t *request, json_t *answer, GError **error)
 {
-	struct job *job = find_job(retention, request, error);
+	struct job *job = retention_find_job(retention, JOB_EXPIRY, request, error);
 
 	if (!job || !store_expire(retention->store, job->tenant, &job->expiry, error))
 		return FALSE;
@@ -157,7 +143,7 @@ step_expiry(struct retention *retention, const struct control_caller *caller G_G
 	json_put_int(answer, "intervals", (gint64)job->expiry.gone.intervals);
 	json_object_set_new(answer, "done", json_boolean(job->expiry.done));
 	if (job->expiry.done)
-		g_ptr_array_remove(retention->jobs, job);
+		retention_end_job(retention, job);
 	return TRUE;
 }
 
@@ -172,13 +158,16 @@ retention_serve(struct retention *retention, const struct control_caller *caller
 	} all[] = {
 		{"expire-begin", begin_expiry},
 		{"expire-step", step_expiry},
+		{"legal-hold-add", retention_hold_add},
+		{"legal-hold-extend", retention_hold_extend},
+		{"legal-hold-remove", retention_hold_remove},
 	};
 	const char *operation = json_get_text(request, "op");
 
 	for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
 		if (g_strcmp0(operation, all[i].name) == 0)
 			return all[i].serve(retention, caller, request, answer, error);
-	return refuse(error, "no such operation");
+	return retention_refuse(error, "no such operation");
 }
 
 /* ---- keep_days ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * retention.h - how long records stay: what the collector does for `mailtrace
- * expire`, and by itself for [store] keep_days.
+ * expire` and `mailtrace legal-hold`, and by itself for [store] keep_days.
  *
  * Operations of the control socket (control.h).  What takes long is a job: one
  * request begins it, as one transaction with its entry in the journal, and each
@@ -13,6 +13,11 @@
  *    results, how many messages the caller has counted.  The answer has ticket.
  *  - "expire-step": ticket.  The answer has messages, deliveries, dead_letters and
  *    intervals that have gone so far, and done.
+ *  - "legal-hold-add": tenant, arguments, case and reason, both needed, expires_us (0:
+ *    never), results, and events: at most RETENTION_EVENTS ids.  The answer has
+ *    number, ticket, and held, how many of the events are there.
+ *  - "legal-hold-extend": ticket, events.  The answer has held.
+ *  - "legal-hold-remove": tenant, arguments, case, reason, number.
  *
  * One thread, the store's.
  */
@@ -23,6 +28,7 @@
 #include "store.h"
 
 #define RETENTION_JOBS 16
+#define RETENTION_EVENTS 256 /* of one request: a step of their store's takes no longer */
 
 struct retention;
 

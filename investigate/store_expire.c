@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is older than a border goes, a little at a time. */
+#include "store_holds.h"
 #include "store_removal.h"
 #include "store_retention.h"
 
@@ -33,7 +34,7 @@ find_events(struct expiring *expiring, GArray *events, GError **error)
 		sql_bind(expiring->store->sql,
 			 "SELECT id, received_at_us FROM events INDEXED BY events_time"
 			 " WHERE tenant=?1 AND received_at_us>=?2 AND received_at_us<?3"
-			 " ORDER BY received_at_us LIMIT ?4",
+			 " AND NOT " IS_HELD("events.id") " ORDER BY received_at_us LIMIT ?4",
 			 "iiii", expiring->tenant, expiring->expiry.from_us,
 			 expiring->expiry.before_us, (gint64)STEP_EVENTS);
 	int more;
@@ -97,15 +98,20 @@ expire_rows(struct expiring *expiring, struct sql_stmt *deletion, guint64 *count
 	return TRUE;
 }
 
+/* What an event was sent on as, if that has no event, is told of that event, and stays with it. */
+#define SENT_ON(condition)                                              \
+	"EXISTS (SELECT 1 FROM deliveries p INDEXED BY deliveries_next" \
+	" WHERE p.tenant=d.tenant AND p.next_queue_id=d.queue_id AND " condition ")"
+
 static gboolean
 expire_deliveries(struct expiring *expiring, gboolean *ret_all, GError **error)
 {
 	return expire_rows(
 		expiring,
 		sql_bind(expiring->store->sql,
-			 "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
-			 " INDEXED BY deliveries_orphan WHERE tenant=?1 AND event IS NULL"
-			 " AND time_us<?2 LIMIT ?3)",
+			 "DELETE FROM deliveries WHERE id IN (SELECT d.id FROM deliveries d"
+			 " INDEXED BY deliveries_orphan WHERE d.tenant=?1 AND d.event IS NULL"
+			 " AND d.time_us<?2 AND NOT " SENT_ON("p.event IS NOT NULL") " LIMIT ?3)",
 			 "iii", expiring->tenant, expiring->expiry.before_us, (gint64)STEP_ROWS),
 		&expiring->expiry.gone.deliveries, ret_all, error);
 }
@@ -203,7 +209,8 @@ store_expire(struct store *store, const char *tenant, struct store_expiry *expir
 
 	if (!store_begin_change(store, error))
 		return FALSE;
-	done = store_find_tenant(store, tenant, &expiring.tenant, error);
+	done = store_holds_settle(store, g_get_real_time(), error) &&
+	       store_find_tenant(store, tenant, &expiring.tenant, error);
 	if (done && expiring.tenant)
 		done = take_step(&expiring, error);
 	else
@@ -221,15 +228,19 @@ store_count_expirable(struct store *store, const char *tenant, gint64 before_us,
 		      struct store_expired *ret_expired, GError **error)
 {
 	static const char counts[] =
-		"SELECT (SELECT count(*) FROM events WHERE tenant=t.id AND received_at_us<?2),"
-		" (SELECT count(*) FROM deliveries WHERE tenant=t.id AND event IS NULL"
-		"  AND time_us<?2) +"
-		" (SELECT count(*) FROM events e INDEXED BY events_time CROSS JOIN deliveries d"
-		"  ON d.event=e.id WHERE e.tenant=t.id AND e.received_at_us<?2),"
-		" (SELECT count(*) FROM dead_letters WHERE tenant=t.name AND time_us<?2),"
-		" (SELECT count(*) FROM sensors s JOIN intervals i ON i.sensor=s.id"
-		"  WHERE s.tenant=t.id AND i.to_us<?2)"
-		" FROM tenants t WHERE t.name=?1";
+		"SELECT (SELECT count(*) FROM events e WHERE e.tenant=t.id AND e.received_at_us<?2"
+		"  AND NOT " IS_HELD(
+			"e.id") "),"
+				" (SELECT count(*) FROM deliveries WHERE tenant=t.id AND event IS NULL"
+				"  AND time_us<?2) +"
+				" (SELECT count(*) FROM events e INDEXED BY events_time CROSS JOIN deliveries d"
+				"  ON d.event=e.id WHERE e.tenant=t.id AND e.received_at_us<?2"
+				"  AND NOT " IS_HELD(
+					"e.id") "),"
+						" (SELECT count(*) FROM dead_letters WHERE tenant=t.name AND time_us<?2),"
+						" (SELECT count(*) FROM sensors s JOIN intervals i ON i.sensor=s.id"
+						"  WHERE s.tenant=t.id AND i.to_us<?2)"
+						" FROM tenants t WHERE t.name=?1";
 	g_autoptr(sql_stmt_t) row = sql_bind(store->sql, counts, "si", tenant, before_us);
 	int more = sql_next(row, error);
 

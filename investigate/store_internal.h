@@ -24,6 +24,11 @@ struct store {
 	GConverter *compressor; /* store_pack()'s, or NULL */
 };
 
+/* Whether an event, an expression for its row, is on legal hold (store_holds.h). */
+#define IS_HELD(event)                                                          \
+	"EXISTS (SELECT 1 FROM held CROSS JOIN holds ON holds.number=held.hold" \
+	" WHERE held.event=" event " AND holds.ended_us=0)"
+
 /* States of a recipient; in the store's files: never renumber. */
 enum recipient_state {
 	STATE_UNKNOWN,

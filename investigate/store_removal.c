@@ -126,7 +126,7 @@ remove_joined(struct removal *removal, gint64 event, const struct ties *ties, GE
 		return TRUE;
 	if (!store_read_ids(sql_bind(removal->store->sql,
 				     "SELECT id FROM events WHERE tenant=?1 AND message_key=?2"
-				     " AND content=?3 AND joined=?4",
+				     " AND content=?3 AND joined=?4 AND NOT " IS_HELD("events.id"),
 				     "iibi", removal->tenant, ties->message_key, ties->content,
 				     (gsize)SHA256_BYTES, event),
 			    &joined, error))
@@ -140,6 +140,17 @@ remove_joined(struct removal *removal, gint64 event, const struct ties *ties, GE
 	return TRUE;
 }
 
+/* Of holds that have ended; another would refuse that the event goes. */
+static gboolean
+remove_from_holds(struct removal *removal, gint64 event, GError **error)
+{
+	return sql_run(sql_bind(removal->store->sql,
+				"DELETE FROM held WHERE event=?1 AND hold IN"
+				" (SELECT number FROM holds WHERE ended_us<>0)",
+				"i", event),
+		       error);
+}
+
 gboolean
 removal_event(struct removal *removal, gint64 event, GError **error)
 {
@@ -150,6 +161,7 @@ removal_event(struct removal *removal, gint64 event, GError **error)
 		return there == 0;
 	if (!gather_links(removal, event, error) || !remove_deliveries(removal, event, error) ||
 	    !remove_joined(removal, event, &ties, error) ||
+	    !remove_from_holds(removal, event, error) ||
 	    !store_uncount(removal->store, removal->tenant, event, error) ||
 	    !sql_run(sql_bind(removal->store->sql, "DELETE FROM events WHERE id=?1", "i", event),
 		     error))

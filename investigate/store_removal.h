@@ -23,7 +23,8 @@ void removal_init(struct removal *removal, struct store *store, gint64 tenant);
 
 /*
  * Takes an event (row of events) away with its deliveries, and imports of the same
- * mail that were joined to it.  One that is not there is no error.
+ * mail that were joined to it.  One that is not there is no error; one on legal
+ * hold is, and the caller asks before.
  */
 gboolean removal_event(struct removal *removal, gint64 event, GError **error);
 

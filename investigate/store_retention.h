@@ -34,7 +34,8 @@ struct store_expiry {
  * Takes away some of a tenant's records from before a border; expiry->done says
  * whether that was the last.  From the first that goes on, answers tell the border
  * (struct store_coverage).  A message counts where it did, as long as a hop of it
- * is left.  Never touched: the journal, blocks, and what is known of sensors.
+ * is left.  Never touched: messages on legal hold (store_holds.h), the journal,
+ * blocks, and what is known of sensors.
  * On failure nothing of the step is done, and expiry is as it was.
  */
 gboolean store_expire(struct store *store, const char *tenant, struct store_expiry *expiry,

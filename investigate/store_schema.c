@@ -245,8 +245,24 @@ static const char version_9[] =
 	"ALTER TABLE digests_9 RENAME TO digests;"
 	"CREATE INDEX deliveries_orphan ON deliveries (tenant, time_us) WHERE event IS NULL;";
 
-static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4, version_5,
-					     version_6, version_7, version_8, version_9};
+/*
+ * Version 10: legal holds (store_holds.h).  A held event cannot be deleted: its row
+ * of held refers to it, and goes first only when its hold has ended.
+ */
+static const char version_10[] =
+	"CREATE TABLE holds ("
+	" number INTEGER PRIMARY KEY AUTOINCREMENT, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" what TEXT NOT NULL, created_us INTEGER NOT NULL, expires_us INTEGER NOT NULL DEFAULT 0,"
+	" ended_us INTEGER NOT NULL DEFAULT 0, actor TEXT, case_id TEXT, reason TEXT);"
+	"CREATE TABLE held ("
+	" event INTEGER NOT NULL REFERENCES events(id),"
+	" hold INTEGER NOT NULL REFERENCES holds(number), PRIMARY KEY (event, hold))"
+	" WITHOUT ROWID;"
+	"CREATE INDEX held_hold ON held (hold);";
+
+static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4,
+					     version_5, version_6, version_7, version_8,
+					     version_9, version_10};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

@@ -7,6 +7,7 @@
 
 #include "store_dead_letters.h"
 #include "store_fixture.h"
+#include "store_holds.h"
 #include "store_internal.h"
 #include "store_retention.h"
 #include "store_schema.h"
@@ -39,9 +40,10 @@ TestSuite(expire, .init = setup, .fini = teardown, .timeout = 120);
 /* A mail, from which its event and its lines of the log can be made again. */
 struct mail {
 	int number, second;
-	int parent;   /* number of an earlier hop, or -1 */
-	int import;   /* number of the live mail that it is a copy of, or -1 */
-	int next;     /* number of the queue id that it was sent on as, or -1 */
+	int parent; /* number of an earlier hop, or -1 */
+	int import; /* number of the live mail that it is a copy of, or -1 */
+	int next;   /* number of the queue id that it was sent on as, or -1 */
+	gboolean held;
 	int words[6]; /* tenant, subject, recipients, name, content */
 };
 
@@ -171,11 +173,18 @@ store_one(struct store *store, const struct mail *mail)
 }
 
 static gboolean
+is_before(const struct mail *mail, int border)
+{
+	return mail->second < border && !mail->held;
+}
+
+static gboolean
 is_old(const struct mail *mails, const struct mail *mail, int border)
 {
 	if (mail->words[0] == 0)
 		return FALSE;
-	return mail->second < border || (mail->import >= 0 && mails[mail->import].second < border);
+	return is_before(mail, border) ||
+	       (mail->import >= 0 && is_before(&mails[mail->import], border));
 }
 
 /* Stores those of the mails that are not old, in one transaction. */
@@ -324,32 +333,98 @@ store_tenants_of(struct store *store)
 	store_one(store, &second);
 }
 
+static int
+root_of(const struct mail *mails, int number)
+{
+	while (mails[number].parent >= 0)
+		number = mails[number].parent;
+	return number;
+}
+
+static gint64
+make_hold(void)
+{
+	const struct store_hold hold = {
+		.tenant = "a", .what = "[]", .created_us = AT(0), .case_id = "C-1"};
+	GError *error = NULL;
+	gint64 number = 0;
+
+	expect_ok(store_hold_add(fixture.store, &hold, &number, &error), error);
+	return number;
+}
+
+static gboolean
+put_on_hold(gint64 hold, const char *id)
+{
+	GError *error = NULL;
+	gboolean there = FALSE;
+
+	expect_ok(store_hold_put(fixture.store, hold, id, &there, &error), error);
+	return there;
+}
+
+/* Holds one mail in ten by any of its hops; a hold is of all of them. */
+static gint64
+hold_some(GRand *chance, struct mail *mails)
+{
+	gint64 hold = make_hold();
+
+	for (int i = 0; i < MAILS; i++) {
+		g_autofree char *id = id_of("event", i);
+
+		if (mails[i].import >= 0 || g_rand_int_range(chance, 0, 10) != 0)
+			continue;
+		cr_assert_eq(put_on_hold(hold, id), mails[i].words[0] != 0, "of this tenant only");
+		for (int other_hop = 0; other_hop < MAILS; other_hop++)
+			if (root_of(mails, other_hop) == root_of(mails, i))
+				mails[other_hop].held = mails[i].words[0] != 0;
+	}
+	return hold;
+}
+
+static void
+expect_left(const struct mail *mails, int border)
+{
+	store_fixture_clear(&other);
+	store_fixture_init(&other);
+	store_tenants_of(other.store);
+	store_all(other.store, mails, border);
+	expect_same_stores();
+	expect_no_flaw(fixture.store);
+}
+
 Test(expire, leaves_what_would_be_there_had_the_rest_never_come)
 {
+	static const int borders[] = {0, SPAN_S / 7, SPAN_S / 2, SPAN_S * 9 / 10, 2 * SPAN_S - 1};
 	g_autofree struct mail *mails = g_new0(struct mail, MAILS);
 	guint32 seed = g_random_int();
 	GRand *chance = g_rand_new_with_seed(seed);
-	int borders[] = {0, SPAN_S / 7, SPAN_S / 2, SPAN_S * 9 / 10, 2 * SPAN_S - 1};
+	GError *error = NULL;
+	gboolean ended = FALSE;
 	guint steps = 0;
+	gint64 hold;
 
 	cr_log_info("seed %u", seed);
 	make_mails(chance, mails);
-	g_rand_free(chance);
 	store_tenants_of(fixture.store);
 	store_all(fixture.store, mails, 0);
+	hold = hold_some(chance, mails);
+	g_rand_free(chance);
 	for (gsize border = 0; border < G_N_ELEMENTS(borders); border++) {
 		guint more;
 
 		expire_all("a", AT(borders[border]), &more);
 		steps += more;
-		store_fixture_clear(&other);
-		store_fixture_init(&other);
-		store_tenants_of(other.store);
-		store_all(other.store, mails, borders[border]);
-		expect_same_stores();
-		expect_no_flaw(fixture.store);
+		expect_left(mails, borders[border]);
 	}
 	cr_expect_gt(steps, G_N_ELEMENTS(borders), "a step has not all of it");
+
+	expect_ok(store_hold_end(fixture.store, "a", hold, AT(0), &ended, &error), error);
+	cr_assert(ended);
+	for (int i = 0; i < MAILS; i++)
+		mails[i].held = FALSE;
+	expire_all("a", AT(2 * SPAN_S - 1), NULL);
+	expect_left(mails, 2 * SPAN_S - 1);
 }
 
 Test(expire, counts_beforehand_what_it_takes_away)
@@ -381,6 +456,81 @@ Test(expire, counts_beforehand_what_it_takes_away)
 	cr_expect_eq(expirable.messages, 0);
 	expect_ok(store_count_expirable(fixture.store, "z", G_MAXINT64, &expirable, &error), error);
 	cr_expect_eq(expirable.messages, 0, "of a tenant that nobody knows");
+}
+
+/* ---- holds ---- */
+
+static gboolean
+count_hold(const struct store_hold *hold, void *data)
+{
+	*(guint64 *)data += hold->events;
+	return TRUE;
+}
+
+static guint64
+held_events(const char *tenant, gboolean with_ended)
+{
+	GError *error = NULL;
+	guint64 events = 0;
+
+	expect_ok(store_hold_each(fixture.store, tenant, with_ended, count_hold, &events, &error),
+		  error);
+	return events;
+}
+
+Test(expire, a_message_is_kept_until_its_last_hold_ends)
+{
+	g_autofree char *id = store_mail(fixture.store, 10, "<a@site.example>", "a.js", "content");
+	gint64 first = make_hold(), second = make_hold();
+	gboolean ended = TRUE;
+	GError *error = NULL;
+	guint64 count = 0;
+
+	cr_assert(put_on_hold(first, id) && put_on_hold(second, id) && put_on_hold(second, id));
+	cr_expect_not(put_on_hold(first, "01900000-0000-7000-8000-000000000009"));
+	cr_expect_not(put_on_hold(99, id));
+	cr_expect_eq(held_events("a", FALSE), 2);
+	cr_expect_eq(held_events("b", TRUE), 0);
+	expect_ok(store_count_held(fixture.store, "a", AT(20), &count, &error), error);
+	cr_expect_eq(count, 1, "however many holds it is on");
+	expect_ok(store_hold_end(fixture.store, "b", first, AT(1), &ended, &error), error);
+	cr_expect_not(ended, "it is another tenant's");
+	expect_ok(store_hold_end(fixture.store, "a", first, AT(1), &ended, &error), error);
+	cr_expect(ended);
+	expect_ok(store_hold_end(fixture.store, "a", first, AT(1), &ended, &error), error);
+	cr_expect_not(ended, "it has ended");
+	cr_expect_eq(expire_all("a", AT(20), NULL).messages, 0);
+	expect_ok(store_hold_end(fixture.store, "a", second, AT(1), &ended, &error), error);
+	cr_expect_eq(expire_all("a", AT(20), NULL).messages, 1);
+	cr_expect_eq(held_events("a", TRUE), 0);
+}
+
+Test(expire, a_hold_ends_at_its_time)
+{
+	g_autofree char *id = store_mail(fixture.store, 10, "<a@site.example>", "a.js", "content");
+	const struct store_hold brief = {.tenant = "a", .what = "[]", .expires_us = AT(100)};
+	GError *error = NULL;
+	gint64 number = 0;
+
+	expect_ok(store_hold_add(fixture.store, &brief, &number, &error), error);
+	cr_assert(put_on_hold(number, id));
+	expect_ok(store_holds_settle(fixture.store, AT(100) - 1, &error), error);
+	cr_expect_eq(held_events("a", FALSE), 1);
+	expect_ok(store_holds_settle(fixture.store, AT(100), &error), error);
+	cr_expect_eq(held_events("a", FALSE), 0);
+	cr_expect_eq(expire_all("a", AT(20), NULL).messages, 1);
+}
+
+Test(expire, the_store_itself_refuses_that_a_held_message_goes)
+{
+	g_autofree char *id = store_mail(fixture.store, 10, "<a@site.example>", "a.js", "content");
+	GError *error = NULL;
+
+	cr_assert(put_on_hold(make_hold(), id));
+	cr_expect_not(sql_script(fixture.store->sql, "DELETE FROM events", &error));
+	cr_assert_not_null(error);
+	g_error_free(error);
+	expect_who(fixture.store, "a", "name:a.js", "a@site.example");
 }
 
 /* ---- what answers say ---- */

@@ -11,6 +11,7 @@ _mailtrace_options()
 	block) echo "--mode --match --expires --wait --all" ;;
 	dead-letters) echo "--all" ;;
 	actions) echo "--since --until --verb --actor --event --command --limit --all-tenants --export --verify --anchor --key" ;;
+	legal-hold) echo "--since --until --expires --all" ;;
 	expire) echo "--older-than --dry-run" ;;
 	keygen) echo "-t --type" ;;
 	sensor) echo "--role" ;;
@@ -20,7 +21,7 @@ _mailtrace_options()
 _mailtrace()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="who show inspect import watch status block actions dead-letters expire backup verify collect follow keygen sensor"
+	local verbs="who show inspect import watch status block actions dead-letters legal-hold expire backup verify collect follow keygen sensor"
 	local globals="--config --store --tenant --utc --case --reason --json --csv -q --quiet --version -h --help"
 	local terms="name: subject: from: to: id: queue: event: url: ip: sasl: sensor: malware: ext: size: direction: state:"
 	local verb="" i
@@ -48,6 +49,8 @@ _mailtrace()
 			mapfile -t COMPREPLY < <(compgen -W "add remove list" -- "$word")
 		elif [ "$verb" = block ]; then
 			mapfile -t COMPREPLY < <(compgen -W "add remove import list" -- "$word")
+		elif [ "$verb" = legal-hold ]; then
+			mapfile -t COMPREPLY < <(compgen -W "add list remove $terms" -- "$word")
 		elif [ "$verb" = dead-letters ]; then
 			mapfile -t COMPREPLY < <(compgen -W "list show replay drop" -- "$word")
 		elif [ "$verb" = who ]; then

@@ -151,6 +151,59 @@ def the_collector_takes_by_itself_what_is_older_than_keep_days():
     verified(site)
 
 
+def hold(site, *argv, status=0, case=("--case", "C-9", "--reason", "litigation")):
+    return json_lines(site.mailtrace("--json", *case, "legal-hold", *argv, status=status).stdout)
+
+
+@test
+def what_is_on_legal_hold_does_not_expire():
+    site = site_with_mail([100] * 300 + [1])
+    made, = hold(site, "add", "subject:mail 2")
+    held = sorted(f"u{n}@example.org" for n in range(1, 301) if str(n).startswith("2"))
+    equal((made["number"], made["messages"]), (1, len(held)))
+    small, = hold(site, "add", "to:u301@example.org", "--expires", "1d")
+    equal((small["number"], small["messages"]), (2, 1))
+    listed = hold(site, "list")
+    equal([(l["number"], l["state"], l["events"], l["case"], l["reason"]) for l in listed],
+          [(1, "in force", len(held), "C-9", "litigation"), (2, "in force", 1, "C-9", "litigation")])
+    equal(json.loads(listed[0]["what"]), ["add", "subject:mail 2"])
+    # what comes later is not held
+    send_all(site, 302, [aged(numbered(event(site, 0), 20000), 100)])
+    dry = expire(site, "--older-than", "30d", "--dry-run")
+    equal((dry["messages"], dry["held"]), (301 - len(held), len(held)))
+    gone = expire(site, "--older-than", "30d")
+    equal((gone["messages"], gone["held"]), (301 - len(held), len(held)))
+    equal(recipients(site, "subject:mail"), sorted(held + ["u301@example.org"]))
+    verified(site)
+    # a store of which nothing else is left lets them go as well
+    hold(site, "remove", 1)
+    equal([l["state"] for l in hold(site, "list", "--all")], ["removed", "in force"])
+    equal(expire(site, "--older-than", "30d")["messages"], len(held))
+    equal(recipients(site, "subject:mail"), ["u301@example.org"])
+    equal([(e["arguments"][0], e["case"], e["results"]) for e in journal(site) if e["verb"] == "legal-hold"],
+          [("add", "C-9", len(held)), ("add", "C-9", 1), ("remove", "C-9", None)])
+    verified(site)
+    site.stop()
+
+
+@test
+def a_hold_needs_a_case_and_messages():
+    site = site_with_mail([100])
+    for wrong in (["add", "subject:mail"], ["add"], ["add", "nonsense"], ["remove"], ["remove", "x"], ["burn"], []):
+        done = site.mailtrace("legal-hold", *wrong, status=2)
+        equal((done.stdout, done.stderr.count("\n")), ("", 1), done.stderr)
+    hold(site, "add", "subject:mail", case=("--case", "C-9"), status=2)
+    hold(site, "add", "subject:mail", "--expires", "2001-01-01", status=2)
+    equal(hold(site, "add", "subject:nothing", status=1), [])
+    equal(hold(site, "remove", 7, status=2), [])
+    equal(hold(site, "list", "--all", status=1), [])
+    site.stop()
+    # and goes without a collector
+    equal(hold(site, "add", "--until", "50d")[0]["messages"], 1)
+    equal(expire(site, "--older-than", "30d", status=1)["held"], 1)
+    equal(len(recipients(site, "subject:mail")), 1)
+
+
 @test
 def mail_comes_in_and_questions_are_answered_meanwhile():
     old, new = 1500, 40
