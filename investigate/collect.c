@@ -476,6 +476,8 @@ static const struct control_operation operations[] = {
 	{"journal-read", on_journal_read},
 	{"expire-begin", on_retention},
 	{"expire-step", on_retention},
+	{"erase-begin", on_retention},
+	{"erase-step", on_retention},
 	{"legal-hold-add", on_retention},
 	{"legal-hold-extend", on_retention},
 	{"legal-hold-remove", on_retention},

@@ -74,6 +74,9 @@ int cmd_actions(struct command *command, int argc, char **argv);
 /* Takes old records away; an entry of the journal. */
 int cmd_expire(struct command *command, int argc, char **argv);
 
+/* Takes a person's addresses out of the records; two entries of the journal. */
+int cmd_erase(struct command *command, int argc, char **argv);
+
 /* Legal holds: add, list, remove. */
 int cmd_legal_hold(struct command *command, int argc, char **argv);
 

@@ -81,6 +81,7 @@ write_json(struct out *out, const struct store_coverage *coverage,
 	put_time(object, "reconciled_until", coverage->reconciled_until_us);
 	put_time(object, "recorded_since", coverage->recorded_since_us);
 	put_time(object, "expired_before", coverage->expired_before_us);
+	json_put_int(object, "erased", (gint64)coverage->erased);
 	json_object_set_new(object, "clocks", clocks_json(coverage->clocks));
 	json_object_set_new(object, "complete", json_boolean(warnings->len == 0));
 	json_object_set_new(object, "warnings", texts_json(warnings));
@@ -135,6 +136,13 @@ unread_text(const struct store_coverage *coverage)
 {
 	return g_strdup_printf("the files of %" G_GUINT64_FORMAT " messages were not fully read",
 			       coverage->unread);
+}
+
+static char *
+erased_text(const struct store_coverage *coverage)
+{
+	return g_strdup_printf("%" G_GUINT64_FORMAT " messages were erased on request",
+			       coverage->erased);
 }
 
 static void
@@ -201,6 +209,8 @@ coverage_warnings(struct out *out, const struct store_coverage *coverage,
 	}
 	if (coverage->unread && question->needs_files)
 		g_ptr_array_add(warnings, unread_text(coverage));
+	if (coverage->erased)
+		g_ptr_array_add(warnings, erased_text(coverage));
 	warn_of_clocks(coverage, question, warnings);
 	return warnings;
 }
@@ -246,6 +256,11 @@ write_words(struct out *out, const struct store_coverage *coverage)
 	if (coverage->unread)
 		out_note(out, "The files of %" G_GUINT64_FORMAT " messages were not fully read.",
 			 coverage->unread);
+	if (coverage->erased) {
+		g_autofree char *erased = erased_text(coverage);
+
+		out_note(out, "%s.", erased);
+	}
 	for (guint i = 0; i < coverage->gaps->len; i++) {
 		g_autofree char *gap = coverage_gap_text(out, g_ptr_array_index(coverage->gaps, i));
 

@@ -26,9 +26,9 @@ struct coverage_question {
  * Returns why the answer may lack recipients, a clause each, to be freed with
  * g_ptr_array_unref(); none if it is complete: all expected sensors are complete
  * until the end of the time asked (STORE_LAG_US aside for "now"), no gap is in it,
- * its beginning, where one was named, has not expired, nothing that matters is unread, and no clock
- * is off.  That a milter was down does not count where the MTA's log shows that nothing passed
- * meanwhile.
+ * its beginning, where one was named, has not expired, nothing that matters is
+ * unread or was erased, and no clock is off.  That a milter was down does not count
+ * where the MTA's log shows that nothing passed meanwhile.
  */
 GPtrArray *coverage_warnings(struct out *out, const struct store_coverage *coverage,
 			     const struct coverage_question *question);

@@ -20,6 +20,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/cmd_block.c \
 	investigate/cmd_collect.c \
 	investigate/cmd_dead_letters.c \
+	investigate/cmd_erase.c \
 	investigate/cmd_expire.c \
 	investigate/cmd_follow.c \
 	investigate/cmd_import.c \
@@ -41,6 +42,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/coverage.h \
 	investigate/dead_letter_control.c \
 	investigate/dead_letter_control.h \
+	investigate/erasure.c \
+	investigate/erasure.h \
 	investigate/event_text.c \
 	investigate/event_text.h \
 	investigate/groups.c \
@@ -70,6 +73,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/retention.h \
 	investigate/retention_client.c \
 	investigate/retention_client.h \
+	investigate/retention_erase.c \
 	investigate/retention_hold.c \
 	investigate/retention_internal.h \
 	investigate/unread.c \
@@ -94,6 +98,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_dead_letters.c \
 	investigate/store_dead_letters.h \
 	investigate/store_delivery.c \
+	investigate/store_erase.c \
+	investigate/store_erase.h \
 	investigate/store_expire.c \
 	investigate/store_holds.c \
 	investigate/store_holds.h \

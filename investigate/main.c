@@ -34,6 +34,7 @@ static const struct verb verbs[] = {
 	{"actions", cmd_actions, "the journal: who asked, changed and did what"},
 	{"legal-hold", cmd_legal_hold, "keep messages from expiring and being erased"},
 	{"expire", cmd_expire, "take old records away"},
+	{"erase", cmd_erase, "take a person's addresses out of the records"},
 	{"backup", cmd_backup, "copy the store while the collector runs"},
 	{"verify", cmd_verify, "whether the store is as it was written"},
 	{"collect", cmd_collect, "run the collector"},

@@ -13,6 +13,7 @@ job_free(void *data)
 	struct job *job = data;
 
 	g_free(job->tenant);
+	erasure_free(job->erasure);
 	g_free(job);
 }
 
@@ -86,7 +87,7 @@ retention_end_job(struct retention *retention, struct job *job)
 
 gboolean
 retention_audit(struct retention *retention, const struct control_caller *caller, const char *verb,
-		const char *arguments, const json_t *request, GError **error)
+		const char *arguments, const char *detail, const json_t *request, GError **error)
 {
 	const struct store_audit audit = {
 		.time_us = caller->time_us,
@@ -97,6 +98,7 @@ retention_audit(struct retention *retention, const struct control_caller *caller
 		.case_id = (char *)json_get_text(request, "case"),
 		.reason = (char *)json_get_text(request, "reason"),
 		.results = json_get_int(request, "results", -1),
+		.detail = (char *)detail,
 	};
 
 	return store_add_audit(retention->store, &audit, error);
@@ -117,7 +119,7 @@ begin_expiry(struct retention *retention, const struct control_caller *caller,
 					"the request needs a tenant and a time that has passed");
 	if (!store_begin(retention->store, error))
 		return FALSE;
-	if (!retention_audit(retention, caller, "expire", json_get_text(request, "arguments"),
+	if (!retention_audit(retention, caller, "expire", json_get_text(request, "arguments"), NULL,
 			     request, error) ||
 	    !store_commit(retention->store, error)) {
 		store_rollback(retention->store);
@@ -158,6 +160,8 @@ retention_serve(struct retention *retention, const struct control_caller *caller
 	} all[] = {
 		{"expire-begin", begin_expiry},
 		{"expire-step", step_expiry},
+		{"erase-begin", retention_erase_begin},
+		{"erase-step", retention_erase_step},
 		{"legal-hold-add", retention_hold_add},
 		{"legal-hold-extend", retention_hold_extend},
 		{"legal-hold-remove", retention_hold_remove},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * retention.h - how long records stay: what the collector does for `mailtrace
- * expire` and `mailtrace legal-hold`, and by itself for [store] keep_days.
+ * expire`, `mailtrace legal-hold` and `mailtrace erase`, and by itself for [store] keep_days.
  *
  * Operations of the control socket (control.h).  What takes long is a job: one
  * request begins it, as one transaction with its entry in the journal, and each
@@ -13,6 +13,11 @@
  *    results, how many messages the caller has counted.  The answer has ticket.
  *  - "expire-step": ticket.  The answer has messages, deliveries, dead_letters and
  *    intervals that have gone so far, and done.
+ *  - "erase-begin": tenant, case, reason, and addresses, as erasure.h wants them.
+ *    The journal has their hashes.  The answer has ticket.
+ *  - "erase-step": ticket.  The answer has messages, removed, deliveries, dead_letters
+ *    and held so far, done, and share, of 1000.  The last step is entered into the
+ *    journal with what came of it.
  *  - "legal-hold-add": tenant, arguments, case and reason, both needed, expires_us (0:
  *    never), results, and events: at most RETENTION_EVENTS ids.  The answer has
  *    number, ticket, and held, how many of the events are there.

@@ -49,7 +49,7 @@ make_hold(struct retention *retention, const struct control_caller *caller, cons
 		return retention_refuse(error, "it would have ended already");
 	return store_hold_add(retention->store, &hold, ret_number, error) &&
 	       put_events(retention, *ret_number, request, ret_held, error) &&
-	       retention_audit(retention, caller, "legal-hold", arguments, request, error);
+	       retention_audit(retention, caller, "legal-hold", arguments, NULL, request, error);
 }
 
 gboolean
@@ -108,7 +108,7 @@ end_hold(struct retention *retention, const struct control_caller *caller, const
 	if (!ended)
 		return retention_refuse(error, "no hold of this number is in force");
 	return retention_audit(retention, caller, "legal-hold", json_get_text(request, "arguments"),
-			       request, error);
+			       NULL, request, error);
 }
 
 gboolean

@@ -6,10 +6,11 @@
 #ifndef MAILTRACE_RETENTION_INTERNAL_H
 #define MAILTRACE_RETENTION_INTERNAL_H
 
+#include "erasure.h"
 #include "retention.h"
 #include "store_retention.h"
 
-enum job_kind { JOB_EXPIRY, JOB_HOLD };
+enum job_kind { JOB_EXPIRY, JOB_HOLD, JOB_ERASURE };
 
 /* Something that a caller has begun. */
 struct job {
@@ -18,6 +19,8 @@ struct job {
 	char *tenant;
 	struct store_expiry expiry; /* of JOB_EXPIRY */
 	gint64 hold;		    /* of JOB_HOLD: its number */
+	struct erasure *erasure;    /* of JOB_ERASURE, and how far it is */
+	struct store_erasure erased;
 };
 
 /* The round over all tenants that the collector makes by itself. */
@@ -51,10 +54,17 @@ void retention_end_job(struct retention *retention, struct job *job);
 /*
  * Enters what is done into the journal, in the caller's transaction: tenant, case,
  * reason and results as the request has them.  arguments: a JSON array, or NULL.
+ * detail: what came of it, or NULL.
  */
 gboolean retention_audit(struct retention *retention, const struct control_caller *caller,
-			 const char *verb, const char *arguments, const json_t *request,
-			 GError **error);
+			 const char *verb, const char *arguments, const char *detail,
+			 const json_t *request, GError **error);
+
+/* The operations of erasing. */
+gboolean retention_erase_begin(struct retention *retention, const struct control_caller *caller,
+			       const json_t *request, json_t *answer, GError **error);
+gboolean retention_erase_step(struct retention *retention, const struct control_caller *caller,
+			      const json_t *request, json_t *answer, GError **error);
 
 /* The operations on legal holds. */
 gboolean retention_hold_add(struct retention *retention, const struct control_caller *caller,

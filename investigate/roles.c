@@ -35,6 +35,13 @@ static const struct {
 	{"dead-letters", ADMINISTRATOR, "administrator"},
 	{"dead-letter-replay", ADMINISTRATOR, "administrator"},
 	{"dead-letter-drop", ADMINISTRATOR, "administrator"},
+	{"expire-begin", ADMINISTRATOR, "administrator"},
+	{"expire-step", ADMINISTRATOR, "administrator"},
+	{"erase-begin", ADMINISTRATOR, "administrator"},
+	{"erase-step", ADMINISTRATOR, "administrator"},
+	{"legal-hold-add", APPROVER | ADMINISTRATOR, "approver or administrator"},
+	{"legal-hold-extend", APPROVER | ADMINISTRATOR, "approver or administrator"},
+	{"legal-hold-remove", APPROVER | ADMINISTRATOR, "approver or administrator"},
 	{"reload", ADMINISTRATOR, "administrator"},
 };
 

@@ -7,10 +7,10 @@
  * them.  Otherwise:
  *
  *   analyst        asks, and plans
- *   approver       asks, approves, and blocks
+ *   approver       asks, approves, blocks, and holds messages back from expiry
  *   auditor        reads the journal
- *   administrator  blocks, imports, tends dead letters, copies the store, and says
- *                  who may connect
+ *   administrator  blocks, holds, imports, tends dead letters, copies the store, takes
+ *                  records away, and says who may connect
  *
  * root is an administrator too, and nothing else unless it is named: it may
  * become any user, but then the journal says which.  An operation without a row

@@ -298,6 +298,7 @@ struct store_coverage {
 	guint64 messages;	    /* in the time asked */
 	guint64 unread;		    /* of them, files not fully read */
 	guint64 unseen;		    /* messages of the MTA's log without an event */
+	guint64 erased;		    /* whole messages, on request; of all hours that are touched */
 	GPtrArray *sensors;	    /* of char *: that have events or are expected */
 	gint64 recorded_since_us;   /* all expected sensors record since; 0: one never did */
 	gint64 expired_before_us;   /* what is older may be gone; 0: nothing that was asked for */

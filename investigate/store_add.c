@@ -486,6 +486,14 @@ bare_message_id(const char *text)
 	return g_strdup(text);
 }
 
+gint64
+store_message_key(const char *message_id)
+{
+	g_autofree char *bare = bare_message_id(message_id);
+
+	return store_text_hash(bare);
+}
+
 static gboolean
 insert_json(struct addition *add, GBytes *json, GError **error)
 {
@@ -590,11 +598,8 @@ begin_addition(struct addition *add, GError **error)
 			    "the event has no valid id, tenant or sensor");
 		return FALSE;
 	}
-	if (event->record->message_id) {
-		g_autofree char *bare = bare_message_id(event->record->message_id);
-
-		add->message_key = store_text_hash(bare);
-	}
+	if (event->record->message_id)
+		add->message_key = store_message_key(event->record->message_id);
 	identify_content(add);
 	return store_make_tenant(add->store, event->tenant, &add->tenant, error) &&
 	       store_make_sensor(add->store, add->tenant, event->sensor, &add->sensor, error);

@@ -402,12 +402,29 @@ read_expiry(struct covering *covering, GError **error)
 }
 
 static gboolean
+count_erased(struct covering *covering, GError **error)
+{
+	gint64 end = covering->until_us / HOUR_US + (covering->until_us % HOUR_US != 0);
+	gint64 messages;
+
+	if (!sql_number(sql_bind(covering->store->sql,
+				 "SELECT sum(messages) FROM erased WHERE tenant=?1 AND hour>=?2"
+				 " AND hour<?3",
+				 "iii", covering->tenant, covering->known_us / HOUR_US, end),
+			0, &messages, error))
+		return FALSE;
+	covering->coverage->erased = (guint64)messages;
+	return TRUE;
+}
+
+static gboolean
 cover(struct covering *covering, GError **error)
 {
 	return read_expiry(covering, error) && count_messages(covering, error) &&
-	       list_sensors(covering, error) && list_clocks(covering, error) &&
-	       find_missing(covering, error) && find_intervals(covering, error) &&
-	       cover_sensors(covering, error) && reconcile(covering, error);
+	       count_erased(covering, error) && list_sensors(covering, error) &&
+	       list_clocks(covering, error) && find_missing(covering, error) &&
+	       find_intervals(covering, error) && cover_sensors(covering, error) &&
+	       reconcile(covering, error);
 }
 
 static struct covering

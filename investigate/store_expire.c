@@ -157,6 +157,18 @@ expire_hours(struct expiring *expiring, gboolean *ret_all, GError **error)
 			   &count, ret_all, error);
 }
 
+static gboolean
+expire_erased(struct expiring *expiring, gboolean *ret_all, GError **error)
+{
+	guint64 count = 0;
+
+	return expire_rows(expiring,
+			   sql_bind(expiring->store->sql,
+				    "DELETE FROM erased WHERE tenant=?1 AND hour<?2", "ii",
+				    expiring->tenant, expiring->expiry.before_us / HOUR_US),
+			   &count, ret_all, error);
+}
+
 static guint64
 count_gone(const struct store_expired *gone)
 {
@@ -182,8 +194,8 @@ static gboolean
 take_step(struct expiring *expiring, GError **error)
 {
 	static gboolean (*const kinds[])(struct expiring *, gboolean *, GError **) = {
-		expire_events, expire_deliveries, expire_dead_letters, expire_intervals,
-		expire_hours};
+		expire_events,	  expire_deliveries, expire_dead_letters,
+		expire_intervals, expire_hours,	     expire_erased};
 	const struct store_expired before = expiring->expiry.gone;
 	gboolean all = TRUE;
 

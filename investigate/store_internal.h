@@ -87,6 +87,9 @@ GBytes *store_read_whole(struct sql_stmt *row, int column);
 /* Returns the number under which a file is found by a digest: its first eight bytes. */
 gint64 store_digest_key(const guint8 *digest);
 
+/* Returns the number under which a Message-ID is looked up, with or without its brackets. */
+gint64 store_message_key(const char *message_id);
+
 /* Adds to the messages, and unread ones, that are counted in the hour of a time. */
 gboolean store_count_hour(struct store *store, gint64 tenant, gint64 time_us, int messages,
 			  int unread, GError **error);

@@ -260,9 +260,17 @@ static const char version_10[] =
 	" WITHOUT ROWID;"
 	"CREATE INDEX held_hold ON held (hold);";
 
-static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4,
-					     version_5, version_6, version_7, version_8,
-					     version_9, version_10};
+/*
+ * Version 11: how many messages of an hour were erased on request (store_erase.h).
+ */
+static const char version_11[] =
+	"CREATE TABLE erased ("
+	" tenant INTEGER NOT NULL, hour INTEGER NOT NULL, messages INTEGER NOT NULL,"
+	" PRIMARY KEY (tenant, hour)) WITHOUT ROWID;";
+
+static const char *const steps_of_store[] = {version_1, version_2,  version_3, version_4,
+					     version_5, version_6,  version_7, version_8,
+					     version_9, version_10, version_11};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

@@ -112,6 +112,8 @@ open_handle(struct sql *sql, const char *path, gboolean writable, GError **error
 				     "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-65536;";
 	static const char writer[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 				     "PRAGMA journal_size_limit=67108864;"
+				     /* What goes is overwritten. */
+				     "PRAGMA secure_delete=ON;"
 				     "PRAGMA wal_autocheckpoint=16000;"
 				     /* Most of an index of a big store: each message goes into
 				      * some twenty-five places of them. */
@@ -159,6 +161,7 @@ sql_checkpoint(struct sql *sql)
 {
 	sqlite3_busy_timeout(sql->handle, 0);
 	sqlite3_wal_checkpoint_v2(sql->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(sql->handle, BUSY_TIMEOUT_MS);
 }
 
 gboolean

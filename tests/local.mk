@@ -308,8 +308,11 @@ endif
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_store_blocks tests/test_block_feed tests/test_store_intervals
 TESTS += tests/test_store_blocks tests/test_block_feed tests/test_store_intervals
-check_PROGRAMS += tests/test_expire
-TESTS += tests/test_expire
+check_PROGRAMS += tests/test_expire tests/test_erasure
+TESTS += tests/test_expire tests/test_erasure
+tests_test_erasure_SOURCES = tests/test_erasure.c tests/store_fixture.h
+tests_test_erasure_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
+tests_test_erasure_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_expire_SOURCES = tests/test_expire.c tests/store_fixture.h
 tests_test_expire_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_test_expire_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

@@ -90,7 +90,7 @@ Test(coverage, json_has_the_members_of_the_contract_in_order)
 		"\"reason\":\"silent\",\"messages\":null}],"
 		"\"since\":\"2026-11-23T01:00:00.000000Z\","
 		"\"until\":\"2026-11-23T02:30:00.000000Z\",\"unseen\":0,"
-		"\"reconciled_until\":null,\"recorded_since\":null,\"expired_before\":null,\"clocks\":[],\"complete\":false,\"warnings\":["
+		"\"reconciled_until\":null,\"recorded_since\":null,\"expired_before\":null,\"erased\":0,\"clocks\":[],\"complete\":false,\"warnings\":["
 		"\"it is complete only until 2026-11-23 02:00:00 +0000\","
 		"\"mx2: not seen from 2026-11-23 01:10:00 +0000 to "
 		"2026-11-23 01:14:00 +0000\"]}\n");

@@ -3,6 +3,7 @@
 """How long records stay: what is too old goes, while mail comes and questions are answered."""
 import concurrent.futures
 import datetime
+import hashlib
 import json
 import os
 import signal
@@ -202,6 +203,70 @@ def a_hold_needs_a_case_and_messages():
     equal(hold(site, "add", "--until", "50d")[0]["messages"], 1)
     equal(expire(site, "--older-than", "30d", status=1)["held"], 1)
     equal(len(recipients(site, "subject:mail")), 1)
+
+
+def erase(site, *addresses, status=0, reason="asked for in letter 12"):
+    options = ["--reason", reason] if reason else []
+    return json_lines(site.mailtrace("--json", *options, "erase", *addresses, status=status).stdout)
+
+
+def shown(site, *query):
+    """All records of a question's messages, as text."""
+    return "".join(site.mailtrace("--json", "show", h["event_id"]).stdout for h in site.who(*query)[0])
+
+
+@test
+def a_persons_addresses_are_erased_on_request():
+    site = site_with_mail([])
+    model = event(site, 0)
+    alone = numbered(model, 1)
+    shared = json.loads(numbered(model, 2))
+    rcpt = shared["unmapped"]["mailtrace"]["rcpt"]
+    rcpt.append({"typed": "<U1@Example.org>", "address": "U1@Example.org"})
+    shared["email"]["subject"] = "about u1@example.org"
+    send_all(site, 1, [aged(alone, 1), aged(json.dumps(shared), 1), aged(numbered(model, 3), 1)])
+    equal(recipients(site, "to:u1@example.org"), ["U1@Example.org", "u1@example.org"])
+    done, = erase(site, "u1@example.org")
+    equal((done["messages"], done["removed"], done["held"]), (1, 1, 0))
+    equal(site.who("to:u1@example.org", status=1)[0], [])
+    equal(len(recipients(site, "sensor:mx1")), 3)
+    assert "u2@example.org" in recipients(site, "sensor:mx1")
+    text = shown(site, "sensor:mx1")
+    assert "u1@" not in text.lower() and "erased.invalid" in text and '"erased_us"' in text, text
+    coverage = site.who("subject:nothing", status=1)[1]
+    equal((coverage["erased"], coverage["messages"], coverage["complete"]), (1, 2, False))
+    assert "1 messages were erased on request" in coverage["warnings"], coverage
+    verified(site)
+    site.mailtrace("actions", "--verify")
+    entries = [e for e in journal(site) if e["verb"] == "erase"]
+    hashed = "sha256:" + hashlib.sha256(b"u1@example.org").hexdigest()
+    equal([(e["arguments"], e["results"], e["detail"]) for e in entries],
+          [([hashed], None, None), ([hashed], 2, "1 changed, 1 removed, 0 on legal hold")])
+    equal(erase(site, "u1@example.org", status=1)[0]["messages"], 0)
+    site.stop()
+    # and without a collector
+    equal(erase(site, "u3@example.org", "someone@example.org")[0]["removed"], 1)
+    equal(site.who("to:u3@example.org", status=1)[0], [])
+    verified(site)
+
+
+@test
+def what_is_on_legal_hold_is_not_erased():
+    site = site_with_mail([1, 1])
+    hold(site, "add", "to:u1@example.org")
+    done = erase(site, "u1@example.org", "u2@example.org", status=3)[0]
+    equal((done["removed"], done["held"]), (1, 1))
+    said = site.mailtrace("--reason", "again", "erase", "u1@example.org", status=3).stderr
+    assert "1 records are on legal hold" in said and "u1@" not in said, said
+    equal(recipients(site, "sensor:mx1"), ["u1@example.org"])
+    hold(site, "remove", 1)
+    equal(erase(site, "u1@example.org")[0]["removed"], 1)
+    equal(recipients(site, "sensor:mx1"), [])
+    for wrong in (["u1"], [], ["<u1@example.org>"]):
+        erase(site, *wrong, status=2)
+    erase(site, "u1@example.org", status=2, reason=None)
+    verified(site)
+    site.stop()
 
 
 @test

@@ -62,7 +62,12 @@ def each_verb_is_for_its_roles_and_refused_to_all_others():
              ("block", "add", HASH, "--wait", "0"): {"approver", "administrator"},
              ("block", "remove", HASH, "--wait", "0"): {"approver", "administrator"},
              ("actions",): {"auditor"}, ("actions", "--verify"): {"auditor"},
-             ("actions", "--export"): {"auditor"}, ("import", f"{site.root}/a.eml"): {"administrator"}}
+             ("actions", "--export"): {"auditor"}, ("import", f"{site.root}/a.eml"): {"administrator"},
+             ("--reason", "x", "erase", "nobody@example.org"): {"administrator"},
+             ("--case", "C-1", "--reason", "x", "legal-hold", "add", "subject:test"): {"approver", "administrator"},
+             ("--case", "C-1", "--reason", "x", "legal-hold", "remove", "1"): {"approver", "administrator"}}
+    for role in set(ROLES) - {"administrator"}:
+        assert "it needs the role" in as_user(site, role, "expire", "--older-than", "1m").stderr, role
     for argv, allowed in verbs.items():
         for role in ROLES:
             done = as_user(site, role, *argv)
