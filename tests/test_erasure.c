@@ -456,6 +456,30 @@ Test(erase, aliases_and_dead_letters_and_lines_of_no_event_are_found)
 	expect_bytes_without_person();
 }
 
+Test(erase, what_was_found_in_a_message_later_is_erased_as_well)
+{
+	struct event *event = make_event(10);
+	g_autoptr(event_t) later = make_event(10);
+	g_autofree char *id = NULL;
+	g_autoptr(GBytes) json = NULL;
+	GError *error = NULL;
+	gboolean added, known;
+
+	add_rcpt(event, "<bob@site.example>");
+	id = store_full(event);
+	later->supplements = g_strdup(id);
+	add_file(later, "2!/x", "of " PERSON ", 2.pdf", "content");
+	json = ocsf_encode_event(later, 4 * 1024 * 1024);
+	expect_ok(store_add_supplement(fixture.store, later, json, NULL, &added, &known, &error),
+		  error);
+	expect_who(fixture.store, "a", "name:*ann.lee*", "bob@site.example");
+	erase_all("a");
+	expect_who(fixture.store, "a", "name:*ann.lee*", "");
+	expect_who(fixture.store, "a", "name:*erased.invalid*", "bob@site.example");
+	expect_no_flaw();
+	expect_bytes_without_person();
+}
+
 Test(erase, a_damaged_record_stops_it_and_nothing_of_the_step_is_done)
 {
 	g_autofree char *id = store_full(mail_of(10, "<bob@site.example>", "<" PERSON ">"));

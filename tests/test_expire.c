@@ -395,7 +395,7 @@ expect_left(const struct mail *mails, int border)
 
 Test(expire, leaves_what_would_be_there_had_the_rest_never_come)
 {
-	static const int borders[] = {0, SPAN_S / 7, SPAN_S / 2, SPAN_S * 9 / 10, 2 * SPAN_S - 1};
+	static const int borders[] = {0, SPAN_S / 7, SPAN_S / 5, SPAN_S * 9 / 10, 2 * SPAN_S - 1};
 	g_autofree struct mail *mails = g_new0(struct mail, MAILS);
 	guint32 seed = g_random_int();
 	GRand *chance = g_rand_new_with_seed(seed);
