@@ -27,6 +27,7 @@ struct collect_sensor {
 	double seen_s; /* when it was heard, seconds UTC */
 	double lag;    /* events that are not stored yet */
 	double spool_bytes;
+	double spool_alarm; /* percent that it reached: 0, 50 or 80 */
 	double unrecorded;
 	double gaps;	 /* intervals noted of it */
 	double offset_s; /* its clock's */

@@ -78,6 +78,8 @@ add_spool(struct metrics *metrics, struct engine *engine)
 	add_gauge(metrics, "mailtrace_spool_bytes", "bytes", "Their size.", (double)status.bytes);
 	add_gauge(metrics, "mailtrace_spool_limit_bytes", "bytes", "What the spool may hold.",
 		  (double)status.max_bytes);
+	add_gauge(metrics, "mailtrace_spool_alarm_percent", "percent",
+		  "50 or 80 when the spool has filled so far, else 0.", status.alarm);
 	add_gauge(metrics, "mailtrace_spool_dead_letters", NULL,
 		  "Events that the collector refused.", (double)status.dead);
 	add_gauge(metrics, "mailtrace_spool_oldest_age_seconds", "seconds",

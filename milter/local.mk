@@ -20,7 +20,7 @@ milter_libsession_a_SOURCES = \
 
 # Events on disk until the collector has them; SQLite's owner in the milter.
 noinst_LIBRARIES += milter/libspool.a
-milter_libspool_a_SOURCES = milter/spool.c milter/spool.h
+milter_libspool_a_SOURCES = milter/spool.c milter/spool.h milter/spool_alarm.c milter/spool_alarm.h
 milter_libspool_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 SPOOL_LIBS = milter/libspool.a $(SQLITE_LIBS)
 

@@ -18,9 +18,6 @@
 #define DRAIN_STEP_MS 50 /* at the end, between looks at the clock */
 #define CLOCK_ROUND_US (2 * G_USEC_PER_SEC) /* a beat and its answer, to be a measurement */
 
-/* How full the spool was when it was last said; in percent. */
-static const guint alarm_percent[] = {0, 50, 80};
-
 struct publisher {
 	struct spool *spool;
 	struct publisher_source source; /* spool, functions and data; its texts are gone */
@@ -45,7 +42,7 @@ struct publisher {
 	gint64 beat_us; /* when the next one is due */
 	gint64 stop_us; /* 0 until stopping is seen */
 	gboolean retry;
-	guint alarm;		 /* index into alarm_percent */
+	guint alarm;		 /* of the spool, as it was last told; percent */
 	gint64 sent_us, sent_at; /* the last beat: by the clock, and monotonic */
 	gboolean has_offset;
 	gint64 offset_us; /* of our clock before the collector's */
@@ -62,20 +59,25 @@ log_number(enum log_level level, const char *event, guint64 n, const char *why)
 	log_event(level, event, "n", number, "reason", why, NULL);
 }
 
-/* Says once when the spool passes 50 and 80 percent, and when it is below again. */
+/* Says once when the spool reaches 50 and 80 percent, and when it is well below again. */
 static void
 check_alarm(struct publisher *publisher, const struct spool_status *status)
 {
-	guint64 used = (status->bytes + status->dead_bytes) * 100 / MAX(status->max_bytes, 1);
-	guint alarm = 0;
-	g_autofree char *percent = g_strdup_printf("%" G_GUINT64_FORMAT, used);
+	guint64 used_bytes = status->bytes + status->dead_bytes;
+	gboolean rises = status->alarm > publisher->alarm;
+	guint told = rises ? status->alarm : publisher->alarm;
+	g_autofree char *alarm = NULL, *used = NULL;
 
-	while (alarm + 1 < G_N_ELEMENTS(alarm_percent) && used >= alarm_percent[alarm + 1])
-		alarm++;
-	if (alarm != publisher->alarm)
-		log_event(alarm > publisher->alarm ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
-			  "spool-fill", "percent", percent, NULL);
-	publisher->alarm = alarm;
+	if (status->alarm == publisher->alarm)
+		return;
+	alarm = g_strdup_printf("%u", told);
+	used = g_strdup_printf("%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT, used_bytes,
+			       status->max_bytes);
+	log_event(rises ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
+		  rises ? "spool-fills" : "spool-empties", "percent", alarm, "bytes", used,
+		  "remedy",
+		  rises ? "see why the collector takes nothing, or raise max_bytes" : NULL, NULL);
+	publisher->alarm = status->alarm;
 }
 
 /* ---- the connection ---- */
@@ -367,7 +369,7 @@ counters(struct publisher *publisher, gint64 settled_us, const struct spool_stat
 		",\"spool_writable\":%s,\"spool_alarm\":%u",
 		length > 2 ? "," : "", settled_us, status->entries, status->bytes,
 		status->max_bytes, status->dead, status->oldest_us,
-		status->writable ? "true" : "false", alarm_percent[publisher->alarm]);
+		status->writable ? "true" : "false", status->alarm);
 	add_clock(publisher, json);
 	g_string_append_c(json, '}');
 	return g_string_free(json, FALSE);

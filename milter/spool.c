@@ -14,6 +14,7 @@
 
 #include "caps.h"
 #include "digest.h"
+#include "spool_alarm.h"
 
 #define SPOOL_VERSION 1
 #define SPOOL_APPLICATION_ID 0x6d747370	  /* "mtsp", in the header of the file */
@@ -123,6 +124,7 @@ struct spool {
 	gboolean broken; /* the disk failed once */
 	struct tally tally;
 	guint64 commits;
+	guint alarm;	/* as last asked for */
 	char epoch[37]; /* what spool_epoch() lends; of the publisher's thread */
 };
 
@@ -931,6 +933,8 @@ void
 spool_status(struct spool *spool, struct spool_status *ret_status)
 {
 	g_mutex_lock(&spool->mutex);
+	spool->alarm = spool_alarm_next(spool->alarm, spool->tally.bytes + spool->tally.dead_bytes,
+					spool->max_bytes);
 	*ret_status = (struct spool_status){
 		.entries = spool->tally.entries,
 		.bytes = spool->tally.bytes,
@@ -942,6 +946,7 @@ spool_status(struct spool *spool, struct spool_status *ret_status)
 		.writable = !spool->broken,
 		.dead = spool->tally.dead,
 		.dead_bytes = spool->tally.dead_bytes,
+		.alarm = spool->alarm,
 	};
 	g_mutex_unlock(&spool->mutex);
 }

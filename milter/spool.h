@@ -51,6 +51,7 @@ struct spool_status {
 	gboolean writable;    /* FALSE after SPOOL_ERROR_WRITE */
 	guint64 dead;	      /* dead letters kept */
 	guint64 dead_bytes;   /* their size; they count against max_bytes */
+	guint alarm;	      /* 0, or 50 or 80 percent were reached (spool_alarm.h) */
 };
 
 /*

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Milter and collector serve OpenMetrics that Prometheus' own parser takes."""
 import contextlib
+import re
 import socket
 import sys
 import urllib.error
@@ -77,6 +78,65 @@ def the_collector_tells_of_its_sensors():
     got = scrape(site, "collector")
     equal((got[("mailtrace_collector_events_total",)], got[("mailtrace_sensor_gaps", "default/mx1")]), (1, 0))
     assert got[("mailtrace_sensor_seen_timestamp_seconds", "default/mx1")] > 1.7e9, got
+    site.stop()
+
+
+def fill_spool(site, count, first=1):
+    for number in range(first, first + count):
+        site.play("--queue-id", f"Q{number}", "--rcpt", "<a@example.org>", site.message)
+
+
+def spool_site(events):
+    """A milter without a collector, whose spool has room for about so many events."""
+    site = metrics_site()
+    site.collector.stop()
+    site.message = make_message(f"{site.root}/1.eml")
+    fill_spool(site, 1)
+    size = int(scrape(site, "milter")[("mailtrace_spool_bytes",)])
+    site.milter.stop()
+    site.set("spool", max_bytes=str(size * events))
+    site.start_milter()
+    return site
+
+
+def alarm(site):
+    return scrape(site, "milter")[("mailtrace_spool_alarm_percent",)]
+
+
+def spool_lines(site):
+    return re.findall(r"(spool-(?:fills|empties)) percent=(\d+)", site.milter.text())
+
+
+@test
+def a_spool_that_fills_is_told_at_50_and_80_percent():
+    site = spool_site(20)
+    equal(alarm(site), 0)
+    fill_spool(site, 11, first=2)
+    equal(alarm(site), 50)
+    wait_until(lambda: spool_lines(site) == [("spool-fills", "50")], "the first alarm")
+    fill_spool(site, 6, first=20)
+    equal(alarm(site), 80)
+    wait_until(lambda: spool_lines(site)[1:] == [("spool-fills", "80")], "the second")
+    site.start_collector()
+    wait_until(lambda: alarm(site) == 0, "the spool is empty")
+    wait_until(lambda: spool_lines(site)[2:] == [("spool-empties", "80")], "and it is said")
+    site.stop()
+
+
+@test
+def the_alarm_is_in_status_and_in_the_collectors_metrics():
+    site = spool_site(10)
+    # what the collector refuses stays in the spool: here, of a tenant that is not the key's
+    site.milter.stop()
+    site.set("site", tenant="another")
+    site.start_milter()
+    fill_spool(site, 6, first=2)
+    site.set("site", tenant="default")
+    site.start_collector()
+    wait_until(lambda: scrape(site, "collector").get(("mailtrace_sensor_spool_alarm_percent", "default/mx1")) == 50,
+               "the sensor's beat")
+    wait_until(lambda: site.mailtrace("status", "--check", status=None).stdout.count("% of the spool are full"),
+               "status warns")
     site.stop()
 
 
