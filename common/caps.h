@@ -74,6 +74,13 @@
 #define CAP_UNPACK_CPU_MS 4000 /* beside what the mail itself needs of the worker's seconds */
 #define CAP_UNPACK_CPU_NAME "unpack-cpu"
 
+/* Messages whose archives a later mail may open; in the milter process. */
+#define CAP_LOCKED_BYTES (32 * 1024 * 1024) /* of one; what mail systems let pass is less */
+#define CAP_LOCKED_MESSAGES 1000	    /* at one time; the oldest go */
+#define CAP_LATER_TRIES 4		    /* kept messages that one mail's words are tried on */
+#define CAP_LATER_TEXT_BYTES (256 * 1024)   /* of that mail: a password stands in its text */
+#define CAP_LATER_QUEUE 32		    /* messages that wait for it; further ones do not */
+
 /* The envelope; in the milter process. */
 #define CAP_PACKET_BYTES (1024 * 1024) /* from the MTA; a header field comes in one */
 #define CAP_RECIPIENTS 10000	       /* Postfix: smtpd_recipient_limit is 1,000 */

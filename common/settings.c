@@ -106,6 +106,10 @@ enum kind {
 	  STATE_DIRECTORY "/mailtrace/spool", "directory of records not yet acknowledged")         \
 	X("spool", "max_bytes", KIND_SIZE, spool_max_bytes, 0, MAX_BYTES, NULL, "0",               \
 	  "size of the spool; 0: 10G or 20 % of the disk, the smaller")                            \
+	X("spool", "locked_hours", KIND_NUMBER, locked_hours, 0, 720, NULL, "24",                  \
+	  "how long a message with an encrypted archive waits for its password; 0: not at all")    \
+	X("spool", "locked_bytes", KIND_SIZE, locked_bytes, 0, MAX_BYTES, NULL, "256M",            \
+	  "size of such messages, which are kept encrypted; the oldest go")                        \
 	X("bus", "collector", KIND_ENDPOINT, collector, 0, 0, NULL, "",                            \
 	  "the collector: ipc:///PATH or tcp://HOST:PORT; empty: records stay in the spool")       \
 	X("bus", "sensor_key", KIND_PATH, sensor_key, 0, 0, NULL, CONFIG_DIRECTORY "/sensor.key",  \

@@ -78,6 +78,8 @@ struct settings {
 	/* [spool] */
 	char *spool_directory;
 	guint64 spool_max_bytes; /* 0: 10 GB or 20 % of the disk, the smaller */
+	guint locked_hours;	 /* messages wait for a password; 0: not at all */
+	guint64 locked_bytes;	 /* of all those messages */
 
 	/* [bus] the sensor's side */
 	char *collector;	    /* endpoint "ipc:///path" or "tcp://host:port"; "" for none */

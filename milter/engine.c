@@ -11,6 +11,7 @@ struct engine {
 	struct spool *spool;		/* borrowed */
 	struct scanner_client *scanner; /* borrowed */
 	struct block_list *blocks;	/* borrowed, or NULL */
+	struct later *later;		/* likewise */
 	GMutex lock;			/* settings, key, has_key, ending */
 	GArray *ending;			/* of gint64: receive times of messages at their end */
 	struct settings *settings;
@@ -111,6 +112,18 @@ void
 engine_set_block_list(struct engine *engine, struct block_list *list)
 {
 	engine->blocks = list;
+}
+
+void
+engine_set_later(struct engine *engine, struct later *later)
+{
+	engine->later = later;
+}
+
+struct later *
+engine_later(struct engine *engine)
+{
+	return engine->later;
 }
 
 struct block_list *

@@ -63,6 +63,13 @@ struct spool *engine_spool(struct engine *engine);
 /* Returns the scanner's client, borrowed. */
 struct scanner_client *engine_scanner(struct engine *engine);
 
+/* Sets what opens archives later, before the first session.  Borrowed. */
+struct later;
+void engine_set_later(struct engine *engine, struct later *later);
+
+/* Returns it, borrowed, or NULL. */
+struct later *engine_later(struct engine *engine);
+
 /* Sets the block list, before the first session.  Borrowed, outlives the engine. */
 void engine_set_block_list(struct engine *engine, struct block_list *list);
 

@@ -11,6 +11,10 @@ milter_libsession_a_SOURCES = \
 	milter/direction.h \
 	milter/engine.c \
 	milter/engine.h \
+	milter/kept.c \
+	milter/kept.h \
+	milter/later.c \
+	milter/later.h \
 	milter/message.c \
 	milter/message.h \
 	milter/policy.c \

@@ -30,6 +30,7 @@
 #include "callbacks.h"
 #include "engine.h"
 #include "engine_metrics.h"
+#include "later.h"
 #include "liveness.h"
 #include "log.h"
 #include "metrics_server.h"
@@ -46,6 +47,7 @@ struct process {
 	struct scanner_client *scanner;
 	struct block_file *blocks;
 	struct anchor_file *anchors; /* NULL: they cannot be kept */
+	struct later *later;	     /* NULL: it cannot keep anything */
 	struct publisher *publisher;
 	struct metrics_server *metrics;
 	GThread *control;
@@ -430,6 +432,22 @@ start_metrics(struct process *process, const struct settings *settings)
 		log_event(LOG_LEVEL_ERROR, "metrics-not-served", "error", error->message, NULL);
 }
 
+/* What cannot be kept for a later mail is recorded all the same. */
+static void
+open_later(struct process *process, const struct settings *settings)
+{
+	g_autoptr(GError) error = NULL;
+
+	process->later = later_new(process->engine, settings->spool_directory, &error);
+	if (!process->later) {
+		log_event(LOG_LEVEL_ERROR, "archives-not-kept", "error", error->message, "effect",
+			  "a password in a later mail opens nothing", NULL);
+		return;
+	}
+	later_start(process->later);
+	engine_set_later(process->engine, process->later);
+}
+
 static gboolean
 open_parts(struct process *process, struct settings *settings, GError **error)
 {
@@ -441,6 +459,7 @@ open_parts(struct process *process, struct settings *settings, GError **error)
 	if (!process->engine || !open_blocks(process, settings, error))
 		return FALSE;
 	open_anchors(process, settings);
+	open_later(process, settings);
 	start_metrics(process, settings);
 	return start_publisher(process, settings, error);
 }
@@ -482,6 +501,7 @@ finish(struct process *process, int status)
 #ifdef MAILTRACE_SANITIZERS
 	else {
 		metrics_server_stop(process->metrics);
+		later_free(process->later);
 		engine_free(process->engine);
 		block_file_free(process->blocks);
 		anchor_file_free(process->anchors);

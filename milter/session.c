@@ -8,6 +8,7 @@
 
 #include "caps.h"
 #include "direction.h"
+#include "later.h"
 #include "log.h"
 #include "message.h"
 #include "ocsf.h"
@@ -670,6 +671,8 @@ session_end_of_message(struct session *session, void *mta, struct session_outcom
 	ret_outcome->decision = decide_and_record(session, &facts);
 	if (session->can_change && lets_pass(&ret_outcome->decision))
 		fill_changes(session, believed, &facts, ret_outcome->changes);
+	if (lets_pass(&ret_outcome->decision) && !facts.unrecorded)
+		later_message(engine_later(session->engine), session->event, session->message);
 	count_outcome(session->engine, &facts, &ret_outcome->decision);
 	/* Last: a heartbeat that calls this message settled has it in its counters. */
 	engine_end_message(session->engine, session->event->received_at_us);

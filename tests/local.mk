@@ -40,6 +40,14 @@ endif
 # The milter's units.
 if HAVE_CRITERION
 SESSION_LIBS = milter/libsession.a $(SPOOL_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_kept tests/test_later
+TESTS += tests/test_kept tests/test_later
+tests_test_later_SOURCES = tests/test_later.c
+tests_test_later_CFLAGS = $(UNIT_CFLAGS)
+tests_test_later_LDADD = $(SESSION_LIBS)
+tests_test_kept_SOURCES = tests/test_kept.c
+tests_test_kept_CFLAGS = $(UNIT_CFLAGS)
+tests_test_kept_LDADD = $(SESSION_LIBS)
 check_PROGRAMS += tests/test_trace_id tests/test_policy tests/test_direction tests/test_message
 TESTS += tests/test_trace_id tests/test_policy tests/test_direction tests/test_message
 tests_test_trace_id_SOURCES = tests/test_trace_id.c
@@ -235,6 +243,11 @@ check_PROGRAMS += tests/test_settings_check
 TESTS += tests/test_settings_check
 check_PROGRAMS += tests/test_password_list
 TESTS += tests/test_password_list
+check_PROGRAMS += tests/test_sealed
+TESTS += tests/test_sealed
+tests_test_sealed_SOURCES = tests/test_sealed.c
+tests_test_sealed_CFLAGS = $(UNIT_CFLAGS)
+tests_test_sealed_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_password_list_SOURCES = tests/test_password_list.c
 tests_test_password_list_CFLAGS = $(UNIT_CFLAGS)
 tests_test_password_list_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
@@ -457,6 +470,10 @@ TESTS += tests/it/delivery.py tests/it/block.py tests/it/store_care.py tests/it/
 EXTRA_DIST += tests/it/block.py tests/it/store_care.py tests/it/passwords.py
 TESTS += tests/it/journal.py tests/it/retention.py
 EXTRA_DIST += tests/it/journal.py tests/it/retention.py
+TESTS += tests/it/delivery.py tests/it/block.py tests/it/store_care.py tests/it/passwords.py tests/it/later.py
+EXTRA_DIST += tests/it/block.py tests/it/store_care.py tests/it/passwords.py tests/it/later.py
+TESTS += tests/it/journal.py
+EXTRA_DIST += tests/it/journal.py
 EXTRA_DIST += tests/it/delivery.py tests/it/sensor.py
 
 # The pages against the tree.

@@ -25,7 +25,8 @@ OWNERS = {
     r"seccomp\.h|linux/landlock\.h|linux/seccomp\.h": {"milter/sandbox.c"},
     r"sqlite3\.h": {"milter/spool.c", "investigate/store_sqlite.c"},
     r"curl/.*": {"investigate/http.c"},
-    r"openssl/.*": {"common/digest.c", "common/keys.c", "common/signing_key.c", "common/trace_id.c"},
+    r"openssl/.*": {"common/digest.c", "common/keys.c", "common/sealed.c", "common/signing_key.c",
+                    "common/trace_id.c"},
 }
 
 

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "later.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "caps.h"
+#include "kept.h"
+#include "log.h"
+#include "ocsf.h"
+
+#define EXPIRY_US (60 * (guint64)G_USEC_PER_SEC) /* between looks for what is too old */
+#define INNER "2."				 /* where the kept message is in what is read */
+
+struct later {
+	struct engine *engine;
+	struct kept *kept;
+	GAsyncQueue *jobs; /* of struct job */
+	GThread *thread;
+};
+
+/* What is to be done with a message. */
+struct job {
+	GBytes *json;	    /* its event, or NULL when it is not to be kept */
+	GBytes *bytes;	    /* of the message: all of them, or the first */
+	char *subject;	    /* or NULL */
+	GPtrArray *earlier; /* ids of kept events whose archives its words may open */
+	gboolean stops;	    /* no message: the thread is to end */
+};
+
+static void
+job_free(struct job *job)
+{
+	g_clear_pointer(&job->json, g_bytes_unref);
+	g_clear_pointer(&job->bytes, g_bytes_unref);
+	g_clear_pointer(&job->earlier, g_ptr_array_unref);
+	g_free(job->subject);
+	g_free(job);
+}
+
+/* ---- taking a message; the sessions' threads ---- */
+
+/* Whether a member is one that a password would open: libarchive decrypts zips. */
+static gboolean
+is_locked(const struct file *file)
+{
+	return (file->flags & FILE_ENCRYPTED) && file_is_member(file) && file->method &&
+	       (g_str_has_prefix(file->method, "zipcrypto") ||
+		g_str_has_prefix(file->method, "aes-"));
+}
+
+static gboolean
+has_locked(const struct record *record)
+{
+	for (guint i = 0; i < record->files->len; i++)
+		if (is_locked(record->files->pdata[i]))
+			return TRUE;
+	return FALSE;
+}
+
+/* Copies the first bytes of a message. */
+static GBytes *
+copy_bytes(struct message *message, gsize most)
+{
+	gsize length = (gsize)MIN(message_size(message), most), at = 0;
+	g_autofree guint8 *copy = g_malloc(length + 1);
+	const void *bytes;
+	int fd;
+
+	message_finish(message, &fd, &bytes);
+	if (fd < 0)
+		return g_bytes_new(bytes, length);
+	while (at < length) {
+		ssize_t n = TEMP_FAILURE_RETRY(pread(fd, copy + at, length - at, (off_t)at));
+
+		if (n <= 0)
+			return NULL;
+		at += (gsize)n;
+	}
+	return g_bytes_new_take(g_steal_pointer(&copy), length);
+}
+
+gboolean
+later_message(struct later *later, const struct event *event, struct message *message)
+{
+	g_autoptr(settings_t) settings = NULL;
+	g_autoptr(GPtrArray) earlier = NULL;
+	gboolean keeps;
+	struct job *job;
+
+	if (!later || !message_is_whole(message))
+		return TRUE;
+	settings = engine_settings(later->engine);
+	keeps = settings->locked_hours && message_size(message) <= CAP_LOCKED_BYTES &&
+		has_locked(event->record);
+	earlier = kept_find(later->kept, event);
+	if (!keeps && earlier->len == 0)
+		return TRUE;
+	if (g_async_queue_length(later->jobs) >= CAP_LATER_QUEUE) {
+		log_event(LOG_LEVEL_WARNING, "later-passed-over", "event_id", event->event_id,
+			  "effect", "an encrypted archive is not opened by a later mail", NULL);
+		return FALSE;
+	}
+	job = g_new0(struct job, 1);
+	job->bytes = copy_bytes(message, keeps ? CAP_LOCKED_BYTES : CAP_LATER_TEXT_BYTES);
+	job->json = keeps ? ocsf_encode_event(event, CAP_EVENT_BYTES) : NULL;
+	job->subject = g_strdup(event->record->subject);
+	job->earlier = g_steal_pointer(&earlier);
+	if (job->bytes)
+		g_async_queue_push(later->jobs, job);
+	else
+		job_free(job);
+	return TRUE;
+}
+
+/* ---- reading two messages as one ---- */
+
+static void
+append_part(GByteArray *out, const char *boundary, const void *bytes, gsize length)
+{
+	g_autofree char *head =
+		g_strdup_printf("\r\n--%s\r\nContent-Type: message/rfc822\r\n\r\n", boundary);
+
+	g_byte_array_append(out, (const guint8 *)head, (guint)strlen(head));
+	g_byte_array_append(out, bytes, (guint)length);
+}
+
+/* The later message, whose words come first, its subject among them, and the kept one behind. */
+static GByteArray *
+join_messages(const struct job *job, GBytes *kept)
+{
+	g_autofree char *boundary = event_id_new(g_get_real_time());
+	g_autofree char *subject =
+		g_strdelimit(g_strdup(job->subject ? job->subject : ""), "\r\n", ' ');
+	g_autofree char *head =
+		g_strdup_printf("Subject: %s\r\nContent-Type: multipart/mixed; boundary=\"%s\"\r\n",
+				subject, boundary);
+	g_autofree char *end = g_strdup_printf("\r\n--%s--\r\n", boundary);
+	GByteArray *out = g_byte_array_new();
+
+	g_byte_array_append(out, (const guint8 *)head, (guint)strlen(head));
+	append_part(out, boundary, g_bytes_get_data(job->bytes, NULL),
+		    MIN(g_bytes_get_size(job->bytes), CAP_LATER_TEXT_BYTES));
+	append_part(out, boundary, g_bytes_get_data(kept, NULL), g_bytes_get_size(kept));
+	g_byte_array_append(out, (const guint8 *)end, (guint)strlen(end));
+	return out;
+}
+
+/* Takes the files of the kept message out of what was read, as if it had been read alone. */
+static GPtrArray *
+inner_files(struct record *whole)
+{
+	GPtrArray *files = g_ptr_array_new_with_free_func((GDestroyNotify)file_free);
+	g_autofree int *places = g_new(int, whole->files->len + 1);
+
+	for (guint i = 0; i < whole->files->len; i++) {
+		struct file *file = whole->files->pdata[i];
+		char *path;
+
+		places[i] = -1;
+		if (!g_str_has_prefix(file->path, INNER))
+			continue;
+		path = g_strdup(file->path + strlen(INNER));
+		g_free(file->path);
+		file->path = path;
+		places[i] = (int)files->len;
+		file->parent = file->parent < 0 ? -1 : places[file->parent];
+		if (file->parent < 0 && files->len)
+			file->parent = 0;
+		g_ptr_array_add(files, file);
+		whole->files->pdata[i] = NULL;
+	}
+	return files;
+}
+
+/* ---- what opened ---- */
+
+/* The paths of what could be read before. */
+static GHashTable *
+known_paths(const struct record *record)
+{
+	GHashTable *paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (guint i = 0; i < record->files->len; i++) {
+		const struct file *file = record->files->pdata[i];
+
+		if (!(file->flags & FILE_ENCRYPTED))
+			g_hash_table_add(paths, g_strdup(file->path));
+	}
+	return paths;
+}
+
+static gboolean
+has_opened(const GPtrArray *files, GHashTable *known)
+{
+	for (guint i = 0; i < files->len; i++) {
+		const struct file *file = files->pdata[i];
+
+		if (file_is_member(file) && !(file->flags & FILE_ENCRYPTED) && file->method &&
+		    g_str_has_suffix(file->method, "+opened") &&
+		    !g_hash_table_contains(known, file->path))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void
+log_block(const struct event *event, const struct event_block *block)
+{
+	g_autofree char *number = g_strdup_printf("%u", block->number);
+
+	log_event(LOG_LEVEL_WARNING, "block-hit-later", "queue_id", event->queue_id, "event_id",
+		  event->supplements, "block", number, "mode", block_mode_name(block->mode), "file",
+		  block->file, "effect", "the message has passed; find it and contain it", NULL);
+}
+
+/* Looks up what was found now; the other files were looked up when the message came. */
+static void
+match_blocks(struct later *later, struct event *event, GHashTable *known)
+{
+	struct block_list *list = engine_block_list(later->engine);
+
+	g_ptr_array_set_size(event->blocks, 0);
+	if (list)
+		block_list_match(list, g_get_real_time(), event);
+	for (guint i = event->blocks->len; i-- > 0;) {
+		const struct event_block *block = event->blocks->pdata[i];
+
+		if (block->candidate || g_hash_table_contains(known, block->file))
+			g_ptr_array_remove_index(event->blocks, i);
+		else
+			log_block(event, block);
+	}
+	if (event->blocks->len)
+		engine_count(later->engine, COUNT_BLOCKED, 1);
+}
+
+/* Tells what opened, and lets go of what was kept for that. */
+static void
+tell(struct later *later, struct event *event, GPtrArray *files, GHashTable *known)
+{
+	g_autoptr(GBytes) json = NULL;
+	g_autoptr(GError) error = NULL;
+
+	g_ptr_array_unref(event->record->files);
+	event->record->files = g_ptr_array_ref(files);
+	event->supplements = g_steal_pointer(&event->event_id);
+	event->event_id = event_id_new(g_get_real_time());
+	match_blocks(later, event, known);
+	json = ocsf_encode_event(event, CAP_EVENT_BYTES);
+	if (!spool_append(engine_spool(later->engine), json, NULL, &error)) {
+		log_event(LOG_LEVEL_ERROR, "later-not-recorded", "event_id", event->supplements,
+			  "error", error->message, NULL);
+		return;
+	}
+	log_event(LOG_LEVEL_INFO, "opened-later", "queue_id", event->queue_id, "event_id",
+		  event->supplements, "by", event->event_id, NULL);
+	kept_remove(later->kept, event->supplements);
+}
+
+/* Tries the words of a message on the archives of an earlier one. */
+static void
+try_earlier(struct later *later, const struct job *job, const char *event_id)
+{
+	g_autoptr(settings_t) settings = engine_settings(later->engine);
+	g_autoptr(GBytes) json = NULL, message = NULL;
+	g_autoptr(GByteArray) both = NULL;
+	g_autoptr(event_t) event = NULL;
+	g_autoptr(record_t) whole = NULL;
+	g_autoptr(GPtrArray) files = NULL;
+	g_autoptr(GHashTable) known = NULL;
+
+	if (!kept_read(later->kept, event_id, &json, &message))
+		return;
+	event = ocsf_decode_event(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL);
+	if (!event)
+		return;
+	both = join_messages(job, message);
+	whole = scanner_client_read(engine_scanner(later->engine), -1, both->data, both->len,
+				    settings->read_timeout_ms, NULL);
+	if (!whole)
+		return;
+	files = inner_files(whole);
+	known = known_paths(event->record);
+	if (has_opened(files, known))
+		tell(later, event, files, known);
+}
+
+/* ---- the thread ---- */
+
+static void
+keep(struct later *later, const struct job *job)
+{
+	g_autoptr(settings_t) settings = engine_settings(later->engine);
+	g_autoptr(GError) error = NULL;
+
+	if (!kept_add(later->kept, job->json, job->bytes, settings->locked_bytes, &error))
+		log_event(LOG_LEVEL_WARNING, "archive-not-kept", "error", error->message, "effect",
+			  "a later mail cannot open it", NULL);
+}
+
+static void
+expire(struct later *later)
+{
+	g_autoptr(settings_t) settings = engine_settings(later->engine);
+
+	kept_expire(later->kept,
+		    g_get_real_time() - (gint64)settings->locked_hours * 3600 * G_USEC_PER_SEC);
+}
+
+static gpointer
+run(gpointer data)
+{
+	struct later *later = data;
+	gboolean stopped = FALSE;
+
+	while (!stopped) {
+		struct job *job = g_async_queue_timeout_pop(later->jobs, EXPIRY_US);
+
+		expire(later);
+		if (!job)
+			continue;
+		for (guint i = 0; job->earlier && i < job->earlier->len; i++)
+			try_earlier(later, job, job->earlier->pdata[i]);
+		if (job->json)
+			keep(later, job);
+		stopped = job->stops;
+		job_free(job);
+	}
+	return NULL;
+}
+
+struct later *
+later_new(struct engine *engine, const char *directory, GError **error)
+{
+	struct kept *kept = kept_open(directory, error);
+	struct later *later;
+
+	if (!kept)
+		return NULL;
+	later = g_new0(struct later, 1);
+	later->engine = engine;
+	later->kept = kept;
+	later->jobs = g_async_queue_new_full((GDestroyNotify)job_free);
+	return later;
+}
+
+void
+later_start(struct later *later)
+{
+	later->thread = g_thread_new("later", run, later);
+}
+
+void
+later_free(struct later *later)
+{
+	struct job *job;
+
+	if (!later)
+		return;
+	job = g_new0(struct job, 1);
+	job->stops = TRUE;
+	g_async_queue_push(later->jobs, job);
+	if (later->thread)
+		g_thread_join(later->thread);
+	g_async_queue_unref(later->jobs);
+	kept_free(later->kept);
+	g_free(later);
+}

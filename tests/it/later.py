@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The password that comes in the next mail, through the milter and the collector."""
+import contextlib
+import hashlib
+import os
+
+from mtlib import SOURCE, Site, equal, json_lines, main, make_message, test, wait_until
+
+PASSWORD = "x7kQ!9"  # of tests/data/locked-*.zip, in which is evil.exe
+LOCKED = b"MZ what was locked away\n" * 20
+SHA256 = hashlib.sha256(LOCKED).hexdigest()
+LATER_TEXT_BYTES = 256 * 1024  # CAP_LATER_TEXT_BYTES
+ALICE, BOB, CAROL = "<alice@partner.example>", "<bob@example.org>", "<carol@example.org>"
+
+
+@contextlib.contextmanager
+def running(**spool):
+    site = Site(scanner={"workers": "1"})
+    site.set("spool", **spool)
+    site.make_keys()
+    site.start_collector()
+    site.start_milter()
+    site.sent = 0
+    try:
+        yield site
+    finally:
+        site.stop()
+
+
+def send(site, name, sender, *recipients, body="Hello.\r\n", subject=None, attachments=()):
+    """Sends a message and waits until it is stored."""
+    path = make_message(f"{site.root}/{name}.eml", message_id=f"<{name}@example.net>", subject=subject or name,
+                        body=body, attachments=attachments)
+    to = [option for recipient in recipients for option in ("--rcpt", recipient)]
+    site.play("--from", sender, *to, "--queue-id", name.upper(), path)
+    site.sent += 1
+    site.wait_stored(site.sent)
+
+
+def locked(site, name, sender, *recipients, kind="aes-256"):
+    with open(os.path.join(SOURCE, "tests", "data", f"locked-{kind}.zip"), "rb") as handle:
+        zipped = handle.read()
+    send(site, name, sender, *recipients, attachments=[("invoice.zip", "application/zip", zipped)])
+    kept = f"{site.settings['spool']['directory']}/locked"
+    wait_until(lambda: any(entry.endswith(".sealed") for entry in os.listdir(kept)), "the kept message")
+
+
+def who(site):
+    return site.who(SHA256, status=None)[0]
+
+
+@test
+def a_later_mail_opens_what_an_earlier_one_brought():
+    with running() as site:
+        locked(site, "first", ALICE, BOB, CAROL)
+        equal(who(site), [], "nobody knows what is in it")
+        send(site, "second", ALICE, BOB, body=f"Password: {PASSWORD}\r\n")
+        wait_until(lambda: who(site), "what the password opened")
+        hits = who(site)
+        equal({(hit["recipient"], hit["match"], hit["file"], hit["queue_id"], hit["message_id"]) for hit in hits},
+              {(rcpt.strip("<>"), "exact", "2!/evil.exe", "FIRST", "<first@example.net>") for rcpt in (BOB, CAROL)})
+        event, added = [line for line in json_lines(site.mailtrace("show", "--json", hits[0]["event_id"]).stdout)
+                        if line["activity_id"] == 2]
+        equal(added["unmapped"]["mailtrace"]["supplements"], event["metadata"]["uid"])
+        assert PASSWORD not in str(added), added
+        shown = site.mailtrace("show", hits[0]["event_id"]).stdout
+        assert SHA256 in shown and "Adds to" in shown, shown
+        equal(site.who(SHA256)[1]["messages"], 2, "a supplement is no message")
+        kept = f"{site.settings['spool']['directory']}/locked"
+        wait_until(lambda: not os.listdir(kept), "what was opened to be let go of")
+
+
+@test
+def the_answer_opens_it_and_a_subject_does():
+    with running() as site:
+        locked(site, "first", ALICE, BOB, kind="zipcrypto")
+        send(site, "second", BOB, ALICE, subject=f"PW: {PASSWORD}")
+        wait_until(lambda: who(site), "what the password opened")
+
+
+@test
+def an_unrelated_mail_opens_nothing():
+    with running() as site:
+        locked(site, "first", ALICE, BOB)
+        body = f"Password: {PASSWORD}\r\n"
+        send(site, "second", "<mallory@other.example>", BOB, body=body)
+        send(site, "third", ALICE, CAROL, body=body)
+        send(site, "fourth", CAROL, BOB, body=body)
+        send(site, "fifth", ALICE, BOB, body="Password: another1\r\n")
+        # The thread takes them in order, so that this one's turn comes after all of theirs.
+        send(site, "sixth", ALICE, BOB, body=body)
+        wait_until(lambda: who(site), "what the password opened")
+        added = [line for line in json_lines(site.mailtrace("show", "--json", who(site)[0]["event_id"]).stdout)
+                 if line["unmapped"]["mailtrace"].get("supplements")]
+        equal(len(added), 1, "supplements")
+
+
+@test
+def a_password_counts_to_the_cap_of_the_later_text():
+    head = b"From: alice@partner.example\r\nSubject: s\r\nMessage-Id: <%d@example.net>\r\n\r\n"
+    end = b"\r\nPassword: " + PASSWORD.encode()
+    with running() as site:
+        for size in (LATER_TEXT_BYTES + 1, LATER_TEXT_BYTES, LATER_TEXT_BYTES - 1):  # in order: the last ends it
+            recipient = f"<to{size}@example.org>"
+            locked(site, f"first{size}", ALICE, recipient)
+            line = b"x " * 30 + b"\r\n"
+            text = (line * (size // len(line)))[:size - len(head % size) - len(end)]
+            path = f"{site.root}/{size}.eml"
+            with open(path, "wb") as handle:
+                handle.write(head % size + text + end)
+            site.play("--from", ALICE, "--rcpt", recipient, "--queue-id", f"Q{size}", "--no-newline", path)
+            site.sent += 1
+            site.wait_stored(site.sent)
+        wait_until(lambda: len(who(site)) == 2, "what the passwords opened")
+        equal({hit["recipient"] for hit in who(site)},
+              {f"to{size}@example.org" for size in (LATER_TEXT_BYTES - 1, LATER_TEXT_BYTES)})
+
+
+@test
+def it_is_kept_over_a_restart():
+    with running() as site:
+        locked(site, "first", ALICE, BOB)
+        site.milter.stop()
+        site.start_milter()
+        send(site, "second", ALICE, BOB, body=f"Password: {PASSWORD}\r\n")
+        wait_until(lambda: who(site), "what the password opened")
+
+
+@test
+def a_key_that_cannot_be_used_keeps_no_mail_from_being_recorded():
+    with running() as site:
+        site.milter.stop()
+        os.chmod(f"{site.settings['spool']['directory']}/locked.key", 0o644)
+        site.start_milter()
+        send(site, "first", ALICE, BOB)
+        with open(site.milter.log) as log:
+            assert "archives-not-kept" in log.read(), "nobody is told"
+
+
+@test
+def a_block_tells_of_what_is_opened():
+    with running() as site:
+        site.mailtrace("block", "add", SHA256, "--mode", "reject")
+        locked(site, "first", ALICE, BOB)
+        send(site, "second", ALICE, BOB, body=f"Password: {PASSWORD}\r\n")
+        wait_until(lambda: who(site), "what the password opened")
+        with open(site.milter.log) as log:
+            wait_until(lambda: "block-hit-later" in log.read(), "the block's alarm")
+
+
+@test
+def none_is_kept_where_that_is_switched_off():
+    with running(locked_hours="0") as site:
+        with open(os.path.join(SOURCE, "tests", "data", "locked-aes-256.zip"), "rb") as handle:
+            zipped = handle.read()
+        send(site, "first", ALICE, BOB, attachments=[("invoice.zip", "application/zip", zipped)])
+        send(site, "second", ALICE, BOB, body=f"Password: {PASSWORD}\r\n")
+        equal(os.listdir(f"{site.settings['spool']['directory']}/locked"), [])
+        equal(who(site), [])
+
+
+main()
