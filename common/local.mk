@@ -53,6 +53,7 @@ common_libread_a_SOURCES = \
 	common/mime.c \
 	common/passwords.c common/passwords.h \
 	common/pasted.c common/pasted.h \
+	common/rar_headers.c common/rar_headers.h \
 	common/readings.c common/readings.h \
 	common/recode.c common/recode.h \
 	common/wide.c common/wide.h \

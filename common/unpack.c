@@ -13,6 +13,7 @@
 #include "magic.h"
 #include "mail_file.h"
 #include "passwords.h"
+#include "rar_headers.h"
 #include "scan.h"
 #include "text.h"
 #include "zip_views.h"
@@ -530,6 +531,27 @@ locked_archive_new(const struct container *container)
 	return locked;
 }
 
+/*
+ * Fills in what the headers of a rar say of its encrypted members, which are in the
+ * same order; one of another size is not the one.
+ */
+static void
+describe_rar(const struct locked_archive *locked, const void *bytes, gsize length)
+{
+	struct rar_member member;
+	gsize at = 0;
+
+	for (guint i = 0; i < locked->files->len; i++) {
+		struct file *file = locked->files->pdata[i];
+
+		if (!rar_headers_next(bytes, length, &at, &member) || member.size != file->size)
+			return;
+		file->method = g_strdup("rar4");
+		file->has_crc32 = TRUE;
+		file->crc32 = member.crc32;
+	}
+}
+
 /* Keeps an archive that has encrypted members and may be opened, where there is room for it. */
 static void
 keep_locked(struct unpacker *unpacker, struct locked_archive *locked, const void *bytes,
@@ -537,6 +559,7 @@ keep_locked(struct unpacker *unpacker, struct locked_archive *locked, const void
 {
 	if (locked->files->len == 0 ||
 	    !archive_members_decrypted(locked->container.file->detected_type)) {
+		describe_rar(locked, bytes, length);
 		locked_archive_free(locked);
 		return;
 	}
