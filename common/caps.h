@@ -119,6 +119,10 @@
 #define CAP_QUEUE_LINE_BYTES (4 * 1024 * 1024) /* a message of postqueue -j: 10,000 recipients */
 #define CAP_QUEUE_ANSWER_BYTES (64 * 1024)     /* between actuator and queue helper */
 #define CAP_QUEUE_REQUESTS 256		       /* of one run of the queue helper */
+#define CAP_PLAN_COMMANDS 10000		       /* of one plan; more are several plans */
+#define CAP_PLAN_ENTRIES 20000		  /* recipients of a plan, and copies beyond its reach */
+#define CAP_PLAN_BYTES (14 * 1024 * 1024) /* of a plan; with it, a request to the collector */
+#define CAP_PLAN_FILE_BYTES (32 * 1024 * 1024) /* the same with line breaks and blanks */
 
 /* The journal. */
 #define CAP_JOURNAL_ENTRY_BYTES (24 * 1024)    /* twice that, as JSON in JSON, fits an answer */

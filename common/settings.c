@@ -41,6 +41,7 @@ enum kind {
 	KIND_STORE,
 	KIND_LOOPBACK,
 	KIND_HTTP,
+	KIND_COMMAND,
 };
 
 /*
@@ -171,6 +172,21 @@ enum kind {
 	  NULL, "+", "what begins a detail that is no part of a user's name; empty: nothing")      \
 	X("mailstore", "verify_digest", KIND_CHOICE, mailstore_verify_digest, 0, 0, "yes|no",      \
 	  "yes", "whether a message must be seen to hold the file before it is moved")             \
+	X("containment", "never_touch", KIND_LIST, never_touch, 0, 0, NULL,                        \
+	  "postmaster@; abuse@; root@; mailer-daemon@",                                            \
+	  "addresses, NAME@ of any domain, domains and hosts that no plan acts on")                \
+	X("containment", "approval_threshold", KIND_NUMBER, approval_threshold, 0, 10000, NULL,    \
+	  "50", "targets above which a plan needs another person's approval")                      \
+	X("containment", "approvers", KIND_OPTIONAL_PATH, approvers, 0, 0, NULL, "",               \
+	  "file of the public keys that approve plans; empty: nobody can")                         \
+	X("containment", "mailstore_command", KIND_COMMAND, mailstore_command, 0, 0, NULL, "",     \
+	  "a program of the site's own that acts on mailboxes; empty: Dovecot's actuator")         \
+	X("containment", "queue_command", KIND_COMMAND, queue_command, 0, 0, NULL, "",             \
+	  "likewise on queues; empty: the actuator of Postfix and Sendmail")                       \
+	X("containment", "endpoint_command", KIND_COMMAND, endpoint_command, 0, 0, NULL, "",       \
+	  "likewise on devices; empty: nothing acts on them")                                      \
+	X("containment", "actuator_timeout_ms", KIND_NUMBER, actuator_timeout_ms, 100, 3600000,    \
+	  NULL, "120000", "how long an actuator may be silent, in milliseconds")                   \
 	X("store", "url", KIND_STORE, store, 0, 0, NULL,                                           \
 	  "sqlite:" STATE_DIRECTORY "/mailtrace-collect/store.db", "the store: sqlite:/PATH")      \
 	X("store", "keep_days", KIND_NUMBER, keep_days, 0, 36500, NULL, "0",                       \
@@ -516,6 +532,23 @@ read_http(const struct binding *binding, const char *value, void *ret_field, GEr
 	return read_text(binding, value, ret_field, error);
 }
 
+/* A program with its arguments, as a shell splits words; no shell ever sees it. */
+static gboolean
+read_command(const struct binding *binding, const char *value, void *ret_field, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	g_auto(GStrv) argv = NULL;
+
+	if (!*value)
+		argv = g_new0(char *, 1);
+	else if (!g_shell_parse_argv(value, NULL, &argv, &why))
+		return refuse(error, "%s", why->message);
+	if (*argv && !g_path_is_absolute(*argv))
+		return refuse(error, "\"%s\" is not an absolute path; begin it with /", *argv);
+	*(char ***)ret_field = g_steal_pointer(&argv);
+	return TRUE;
+}
+
 static void
 free_text(void *field)
 {
@@ -563,6 +596,7 @@ static const struct {
 	[KIND_STORE] = {read_store, free_text},
 	[KIND_LOOPBACK] = {read_loopback, free_text},
 	[KIND_HTTP] = {read_http, free_text},
+	[KIND_COMMAND] = {read_command, free_list},
 };
 
 /* ---- lines: GKeyFile has the values but not where they stood ---- */

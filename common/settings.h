@@ -120,6 +120,15 @@ struct settings {
 	char *mailstore_recipient_delimiter; /* any of these characters; "" for none */
 	enum verify_digest mailstore_verify_digest;
 
+	/* [containment] */
+	char **never_touch; /* see deny_list.h */
+	guint approval_threshold;
+	char *approvers;	  /* file of public keys; "" for nobody */
+	char **mailstore_command; /* argv; empty for our own actuator */
+	char **queue_command;
+	char **endpoint_command; /* empty: none */
+	guint actuator_timeout_ms;
+
 	/* [store] */
 	char *store;	 /* "sqlite:/path" */
 	guint keep_days; /* 0: for ever */

@@ -54,6 +54,8 @@ read_options(struct block_change *change, GError **error)
 	}
 	return query_parse_expiry(options->expires ? options->expires : DEFAULT_EXPIRES,
 				  g_get_real_time(), &change->expires_us, error);
+	return command_parse_until(options->expires ? options->expires : DEFAULT_EXPIRES,
+				   g_get_real_time(), &change->expires_us, error);
 }
 
 /* ---- the request ---- */
@@ -241,7 +243,8 @@ write_received(struct block_change *change, struct out *out)
 	out_end(out);
 	if (count)
 		out_note(out,
-			 "%" G_GUINT64_FORMAT " recipients have it already: see mailtrace who.",
+			 "%" G_GUINT64_FORMAT " recipients have it already: mailtrace contain HASH "
+			 "-o plan.json finds every copy.",
 			 count);
 	else
 		out_note(out, "Nobody is known to have it.");

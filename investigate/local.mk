@@ -22,6 +22,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/cmd_dead_letters.c \
 	investigate/cmd_erase.c \
 	investigate/cmd_expire.c \
+	investigate/cmd_contain.c \
 	investigate/cmd_follow.c \
 	investigate/cmd_import.c \
 	investigate/cmd_inspect.c \
@@ -44,6 +45,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/dead_letter_control.h \
 	investigate/erasure.c \
 	investigate/erasure.h \
+	investigate/deny_list.c \
+	investigate/deny_list.h \
 	investigate/event_text.c \
 	investigate/event_text.h \
 	investigate/groups.c \
@@ -54,6 +57,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/journal_control.h \
 	investigate/journal_source.c \
 	investigate/journal_source.h \
+	investigate/journey.c \
+	investigate/journey.h \
 	investigate/mailbox.c \
 	investigate/mailbox.h \
 	investigate/mailbox_split.c \
@@ -61,6 +66,12 @@ investigate_libcli_a_SOURCES = \
 	investigate/members.h \
 	investigate/out.c \
 	investigate/out.h \
+	investigate/plan.c \
+	investigate/plan.h \
+	investigate/plan_file.c \
+	investigate/plan_json.c \
+	investigate/planner.c \
+	investigate/planner.h \
 	investigate/progress.c \
 	investigate/progress.h \
 	investigate/question.c \
@@ -92,6 +103,7 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_add.c \
 	investigate/store_blocks.c \
 	investigate/store_blocks.h \
+	investigate/store_chain.c \
 	investigate/store_asking.h \
 	investigate/store_backup.c \
 	investigate/store_coverage.c \

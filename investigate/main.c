@@ -35,6 +35,7 @@ static const struct verb verbs[] = {
 	{"legal-hold", cmd_legal_hold, "keep messages from expiring and being erased"},
 	{"expire", cmd_expire, "take old records away"},
 	{"erase", cmd_erase, "take a person's addresses out of the records"},
+	{"contain", cmd_contain, "plan what is done with every copy of a message"},
 	{"backup", cmd_backup, "copy the store while the collector runs"},
 	{"verify", cmd_verify, "whether the store is as it was written"},
 	{"collect", cmd_collect, "run the collector"},

@@ -354,6 +354,15 @@ typedef gboolean (*store_supplement_fn)(GBytes *json, void *data);
 /* Reads the supplementary events of an event, in the order in which they came. */
 gboolean store_supplements(struct store *store, const char *tenant, const char *event_id,
 			   store_supplement_fn supplement, void *data, GError **error);
+/* Called for each hop of a message; FALSE stops.  event_id: borrowed. */
+typedef gboolean (*store_hop_fn)(const char *event_id, void *data);
+
+/*
+ * Names the events of the chain that an event belongs to, itself among them, in
+ * order of time.  An event that is not known has none, which is no error.
+ */
+gboolean store_chain(struct store *store, const char *tenant, const char *event_id,
+		     store_hop_fn hop, void *data, GError **error);
 
 /* Called for each delivery; FALSE stops.  Both are borrowed; json is as it came. */
 typedef gboolean (*store_delivery_fn)(const struct delivery *delivery, GBytes *json, void *data);

@@ -3,7 +3,7 @@
 
 #include "direction.h"
 
-#include <string.h>
+#include "domains.h"
 
 /* How many of the recipients that were not refused are ours. */
 struct tally {
@@ -11,54 +11,12 @@ struct tally {
 	guint remote;
 };
 
-/*
- * Returns a domain as it is compared: in lower case, A-labels for U-labels
- * (RFC 5890), without the root's dot.
- */
-static char *
-domain_key(const char *domain)
-{
-	g_autofree char *bare = g_strdup(domain);
-	gsize length = strlen(bare);
-	char *ascii;
-
-	if (length > 0 && bare[length - 1] == '.')
-		bare[length - 1] = '\0';
-	ascii = g_hostname_to_ascii(bare);
-	if (!ascii)
-		return g_ascii_strdown(bare, -1);
-	for (char *at = ascii; *at; at++)
-		*at = g_ascii_tolower(*at);
-	return ascii;
-}
-
-/* pattern: "example.org", or ".example.org" for its subdomains too. */
-static gboolean
-domain_matches(const char *key, const char *pattern)
-{
-	gboolean below = pattern[0] == '.';
-	g_autofree char *wanted = domain_key(below ? pattern + 1 : pattern);
-	gsize key_length = strlen(key), wanted_length = strlen(wanted);
-
-	if (strcmp(key, wanted) == 0)
-		return TRUE;
-	return below && key_length > wanted_length && g_str_has_suffix(key, wanted) &&
-	       key[key_length - wanted_length - 1] == '.';
-}
-
 gboolean
 direction_is_local(const struct settings *settings, const char *address)
 {
-	const char *at = strrchr(address, '@');
-	g_autofree char *key = NULL;
+	const char *domain = address_domain(address);
 
-	if (!at)
-		return TRUE;
-	key = domain_key(at + 1);
-	for (gsize i = 0; settings->local_domains[i]; i++)
-		if (domain_matches(key, settings->local_domains[i]))
-			return TRUE;
-	return FALSE;
+	return !domain || domains_match(domain, (const char *const *)settings->local_domains);
 }
 
 static struct tally

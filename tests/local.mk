@@ -654,3 +654,19 @@ tests_test_quarantine_SOURCES = tests/test_quarantine.c
 tests_test_quarantine_CFLAGS = $(UNIT_CFLAGS)
 tests_test_quarantine_LDADD = $(MAILSTORE_LIBS) $(UNIT_LIBS)
 endif
+
+# Containment: plans, who may not be touched, and what a question comes to.
+if HAVE_CRITERION
+CONTAIN_TESTS = tests/test_plan tests/test_deny_list tests/test_planner
+check_PROGRAMS += $(CONTAIN_TESTS)
+TESTS += $(CONTAIN_TESTS)
+tests_test_plan_SOURCES = tests/test_plan.c
+tests_test_plan_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_test_plan_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_deny_list_SOURCES = tests/test_deny_list.c
+tests_test_deny_list_CFLAGS = $(UNIT_CFLAGS)
+tests_test_deny_list_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_planner_SOURCES = tests/test_planner.c tests/store_fixture.h
+tests_test_planner_CFLAGS = $(UNIT_CFLAGS)
+tests_test_planner_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+endif

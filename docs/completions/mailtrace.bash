@@ -13,6 +13,7 @@ _mailtrace_options()
 	actions) echo "--since --until --verb --actor --event --command --limit --all-tenants --export --verify --anchor --key" ;;
 	legal-hold) echo "--since --until --expires --all" ;;
 	expire) echo "--older-than --dry-run" ;;
+	contain) echo "-f --file --hashes -m --members --since --until -o --output --scope --device --expires" ;;
 	keygen) echo "-t --type" ;;
 	sensor) echo "--role" ;;
 	esac
@@ -22,6 +23,7 @@ _mailtrace()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local verbs="who show inspect import watch status block actions dead-letters legal-hold expire erase backup verify collect follow keygen sensor"
+	local verbs="who show inspect import watch status block contain actions dead-letters backup verify collect follow keygen sensor"
 	local globals="--config --store --tenant --utc --case --reason --json --csv -q --quiet --version -h --help"
 	local terms="name: subject: from: to: id: queue: event: url: ip: sasl: sensor: malware: ext: size: direction: state:"
 	local verb="" i
@@ -53,7 +55,7 @@ _mailtrace()
 			mapfile -t COMPREPLY < <(compgen -W "add list remove $terms" -- "$word")
 		elif [ "$verb" = dead-letters ]; then
 			mapfile -t COMPREPLY < <(compgen -W "list show replay drop" -- "$word")
-		elif [ "$verb" = who ]; then
+		elif [ "$verb" = who ] || [ "$verb" = contain ]; then
 			mapfile -t COMPREPLY < <(compgen -W "$terms" -- "$word")
 		fi
 		;;

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "control.h"
+#include "coverage.h"
+#include "plan.h"
+#include "planner.h"
+#include "progress.h"
+#include "question.h"
+#include "text.h"
+
+#define DEFAULT_EXPIRES "24h"
+#define BLOCK_DAYS 30 /* of the files at the gateways, as `block add` has it */
+#define WORD_BYTES 4096
+
+struct contain_options {
+	struct question question;
+	char *output, *scope, *expires;
+	char **devices;
+};
+
+/* A plan being made. */
+struct making {
+	struct command *command;
+	const struct contain_options *options;
+	struct query *query;
+	struct plan *plan;
+	struct store_coverage coverage;
+	struct progress progress;
+	guint64 hits;
+};
+
+/* ---- making ---- */
+
+static void
+fill_head(struct making *making, char **words)
+{
+	struct command *command = making->command;
+	struct plan *plan = making->plan;
+	GPtrArray *query = g_ptr_array_new();
+
+	for (; *words; words++)
+		g_ptr_array_add(query, text_from_bytes(*words, strlen(*words), WORD_BYTES, NULL));
+	g_ptr_array_add(query, NULL);
+	plan->query = (char **)g_ptr_array_free(query, FALSE);
+	plan->created_by = control_actor(getuid());
+	plan->created_us = g_get_real_time();
+	plan->case_id = g_strdup(command->case_id);
+	plan->reason = g_strdup(command->reason);
+	plan->view.store = g_strdup(command->store_url);
+}
+
+static gboolean
+read_options(struct making *making, GError **error)
+{
+	const struct contain_options *options = making->options;
+	struct plan *plan = making->plan;
+
+	if (options->scope && !plan_scope_parse(options->scope, &plan->scope, error))
+		return FALSE;
+	if (!options->scope)
+		plan->scope = PLAN_SCOPE_DEFAULT | (options->devices ? PLAN_DEVICE : 0);
+	if (plan->scope & PLAN_DEVICE && !options->devices) {
+		g_set_error(error, PLAN_ERROR, PLAN_ERROR_FORM,
+			    "which device?  Name it with --device HOST");
+		return FALSE;
+	}
+	if (!command_parse_until(options->expires ? options->expires : DEFAULT_EXPIRES,
+				 plan->created_us, &plan->expires_us, error))
+		return FALSE;
+	if (plan->expires_us > plan->created_us)
+		return TRUE;
+	g_set_error(error, PLAN_ERROR, PLAN_ERROR_FORM,
+		    "a plan expires: say in how long, like --expires 24h");
+	return FALSE;
+}
+
+static gboolean
+take_progress(double share, void *data)
+{
+	struct making *making = data;
+
+	progress_draw(&making->progress, share, "finding every copy");
+	return TRUE;
+}
+
+/* What was known of the site at this moment goes into the plan. */
+static gboolean
+fill_view(struct making *making, struct store *store, GError **error)
+{
+	const struct store_expected expected = command_expected(making->command);
+	struct plan_view *view = &making->plan->view;
+
+	if (!store_coverage(store, making->query, &expected, &making->coverage, error))
+		return FALSE;
+	view->messages = making->coverage.messages;
+	view->unread = making->coverage.unread;
+	view->complete_until_us = making->coverage.complete_until_us;
+	view->reconciled = making->coverage.reconciled;
+	view->gaps = making->coverage.gaps->len;
+	return TRUE;
+}
+
+static gboolean
+fill_plan(struct making *making, GError **error)
+{
+	const struct settings *settings = making->command->settings;
+	const struct planner_options options = {
+		.local_domains = (const char *const *)settings->local_domains,
+		.never_touch = (const char *const *)settings->never_touch,
+		.devices = (const char *const *)making->options->devices,
+		.has_log = *settings->expected_followers != NULL,
+		.block_until_us = making->plan->created_us + BLOCK_DAYS * G_TIME_SPAN_DAY,
+	};
+	g_autoptr(store_t) store = store_open(making->command->store_url, STORE_READ, error);
+	gboolean done;
+
+	if (!store)
+		return FALSE;
+	progress_init(&making->progress, making->command->quiet);
+	done = fill_view(making, store, error) &&
+	       planner_fill(store, making->query, &options, making->plan, take_progress, making,
+			    &making->hits, error);
+	progress_end(&making->progress);
+	return done;
+}
+
+/* ---- telling ---- */
+
+static void
+write_commands(struct out *out, const struct plan *plan)
+{
+	static const struct out_column columns[] = {
+		{"action", "ACTION", OUT_TEXT, 0},  {"target", "TARGET", OUT_TEXT, 60},
+		{"recipient", "FOR", OUT_TEXT, 40}, {"subject", "SUBJECT", OUT_TEXT, 40},
+		{"role", "", OUT_TEXT, 0},	    {"event_id", "", OUT_TEXT, 0},
+		{"command_id", "", OUT_TEXT, 0},    {NULL},
+	};
+
+	out_begin(out, "command", columns);
+	for (guint i = 0; i < plan->commands->len; i++) {
+		const struct openc2_command *command = plan->commands->pdata[i];
+		const struct openc2_message *message = command->message;
+		g_autofree char *target = openc2_command_target(command);
+
+		out_row(out, (const struct out_value[]){
+				     {openc2_action_name(command->action), 0},
+				     {target, 0},
+				     {message ? message->recipient : NULL, 0},
+				     {message ? message->subject : command->file_name, 0},
+				     {openc2_role_name(command->role), 0},
+				     {message ? message->event_id : NULL, 0},
+				     {command->command_id, 0},
+			     });
+	}
+	out_end(out);
+}
+
+static void
+write_beyond(struct out *out, const struct plan *plan)
+{
+	static const struct out_column columns[] = {
+		{"recipient", "BEYOND REACH", OUT_TEXT, 0},
+		{"address", "ADDRESS", OUT_TEXT, 0},
+		{"why", "WHY", OUT_TEXT, 0},
+		{"event_id", "", OUT_TEXT, 0},
+		{NULL},
+	};
+
+	if (!plan->beyond->len)
+		return;
+	out_note(out, "%s", "");
+	out_begin(out, "beyond", columns);
+	for (guint i = 0; i < plan->beyond->len; i++) {
+		const struct plan_beyond *entry = plan->beyond->pdata[i];
+
+		out_row(out, (const struct out_value[]){{entry->recipient, 0},
+							{entry->address, 0},
+							{entry->why, 0},
+							{entry->event_id, 0}});
+	}
+	out_end(out);
+}
+
+static guint
+count_role(const struct plan *plan, enum openc2_role role)
+{
+	guint count = 0;
+
+	for (guint i = 0; i < plan->commands->len; i++)
+		count += ((struct openc2_command *)plan->commands->pdata[i])->role == role;
+	return count;
+}
+
+static void
+write_sum(struct out *out, const struct plan *plan, const char *path)
+{
+	static const struct out_column columns[] = {
+		{"plan_id", "", OUT_TEXT, 0}, {"digest", "", OUT_TEXT, 0},
+		{"targets", "", OUT_INT, 0},  {"mailboxes", "", OUT_INT, 0},
+		{"queues", "", OUT_INT, 0},   {"gateways", "", OUT_INT, 0},
+		{"devices", "", OUT_INT, 0},  {"recipients", "", OUT_INT, 0},
+		{"beyond", "", OUT_INT, 0},   {"expires_at", "", OUT_TIME, 0},
+		{"file", "", OUT_TEXT, 0},    {NULL},
+	};
+	guint mailboxes = count_role(plan, OPENC2_MAILSTORE),
+	      queues = count_role(plan, OPENC2_QUEUE);
+	guint files = count_role(plan, OPENC2_GATEWAY), devices = count_role(plan, OPENC2_ENDPOINT);
+	g_autofree char *expires = out_time(out, plan->expires_us);
+
+	out_begin(out, "plan", columns);
+	out_row(out, (const struct out_value[]){{plan->plan_id, 0},
+						{plan->digest, 0},
+						{NULL, plan->commands->len},
+						{NULL, mailboxes},
+						{NULL, queues},
+						{NULL, files},
+						{NULL, devices},
+						{NULL, plan->recipients->len},
+						{NULL, plan->beyond->len},
+						{NULL, plan->expires_us},
+						{path, 0}});
+	out_end(out);
+	out_note(out,
+		 "%u targets: %u in mailboxes, %u in queues, %u files at the gateways, %u devices; "
+		 "%u recipients, %u copies beyond reach.",
+		 plan->commands->len, mailboxes, queues, files, devices, plan->recipients->len,
+		 plan->beyond->len);
+	if (path)
+		out_note(out, "Nothing is done yet.  Until %s: mailtrace apply %s", expires, path);
+	else
+		out_note(out, "Nothing is done and no plan is written; -o FILE writes it.");
+}
+
+static void
+write_coverage(const struct making *making, struct out *out)
+{
+	const struct coverage_question question = {
+		.since_us = making->query->since_us,
+		.until_us = making->query->until_us,
+		.asked_us = making->plan->created_us,
+		.max_offset_us =
+			making->command->settings->max_clock_offset_ms * G_TIME_SPAN_MILLISECOND,
+		.has_expected = *making->command->settings->expected_sensors != NULL,
+		.needs_files = question_needs_files(making->query),
+		.nobody = making->hits == 0,
+	};
+
+	coverage_write(out, &making->coverage, &question);
+}
+
+/* Writes the plan where it was wanted; what there is to see, unless that is the plan itself. */
+static int
+deliver(struct making *making)
+{
+	const char *path = making->options->output;
+	gboolean any = making->plan->commands->len > 0;
+	g_autoptr(json_t) json = NULL;
+	g_autoptr(GError) error = NULL;
+	struct out *out;
+
+	if (any && path && !plan_write(making->plan, path, &error))
+		return command_fail(making->command, "%s", error->message);
+	if (any && path && strcmp(path, "-") == 0)
+		return EXIT_FOUND;
+	if (!making->plan->digest)
+		json = plan_encode(making->plan, &error);
+	if (error)
+		return command_fail(making->command, "%s", error->message);
+	out = command_out(making->command);
+	write_commands(out, making->plan);
+	write_beyond(out, making->plan);
+	write_sum(out, making->plan, any ? path : NULL);
+	write_coverage(making, out);
+	return command_end(making->command, out, any ? EXIT_FOUND : EXIT_NOTHING);
+}
+
+/* ---- the verb ---- */
+
+static int
+contain(struct making *making, char **words)
+{
+	struct command *command = making->command;
+	g_autoptr(GError) error = NULL;
+	int status;
+
+	fill_head(making, words);
+	if (!read_options(making, &error) ||
+	    !question_fill(&making->options->question, command, words, making->query, &error))
+		return command_fail(command, "%s", error->message);
+	making->query->with_refused = TRUE;
+	if (!fill_plan(making, &error))
+		status = command_fail(command, "%s", error->message);
+	else if (!command_audit(command, (gint64)making->hits))
+		status = EXIT_TROUBLE;
+	else
+		status = deliver(making);
+	store_coverage_clear(&making->coverage);
+	return status;
+}
+
+static const char *const summary =
+	"Finds every copy of what the question names, as `mailtrace who` does: in queues, in\n"
+	"mailboxes, aliases expanded; and writes a plan with an OpenC2 command for each, and\n"
+	"with the copies that are beyond reach.  Nothing is done before `mailtrace apply`.";
+
+int
+cmd_contain(struct command *command, int argc, char **argv)
+{
+	struct contain_options options = {0};
+	const GOptionEntry entries[] = {
+		QUESTION_ENTRIES(options.question),
+		{"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output,
+		 "write the plan into a new file; - is the standard output", "FILE"},
+		{"scope", 0, 0, G_OPTION_ARG_FILENAME, &options.scope,
+		 "some of queue,mailbox,gateway,device; all but devices by default", "LIST"},
+		{"device", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.devices,
+		 "also contain this device", "HOST"},
+		{"expires", 0, 0, G_OPTION_ARG_FILENAME, &options.expires,
+		 "the plan may be applied for so long, 24h by default", "TIME"},
+		{NULL},
+	};
+	struct making making = {.command = command, .options = &options};
+	int status = EXIT_TROUBLE;
+
+	making.query = query_new(command->tenant);
+	making.plan = plan_new(PLAN_CONTAIN, command->tenant);
+	if (command_parse(command, entries, "QUERY...", summary, &argc, &argv))
+		status = command->csv ? command_fail(command, "there is no --csv of a plan")
+				      : contain(&making, argv + 1);
+	plan_free(making.plan);
+	query_free(making.query);
+	question_clear(&options.question);
+	g_free(options.output);
+	g_free(options.scope);
+	g_free(options.expires);
+	g_strfreev(options.devices);
+	return status;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "caps.h"
+#include "ocsf.h"
+#include "planner.h"
+#include "store_fixture.h"
+
+#define EVIL "the file that is asked for"
+#define OTHER "another file"
+
+static struct store_fixture fixture;
+static const char *const ours[] = {"s.example", NULL};
+static const char *const untouched[] = {"postmaster@", NULL};
+static struct planner_options options;
+
+static void
+setup(void)
+{
+	store_fixture_init(&fixture);
+	options = (struct planner_options){
+		.local_domains = ours, .never_touch = untouched, .has_log = TRUE};
+}
+
+static void
+teardown(void)
+{
+	store_fixture_clear(&fixture);
+}
+
+TestSuite(planner, .init = setup, .fini = teardown, .timeout = 120);
+
+/* ---- what is in the store ---- */
+
+/* Stores an event as a sensor sends it, since a plan reads it whole; frees it. */
+static void
+store_whole(struct event *event)
+{
+	g_autoptr(GBytes) json = ocsf_encode_event(event, CAP_EVENT_BYTES);
+	GError *error = NULL;
+	gboolean added = FALSE;
+
+	expect_ok(store_add_event(fixture.store, event, json, NULL, &added, &error), error);
+	cr_assert(added);
+	event_free(event);
+}
+
+/* A message of a queue id to recipients separated by blanks, with the evil file. */
+static struct event *
+mail(int second, const char *queue_id, const char *recipients)
+{
+	struct event *event = make_event(second);
+	g_auto(GStrv) each = g_strsplit(recipients, " ", -1);
+	g_autofree char *message_id = g_strdup_printf("<%s@origin.example>", queue_id);
+
+	set_text(&event->host, "mx1");
+	set_text(&event->queue_id, queue_id);
+	set_text(&event->record->message_id, message_id);
+	set_text(&event->record->subject, "invoice");
+	add_file(event, "1", NULL, "whole")->flags = FILE_MULTIPART;
+	add_file(event, "2", "evil.exe", EVIL)->parent = 0;
+	for (guint i = 0; each[i]; i++) {
+		g_autofree char *typed = g_strconcat("<", each[i], ">", NULL);
+
+		add_rcpt(event, typed);
+	}
+	return event;
+}
+
+/* A line of the log of a queue id; recipient, original, next may be NULL. */
+static void
+line(int second, const char *queue_id, enum delivery_kind kind, const char *recipient,
+     const char *original, const char *next)
+{
+	g_autofree char *text =
+		g_strdup_printf("%d %s %d %s", second, queue_id, kind, recipient ? recipient : "-");
+	g_autofree char *id = event_id_of(text, strlen(text));
+	g_autoptr(GBytes) json = g_bytes_new(text, strlen(text));
+	const struct delivery delivery = {
+		.event_id = id,
+		.tenant = (char *)"a",
+		.sensor = (char *)"log1",
+		.log_host = (char *)"mx1",
+		.queue_id = (char *)queue_id,
+		.time_us = AT(second),
+		.kind = kind,
+		.recipient = (char *)recipient,
+		.original = (char *)original,
+		.next_queue_id = (char *)next,
+		.relay = (char *)"relay.example",
+	};
+	GError *error = NULL;
+	gboolean added;
+
+	expect_ok(store_add_delivery(fixture.store, &delivery, json, NULL, &added, &error), error);
+}
+
+/* ---- plans ---- */
+
+static struct plan *
+plan_words(const char *words, guint scope)
+{
+	g_autoptr(query_t) query = make_query("a", words);
+	struct plan *plan = plan_new(PLAN_CONTAIN, "a");
+	guint64 hits = 0;
+	GError *error = NULL;
+
+	query->with_refused = TRUE;
+	plan->scope = scope;
+	expect_ok(planner_fill(fixture.store, query, &options, plan, NULL, NULL, &hits, &error),
+		  error);
+	return plan;
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Returns "mailbox bob@s.example|queue Q1 of mx1|-x@else.example", sorted; '-' is beyond reach. */
+static char *
+told(const struct plan *plan)
+{
+	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 0; i < plan->commands->len; i++) {
+		const struct openc2_command *command = plan->commands->pdata[i];
+
+		if (command->role != OPENC2_GATEWAY)
+			g_ptr_array_add(texts, openc2_command_target(command));
+	}
+	for (guint i = 0; i < plan->beyond->len; i++) {
+		const struct plan_beyond *beyond = plan->beyond->pdata[i];
+
+		g_ptr_array_add(texts,
+				g_strconcat("-", beyond->address ? beyond->address : "", NULL));
+	}
+	g_ptr_array_sort(texts, compare_texts);
+	g_ptr_array_add(texts, NULL);
+	return g_strjoinv("|", (char **)texts->pdata);
+}
+
+#define expect_plan(words, wanted)                                                                \
+	do {                                                                                      \
+		g_autoptr(plan_t) plan_ = plan_words(words, PLAN_SCOPE_DEFAULT);                  \
+		g_autofree char *got_ = told(plan_);                                              \
+		cr_expect_str_eq(got_, wanted, "%s: got '%s', wanted '%s'", words, got_, wanted); \
+	} while (0)
+
+static const struct openc2_command *
+command_of(const struct plan *plan, enum openc2_role role)
+{
+	for (guint i = 0; i < plan->commands->len; i++) {
+		const struct openc2_command *command = plan->commands->pdata[i];
+
+		if (command->role == role)
+			return command;
+	}
+	return NULL;
+}
+
+Test(planner, a_delivered_copy_is_in_the_mailbox_of_its_final_address)
+{
+	store_whole(mail(1, "Q1", "team@s.example bob@s.example"));
+	line(2, "Q1", DELIVERY_SENT, "bob@s.example", "team@s.example", NULL);
+	line(2, "Q1", DELIVERY_SENT, "carol@s.example", "team@s.example", NULL);
+	line(2, "Q1", DELIVERY_SENT, "bob@s.example", NULL, NULL);
+	expect_plan("id:Q1@origin.example", "mailbox bob@s.example|mailbox carol@s.example");
+}
+
+Test(planner, a_command_tells_all_that_finds_the_copy)
+{
+	g_autofree char *sha256 = sha256_of(EVIL);
+	g_autoptr(plan_t) plan = NULL;
+	const struct openc2_command *command;
+	const struct plan_recipient *recipient;
+
+	store_whole(mail(1, "Q1", "team@s.example"));
+	line(2, "Q1", DELIVERY_SENT, "bob@s.example", "team@s.example", NULL);
+	plan = plan_words(sha256, PLAN_SCOPE_DEFAULT);
+	command = command_of(plan, OPENC2_MAILSTORE);
+	cr_assert_not_null(command);
+	cr_expect_eq(command->action, OPENC2_CONTAIN);
+	cr_expect_str_eq(command->message->mailbox, "bob@s.example");
+	cr_expect_str_eq(command->message->recipient, "team@s.example");
+	cr_expect_str_eq(command->message->message_id, "<Q1@origin.example>");
+	cr_expect_str_eq(command->message->sender, "sender@origin.example");
+	cr_expect_str_eq(command->message->sha256[0], sha256);
+	cr_expect_null(command->message->sha256[1]);
+	cr_assert_eq(plan->recipients->len, 1);
+	recipient = plan->recipients->pdata[0];
+	cr_expect_str_eq(recipient->state, "delivered");
+	cr_expect_str_eq(recipient->commands->pdata[0], command->command_id);
+}
+
+Test(planner, what_waits_is_held_once_for_all_recipients)
+{
+	g_autoptr(plan_t) plan = NULL;
+	const struct openc2_command *command;
+
+	store_whole(mail(1, "Q1", "bob@s.example carol@s.example"));
+	line(2, "Q1", DELIVERY_QUEUED, NULL, NULL, NULL);
+	line(3, "Q1", DELIVERY_DEFERRED, "bob@s.example", NULL, NULL);
+	line(3, "Q1", DELIVERY_DEFERRED, "carol@s.example", NULL, NULL);
+	expect_plan("queue:Q1", "queue Q1 of mx1");
+	plan = plan_words("queue:Q1", PLAN_SCOPE_DEFAULT);
+	command = command_of(plan, OPENC2_QUEUE);
+	cr_expect_str_eq(command->message->gateway, "mx1");
+	cr_expect_null(command->message->recipient, "it is for two");
+	cr_expect_eq(plan->recipients->len, 2);
+}
+
+Test(planner, one_who_has_it_and_one_for_whom_it_waits)
+{
+	store_whole(mail(1, "Q1", "bob@s.example carol@s.example"));
+	line(3, "Q1", DELIVERY_DEFERRED, "bob@s.example", NULL, NULL);
+	line(3, "Q1", DELIVERY_SENT, "carol@s.example", NULL, NULL);
+	expect_plan("queue:Q1", "mailbox carol@s.example|queue Q1 of mx1");
+}
+
+Test(planner, what_was_held_waits)
+{
+	struct event *event = mail(1, "Q1", "bob@s.example");
+
+	event->verdict = VERDICT_HOLD;
+	store_whole(event);
+	store_whole(mail(2, "Q2", "bob@s.example"));
+	line(3, "Q2", DELIVERY_HELD, "bob@s.example", NULL, NULL);
+	options.has_log = FALSE;
+	expect_plan("queue:Q1", "queue Q1 of mx1");
+	expect_plan("queue:Q2", "queue Q2 of mx1");
+}
+
+Test(planner, what_no_log_tells_is_taken_for_delivered)
+{
+	store_whole(mail(1, "Q1", "bob@s.example x@else.example"));
+	expect_plan("queue:Q1", "queue Q1 of mx1");
+	options.has_log = FALSE;
+	expect_plan("queue:Q1", "-x@else.example|mailbox bob@s.example");
+}
+
+Test(planner, copies_beyond_reach_are_told)
+{
+	struct event *rejected = mail(9, "Q2", "bob@s.example");
+
+	rejected->verdict = VERDICT_REJECT;
+	store_whole(rejected);
+	store_whole(mail(1, "Q1", "team@s.example carol@s.example dave@s.example"));
+	line(2, "Q1", DELIVERY_SENT, "x@else.example", "team@s.example", NULL);
+	line(2, "Q1", DELIVERY_BOUNCED, "carol@s.example", NULL, NULL);
+	line(2, "Q1", DELIVERY_SENT, "postmaster@s.example", "dave@s.example", NULL);
+	expect_plan("queue:Q1", "-carol@s.example|-postmaster@s.example|-x@else.example");
+	expect_plan("queue:Q2", "-bob@s.example");
+}
+
+Test(planner, a_recipient_is_followed_through_our_own_hops)
+{
+	struct event *first = mail(1, "Q1", "team@s.example"), *second, *third;
+
+	second = mail(2, "Q2", "team@s.example");
+	set_text(&second->parent_event, first->event_id);
+	third = mail(3, "Q3", "bob@s.example");
+	set_text(&third->parent_event, first->event_id);
+	store_whole(first);
+	store_whole(second);
+	store_whole(third);
+	line(4, "Q1", DELIVERY_SENT, "team@s.example", NULL, "Q2");
+	line(5, "Q2", DELIVERY_SENT, "bob@s.example", "team@s.example", NULL);
+	line(6, "Q3", DELIVERY_DEFERRED, "bob@s.example", NULL, NULL);
+	expect_plan("subject:invoice", "queue Q3 of mx1");
+	line(7, "Q3", DELIVERY_SENT, "bob@s.example", NULL, NULL);
+	expect_plan("subject:invoice", "mailbox bob@s.example");
+}
+
+Test(planner, only_the_recipients_that_were_asked_for_are_planned)
+{
+	store_whole(mail(1, "Q1", "bob@s.example carol@s.example"));
+	line(3, "Q1", DELIVERY_SENT, "bob@s.example", NULL, NULL);
+	line(3, "Q1", DELIVERY_SENT, "carol@s.example", NULL, NULL);
+	expect_plan("to:carol", "mailbox carol@s.example");
+}
+
+Test(planner, what_is_out_of_the_scope_is_told)
+{
+	g_autoptr(plan_t) plan = NULL;
+	g_autofree char *got = NULL;
+
+	store_whole(mail(1, "Q1", "bob@s.example carol@s.example"));
+	line(3, "Q1", DELIVERY_DEFERRED, "bob@s.example", NULL, NULL);
+	line(3, "Q1", DELIVERY_SENT, "carol@s.example", NULL, NULL);
+	plan = plan_words("queue:Q1", PLAN_QUEUE);
+	got = told(plan);
+	cr_expect_str_eq(got, "-carol@s.example|queue Q1 of mx1");
+}
+
+Test(planner, a_file_that_is_named_is_blocked_once_and_no_other)
+{
+	g_autofree char *sha256 = sha256_of(EVIL);
+	g_autoptr(plan_t) by_hash = NULL;
+	g_autoptr(plan_t) by_subject = NULL;
+	const struct openc2_command *block;
+	struct event *event = mail(1, "Q1", "bob@s.example");
+
+	options.block_until_us = AT(100);
+	add_file(event, "3", "other.txt", OTHER)->parent = 0;
+	store_whole(event);
+	store_whole(mail(2, "Q2", "carol@s.example"));
+	by_hash = plan_words(sha256, PLAN_SCOPE_DEFAULT);
+	block = command_of(by_hash, OPENC2_GATEWAY);
+	cr_assert_not_null(block);
+	cr_expect_eq(block->action, OPENC2_DENY);
+	cr_expect_str_eq(block->file_hash, sha256);
+	cr_expect_str_eq(block->file_name, "evil.exe");
+	cr_expect_eq(block->stop_time_ms, AT(100) / 1000);
+	cr_expect_eq(by_hash->commands->len, 3);
+	by_subject = plan_words("subject:invoice", PLAN_SCOPE_DEFAULT);
+	cr_expect_null(command_of(by_subject, OPENC2_GATEWAY));
+}
+
+Test(planner, a_message_is_known_by_its_files_when_none_was_asked)
+{
+	g_autofree char *evil = sha256_of(EVIL);
+	g_autofree char *other = sha256_of(OTHER);
+	struct event *event = mail(1, "Q1", "bob@s.example");
+	g_autoptr(plan_t) plan = NULL;
+	struct file *body;
+	char **sha256;
+
+	add_file(event, "3", "other.txt", OTHER)->parent = 0;
+	body = add_file(event, "4", NULL, "text of the mail");
+	body->flags = FILE_BODY;
+	body->parent = 0;
+	store_whole(event);
+	plan = plan_words("subject:invoice", PLAN_SCOPE_DEFAULT);
+	sha256 = ((struct openc2_command *)plan->commands->pdata[0])->message->sha256;
+	cr_assert_eq(g_strv_length(sha256), 2);
+	cr_expect_str_eq(sha256[0], evil);
+	cr_expect_str_eq(sha256[1], other);
+}
+
+Test(planner, devices_are_contained_when_named)
+{
+	static const char *const devices[] = {"pc-017", NULL};
+	g_autoptr(plan_t) plan = NULL;
+
+	options.devices = devices;
+	store_whole(mail(1, "Q1", "bob@s.example"));
+	plan = plan_words("queue:Q1", PLAN_DEVICE);
+	cr_assert_not_null(command_of(plan, OPENC2_ENDPOINT));
+	cr_expect_str_eq(command_of(plan, OPENC2_ENDPOINT)->hostname, "pc-017");
+}
+
+Test(planner, an_alias_of_hundreds_is_expanded)
+{
+	struct event *event = mail(1, "Q1", "team@s.example");
+
+	g_autoptr(plan_t) plan = NULL;
+
+	store_whole(event);
+	cr_assert(store_begin(fixture.store, NULL));
+	for (int i = 0; i < 500; i++) {
+		g_autofree char *user = g_strdup_printf("u%d@s.example", i);
+
+		line(2, "Q1", DELIVERY_SENT, user, "team@s.example", NULL);
+	}
+	cr_assert(store_commit(fixture.store, NULL));
+	plan = plan_words("queue:Q1", PLAN_SCOPE_DEFAULT);
+	cr_expect_eq(plan->commands->len, 500);
+}
