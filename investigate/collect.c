@@ -31,6 +31,7 @@
 #include "log.h"
 #include "metrics_server.h"
 #include "retention.h"
+#include "plan_control.h"
 #include "settings.h"
 #include "store.h"
 
@@ -465,9 +466,43 @@ on_retention(void *data, const struct control_caller *caller, const json_t *requ
 	const struct collector *collector = data;
 
 	return retention_serve(collector->retention, caller, request, answer, error);
+static struct plan_control
+plan_control_of(const struct collector *collector)
+{
+	return (struct plan_control){collector->store, collector->blocks, collector->settings};
+}
+
+static gboolean
+on_plan_begin(void *data, const struct control_caller *caller, const json_t *request,
+	      json_t *answer, GError **error)
+{
+	const struct plan_control plans = plan_control_of(data);
+
+	return plan_control_begin(&plans, caller, request, answer, error);
+}
+
+static gboolean
+on_plan_result(void *data, const struct control_caller *caller, const json_t *request,
+	       json_t *answer, GError **error)
+{
+	const struct plan_control plans = plan_control_of(data);
+
+	return plan_control_result(&plans, caller, request, answer, error);
+}
+
+static gboolean
+on_plan_gateway(void *data, const struct control_caller *caller, const json_t *request,
+		json_t *answer, GError **error)
+{
+	const struct plan_control plans = plan_control_of(data);
+
+	return plan_control_gateway(&plans, caller, request, answer, error);
 }
 
 static const struct control_operation operations[] = {
+	{"plan-begin", on_plan_begin},
+	{"plan-result", on_plan_result},
+	{"plan-gateway", on_plan_gateway},
 	{"block-add", on_block_add},
 	{"block-remove", on_block_remove},
 	{"block-force", on_block_force},

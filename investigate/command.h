@@ -85,7 +85,13 @@ int cmd_legal_hold(struct command *command, int argc, char **argv);
 /* Writes a plan of containment: every copy, and a command for each. */
 int cmd_contain(struct command *command, int argc, char **argv);
 
-/* Copies the store while the collector runs; an entry of the audit log. */
+/* Carries out a plan; 3 when something is left. */
+int cmd_apply(struct command *command, int argc, char **argv);
+
+/* Puts back what a plan or a command did. */
+int cmd_undo(struct command *command, int argc, char **argv);
+
+/* Copies the store while the collector runs; an entry of the journal. */
 int cmd_backup(struct command *command, int argc, char **argv);
 
 /* Whether the store is as it was written: 0, or 3 with what is not. */

@@ -7,15 +7,24 @@ investigate_libcli_a_SOURCES = \
 	investigate/actions_verify.h \
 	investigate/anchor_feed.c \
 	investigate/anchor_feed.h \
+	investigate/actuate.c \
+	investigate/actuate.h \
+	investigate/approvals.c \
+	investigate/approvals.h \
 	investigate/beat.c \
 	investigate/beat.h \
 	investigate/block_control.c \
 	investigate/block_control.h \
 	investigate/block_feed.c \
 	investigate/block_feed.h \
+	investigate/block_force.c \
+	investigate/block_force.h \
+	investigate/carry_out.c \
+	investigate/carry_out.h \
 	investigate/check.c \
 	investigate/check.h \
 	investigate/cmd_actions.c \
+	investigate/cmd_apply.c \
 	investigate/cmd_backup.c \
 	investigate/cmd_block.c \
 	investigate/cmd_collect.c \
@@ -31,6 +40,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/cmd_sensor.c \
 	investigate/cmd_show.c \
 	investigate/cmd_status.c \
+	investigate/cmd_undo.c \
 	investigate/cmd_verify.c \
 	investigate/cmd_watch.c \
 	investigate/cmd_who.c \
@@ -65,10 +75,17 @@ investigate_libcli_a_SOURCES = \
 	investigate/members.c \
 	investigate/members.h \
 	investigate/out.c \
+	investigate/outcome_table.c \
+	investigate/outcome_table.h \
 	investigate/out.h \
 	investigate/plan.c \
 	investigate/plan.h \
+	investigate/plan_begin.c \
+	investigate/plan_change.h \
+	investigate/plan_control.c \
+	investigate/plan_control.h \
 	investigate/plan_file.c \
+	investigate/plan_gateway.c \
 	investigate/plan_json.c \
 	investigate/planner.c \
 	investigate/planner.h \
@@ -87,6 +104,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/retention_erase.c \
 	investigate/retention_hold.c \
 	investigate/retention_internal.h \
+	investigate/undo.c \
+	investigate/undo.h \
 	investigate/unread.c \
 	investigate/unread.h
 investigate_libcli_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
@@ -119,6 +138,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_journal.c \
 	investigate/store_journal.h \
 	investigate/store_match.c \
+	investigate/store_plans.c \
+	investigate/store_plans.h \
 	investigate/store_read.c \
 	investigate/store_removal.c \
 	investigate/store_removal.h \

@@ -118,6 +118,25 @@ find_block(struct store *store, gint64 tenant, const char *what, gint64 *ret_num
 			  0, ret_number, error);
 }
 
+gboolean
+store_block_find(struct store *store, const char *tenant, const char *what, guint32 *ret_number,
+		 enum block_mode *ret_mode, GError **error)
+{
+	g_autoptr(sql_stmt_t) row =
+		sql_bind(store->sql,
+			 "SELECT b.number, b.mode FROM tenants t CROSS JOIN blocks b"
+			 " ON b.tenant=t.id AND b.what=?2 AND b.ended_us=0 WHERE t.name=?1",
+			 "ss", tenant, what);
+	int more = sql_next(row, error);
+
+	if (more < 0)
+		return FALSE;
+	*ret_number = more > 0 ? (guint32)sql_int(row, 0) : 0;
+	if (more > 0)
+		*ret_mode = (enum block_mode)sql_int(row, 1);
+	return TRUE;
+}
+
 static gboolean
 insert_block(struct store *store, gint64 tenant, struct store_block *block, GError **error)
 {

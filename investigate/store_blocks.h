@@ -50,6 +50,13 @@ gboolean store_block_remove(struct store *store, const char *tenant, const char 
 			    gint64 now_us, gboolean *ret_removed, GError **error);
 
 /*
+ * Finds the block in force with this what: *ret_number 0 if there is none, else its
+ * number and mode.
+ */
+gboolean store_block_find(struct store *store, const char *tenant, const char *what,
+			  guint32 *ret_number, enum block_mode *ret_mode, GError **error);
+
+/*
  * Ends all blocks whose time is up, at most max of them: their keys may be those of others that
  * go on.  *ret_count: how many.  A transaction of its own where there is anything to do.
  */

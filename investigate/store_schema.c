@@ -271,6 +271,40 @@ static const char version_11[] =
 static const char *const steps_of_store[] = {version_1, version_2,  version_3, version_4,
 					     version_5, version_6,  version_7, version_8,
 					     version_9, version_10, version_11};
+ * Version 9: plans of containment (store_plans.h).  unsettled counts the commands
+ * of a recipient that are not settled yet; only recipients all of whose copies a
+ * plan reaches are there.
+ */
+static const char version_9[] =
+	"CREATE TABLE plans ("
+	" id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" plan_id TEXT NOT NULL, digest TEXT NOT NULL, kind INTEGER NOT NULL, created_by TEXT,"
+	" created_us INTEGER NOT NULL, expires_us INTEGER NOT NULL, begun_by TEXT NOT NULL,"
+	" begun_us INTEGER NOT NULL, case_id TEXT, reason TEXT, UNIQUE (tenant, plan_id));"
+	"CREATE TABLE plan_commands ("
+	" id INTEGER PRIMARY KEY, plan INTEGER NOT NULL REFERENCES plans(id) ON DELETE CASCADE,"
+	" tenant INTEGER NOT NULL, command_id TEXT NOT NULL, role INTEGER NOT NULL,"
+	" json TEXT NOT NULL, undoes INTEGER NOT NULL, denied TEXT,"
+	" outcome INTEGER NOT NULL DEFAULT -1, settled INTEGER NOT NULL DEFAULT 0,"
+	" undone INTEGER NOT NULL DEFAULT 0, answered_us INTEGER NOT NULL DEFAULT 0,"
+	" response TEXT, block INTEGER NOT NULL DEFAULT 0, UNIQUE (tenant, command_id));"
+	"CREATE INDEX plan_commands_plan ON plan_commands (plan);"
+	"CREATE TABLE plan_recipients ("
+	" id INTEGER PRIMARY KEY, plan INTEGER NOT NULL REFERENCES plans(id) ON DELETE CASCADE,"
+	" event BLOB NOT NULL, key TEXT NOT NULL, unsettled INTEGER NOT NULL);"
+	"CREATE INDEX plan_recipients_plan ON plan_recipients (plan);"
+	"CREATE TABLE plan_links ("
+	" command INTEGER NOT NULL REFERENCES plan_commands(id) ON DELETE CASCADE,"
+	" recipient INTEGER NOT NULL REFERENCES plan_recipients(id) ON DELETE CASCADE,"
+	" PRIMARY KEY (command, recipient)) WITHOUT ROWID;"
+	"CREATE TABLE approvals ("
+	" id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" digest TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT NULL, user TEXT,"
+	" uid INTEGER NOT NULL, actor TEXT NOT NULL, time_us INTEGER NOT NULL,"
+	" signature TEXT NOT NULL, UNIQUE (tenant, digest, name));";
+
+static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4, version_5,
+					     version_6, version_7, version_8, version_9};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

@@ -657,7 +657,8 @@ endif
 
 # Containment: plans, who may not be touched, and what a question comes to.
 if HAVE_CRITERION
-CONTAIN_TESTS = tests/test_plan tests/test_deny_list tests/test_planner
+CONTAIN_TESTS = tests/test_plan tests/test_deny_list tests/test_planner tests/test_actuate \
+	tests/test_plan_control
 check_PROGRAMS += $(CONTAIN_TESTS)
 TESTS += $(CONTAIN_TESTS)
 tests_test_plan_SOURCES = tests/test_plan.c
@@ -666,6 +667,12 @@ tests_test_plan_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_deny_list_SOURCES = tests/test_deny_list.c
 tests_test_deny_list_CFLAGS = $(UNIT_CFLAGS)
 tests_test_deny_list_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_actuate_SOURCES = tests/test_actuate.c
+tests_test_actuate_CFLAGS = $(UNIT_CFLAGS)
+tests_test_actuate_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_plan_control_SOURCES = tests/test_plan_control.c tests/store_fixture.h
+tests_test_plan_control_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_test_plan_control_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_planner_SOURCES = tests/test_planner.c tests/store_fixture.h
 tests_test_planner_CFLAGS = $(UNIT_CFLAGS)
 tests_test_planner_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "carry_out.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actuate.h"
+#include "block_force.h"
+#include "control.h"
+#include "outcome_table.h"
+#include "plan_control.h"
+#include "progress.h"
+#include "store_plans.h"
+
+#define FORCE_WAIT_MS 5000 /* for the sensors */
+#define REPORT_MOST (PLAN_CONTROL_RESPONSES / 2)
+#define ROLES 4
+
+/* A plan under way. */
+struct carrying {
+	struct command *command;
+	const struct plan *plan;
+	const struct carry_out_options *options;
+	struct control *control;
+	GPtrArray *open[ROLES]; /* of struct openc2_command, borrowed from the plan */
+	guint total, done;
+	json_t *unreported; /* responses that the collector does not have yet */
+	GError *lost;	    /* why it does not take them */
+	struct progress progress;
+};
+
+/* ---- asking ---- */
+
+static gboolean
+is_yes(void)
+{
+	char line[16];
+
+	return fgets(line, sizeof(line), stdin) && (g_ascii_strncasecmp(line, "y\n", 2) == 0 ||
+						    g_ascii_strncasecmp(line, "yes\n", 4) == 0);
+}
+
+/* Returns TRUE when it may begin; else *ret_status is the exit status. */
+static gboolean
+ask(struct command *command, const struct plan *plan, const struct carry_out_options *options,
+    int *ret_status)
+{
+	if (options->yes)
+		return TRUE;
+	if (!isatty(STDIN_FILENO)) {
+		*ret_status = command_fail(command, "nobody can be asked here: say --yes");
+		return FALSE;
+	}
+	fprintf(stderr, "%s plan %s with %u targets? [y/N] ",
+		plan->kind == PLAN_UNDO ? "Carry out the undoing" : "Apply", plan->plan_id,
+		plan->commands->len);
+	fflush(stderr);
+	if (is_yes())
+		return TRUE;
+	*ret_status = EXIT_NOTHING;
+	return FALSE;
+}
+
+/* ---- the collector ---- */
+
+static gboolean
+begin(struct carrying *carrying, const json_t *json, GError **error)
+{
+	g_autoptr(json_t) request = command_request(carrying->command, "plan-begin");
+	g_autoptr(json_t) answer = NULL;
+
+	json_object_set(request, "plan", (json_t *)json);
+	answer = control_call(carrying->control, request, error);
+	return answer != NULL;
+}
+
+static gboolean
+report(struct carrying *carrying, GError **error)
+{
+	g_autoptr(json_t) request = command_request(carrying->command, "plan-result");
+	g_autoptr(json_t) answer = NULL;
+
+	if (!json_array_size(carrying->unreported))
+		return TRUE;
+	json_put_text(request, "plan_id", carrying->plan->plan_id);
+	json_object_set(request, "responses", carrying->unreported);
+	answer = control_call(carrying->control, request, error);
+	if (answer)
+		json_array_clear(carrying->unreported);
+	return answer != NULL;
+}
+
+/* What cannot be kept is not to be done: then nothing more is begun. */
+static gboolean
+take_round(void *data)
+{
+	struct carrying *carrying = data;
+
+	if (!carrying->lost)
+		report(carrying, &carrying->lost);
+	return !carrying->lost;
+}
+
+static void
+take_answer(const struct openc2_command *command, const struct openc2_response *response,
+	    void *data)
+{
+	struct carrying *carrying = data;
+	g_autofree char *line = openc2_response_encode(response);
+	g_autofree char *what = NULL;
+
+	json_array_append_new(carrying->unreported, json_parse_object(line, strlen(line)));
+	carrying->done++;
+	what = g_strdup_printf("%u of %u targets", carrying->done, carrying->total);
+	progress_draw(&carrying->progress, (double)carrying->done / carrying->total, what);
+	if (json_array_size(carrying->unreported) >= REPORT_MOST)
+		take_round(carrying);
+}
+
+/* ---- what is open ---- */
+
+static gboolean
+take_command(const struct store_command *stored, void *data)
+{
+	GHashTable *closed = data;
+
+	if (stored->settled || stored->denied)
+		g_hash_table_add(closed, g_strdup(stored->command_id));
+	return TRUE;
+}
+
+static gboolean
+read_closed(struct carrying *carrying, GHashTable *closed, GError **error)
+{
+	g_autoptr(store_t) store = store_open(carrying->command->store_url, STORE_READ, error);
+	struct store_plan plan = {0};
+	gboolean found = FALSE, done;
+
+	if (!store || !store_plan_find(store, carrying->plan->tenant, carrying->plan->plan_id,
+				       &plan, &found, error))
+		return FALSE;
+	if (!found) {
+		g_set_error(error, STORE_ERROR, STORE_ERROR_ABSENT,
+			    "the collector keeps another store than %s: name that with --store",
+			    carrying->command->store_url);
+		return FALSE;
+	}
+	done = store_command_each(store, plan.number, take_command, closed, error);
+	store_plan_clear(&plan);
+	return done;
+}
+
+static gboolean
+find_open(struct carrying *carrying, GError **error)
+{
+	g_autoptr(GHashTable) closed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	if (!read_closed(carrying, closed, error))
+		return FALSE;
+	for (guint i = 0; i < carrying->plan->commands->len; i++) {
+		struct openc2_command *command = carrying->plan->commands->pdata[i];
+
+		if (g_hash_table_contains(closed, command->command_id))
+			continue;
+		g_ptr_array_add(carrying->open[command->role], command);
+		carrying->total++;
+	}
+	return TRUE;
+}
+
+/* ---- acting ---- */
+
+static gboolean
+act_at_gateways(struct carrying *carrying, struct out *out, GError **error)
+{
+	g_autoptr(json_t) request = command_request(carrying->command, "plan-gateway");
+	g_autoptr(json_t) answer = NULL;
+	gint64 began_us = g_get_monotonic_time();
+
+	if (!carrying->open[OPENC2_GATEWAY]->len)
+		return TRUE;
+	json_put_text(request, "plan_id", carrying->plan->plan_id);
+	answer = control_call(carrying->control, request, error);
+	if (!answer)
+		return FALSE;
+	carrying->done += carrying->open[OPENC2_GATEWAY]->len;
+	block_force_await(carrying->command, carrying->control, json_get_int(answer, "version", 0),
+			  FORCE_WAIT_MS, began_us, out);
+	return TRUE;
+}
+
+/* Returns the actuator of a role as an argument vector, to free; NULL if it has none. */
+static char **
+actuator_of(const struct carrying *carrying, enum openc2_role role)
+{
+	const struct settings *settings = carrying->command->settings;
+	char *const *own = role == OPENC2_MAILSTORE ? settings->mailstore_command
+			   : role == OPENC2_QUEUE   ? settings->queue_command
+						    : settings->endpoint_command;
+	g_autofree char *name = g_strdup_printf("actuator-%s", openc2_role_name(role));
+	GPtrArray *argv = g_ptr_array_new();
+
+	for (; *own; own++)
+		g_ptr_array_add(argv, g_strdup(*own));
+	if (!argv->len && role != OPENC2_ENDPOINT)
+		g_ptr_array_add(argv, command_helper(name));
+	if (!argv->len) {
+		g_ptr_array_unref(argv);
+		return NULL;
+	}
+	g_ptr_array_add(argv, g_strdup("--config"));
+	g_ptr_array_add(argv, g_strdup(carrying->command->config_path));
+	g_ptr_array_add(argv, g_strdup("--jobs"));
+	g_ptr_array_add(argv, g_strdup_printf("%d", carrying->options->jobs));
+	g_ptr_array_add(argv, NULL);
+	return (char **)g_ptr_array_free(argv, FALSE);
+}
+
+static void
+answer_without_actuator(struct carrying *carrying, const GPtrArray *commands)
+{
+	for (guint i = 0; i < commands->len; i++) {
+		const struct openc2_command *command = commands->pdata[i];
+		g_autoptr(openc2_response_t) response = openc2_response_new(
+			command->command_id, OPENC2_FAILED,
+			"nothing acts on devices: set [containment] endpoint_command");
+
+		take_answer(command, response, carrying);
+	}
+	take_round(carrying);
+}
+
+static void
+act_by_actuator(struct carrying *carrying, enum openc2_role role)
+{
+	const GPtrArray *commands = carrying->open[role];
+	g_auto(GStrv) argv = actuator_of(carrying, role);
+	g_autofree char *name = g_strdup_printf("the %s actuator", openc2_role_name(role));
+	const struct actuate_options options = {
+		.name = name,
+		.argv = (const char *const *)argv,
+		.jobs = (guint)carrying->options->jobs,
+		.timeout_ms = carrying->command->settings->actuator_timeout_ms,
+	};
+
+	if (!commands->len || carrying->lost)
+		return;
+	if (argv)
+		actuate(&options, commands, take_answer, take_round, carrying);
+	else
+		answer_without_actuator(carrying, commands);
+}
+
+/* The gateways first, so that no more comes; then queues, before they deliver. */
+static gboolean
+act(struct carrying *carrying, struct out *out, GError **error)
+{
+	if (!act_at_gateways(carrying, out, error))
+		return FALSE;
+	progress_init(&carrying->progress, carrying->command->quiet);
+	act_by_actuator(carrying, OPENC2_QUEUE);
+	act_by_actuator(carrying, OPENC2_MAILSTORE);
+	act_by_actuator(carrying, OPENC2_ENDPOINT);
+	progress_end(&carrying->progress);
+	if (!carrying->lost)
+		return TRUE;
+	g_propagate_prefixed_error(error, g_steal_pointer(&carrying->lost),
+				   "what was done last is not kept; run it again: ");
+	return FALSE;
+}
+
+static int
+act_and_tell(struct carrying *carrying)
+{
+	struct out *out = command_out(carrying->command);
+	gboolean was_open = carrying->total > 0;
+	g_autoptr(GError) error = NULL;
+	int status;
+
+	if (act(carrying, out, &error))
+		status = outcome_table(carrying->command, carrying->plan, was_open, out);
+	else
+		status = command_fail(carrying->command, "%s", error->message);
+	return command_end(carrying->command, out, status);
+}
+
+static int
+carry(struct carrying *carrying, const json_t *json)
+{
+	g_autoptr(GError) error = NULL;
+
+	carrying->control = control_connect(carrying->command->settings->control_socket, &error);
+	if (!carrying->control)
+		return command_fail(carrying->command,
+				    "%s; a plan is carried out with a running collector",
+				    error->message);
+	if (!begin(carrying, json, &error) || !find_open(carrying, &error))
+		return command_fail(carrying->command, "%s", error->message);
+	return act_and_tell(carrying);
+}
+
+int
+carry_out(struct command *command, const struct plan *plan, const json_t *json,
+	  const struct carry_out_options *options)
+{
+	struct carrying carrying = {.command = command, .plan = plan, .options = options};
+	int status = EXIT_TROUBLE;
+
+	if (options->jobs < 1 || options->jobs > CARRY_OUT_JOBS_MOST)
+		return command_fail(command, "--jobs is a number from 1 to %d",
+				    CARRY_OUT_JOBS_MOST);
+	if (!ask(command, plan, options, &status))
+		return status;
+	carrying.unreported = json_array();
+	for (gsize i = 0; i < ROLES; i++)
+		carrying.open[i] = g_ptr_array_new();
+	status = carry(&carrying, json);
+	for (gsize i = 0; i < ROLES; i++)
+		g_ptr_array_unref(carrying.open[i]);
+	json_decref(carrying.unreported);
+	control_free(carrying.control);
+	return status;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "plan_control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan_change.h"
+
+gboolean
+plan_change_refuse(GError **error, const char *format, ...)
+{
+	g_autofree char *message = NULL;
+	va_list list;
+
+	va_start(list, format);
+	message = g_strdup_vprintf(format, list);
+	va_end(list);
+	g_set_error_literal(error, CONTROL_ERROR, CONTROL_ERROR_REFUSED, message);
+	return FALSE;
+}
+
+gboolean
+plan_change_run(struct plan_change *change,
+		gboolean (*apply)(struct plan_change *change, GError **error), GError **error)
+{
+	struct store *store = change->plans->store;
+
+	change->tenant = json_get_text(change->request, "tenant");
+	if (!change->tenant)
+		return plan_change_refuse(error, "the request needs a tenant");
+	if (!store_begin(store, error))
+		return FALSE;
+	if (apply(change, error) && store_commit(store, error))
+		return TRUE;
+	store_rollback(store);
+	return FALSE;
+}
+
+gboolean
+plan_change_audit(const struct plan_change *change, const char *verb, const char *arguments,
+		  gint64 results, GError **error)
+{
+	const struct store_audit audit = {
+		.time_us = change->caller->time_us,
+		.actor = (char *)change->caller->actor,
+		.tenant = (char *)change->tenant,
+		.verb = (char *)verb,
+		.arguments = (char *)arguments,
+		.case_id = (char *)json_get_text(change->request, "case"),
+		.reason = (char *)json_get_text(change->request, "reason"),
+		.results = results,
+	};
+
+	return store_add_audit(change->plans->store, &audit, error);
+}
+
+gboolean
+plan_change_find(const struct plan_change *change, struct store_plan *ret_plan, GError **error)
+{
+	const char *plan_id = json_get_text(change->request, "plan_id");
+	gboolean found = FALSE;
+
+	if (!plan_id)
+		return plan_change_refuse(error, "the request needs a plan_id");
+	if (!store_plan_find(change->plans->store, change->tenant, plan_id, ret_plan, &found,
+			     error))
+		return FALSE;
+	return found || plan_change_refuse(error, "no plan %s was begun", plan_id);
+}
+
+/* Who is told what came of a command: its id, what it was, the outcome and its text. */
+static char *
+answer_arguments(const struct store_command *command, const struct openc2_response *response)
+{
+	g_autoptr(openc2_command_t) decoded =
+		openc2_command_decode(command->json, strlen(command->json), NULL);
+	g_autofree char *target = decoded ? openc2_command_target(decoded) : NULL;
+	g_autoptr(json_t) array = json_array();
+
+	json_array_append_new(array, json_string(command->command_id));
+	if (decoded)
+		json_array_append_new(array, json_string(openc2_action_name(decoded->action)));
+	json_array_append_new(array, json_string(target ? target : ""));
+	json_array_append_new(array, json_string(openc2_outcome_name(response->outcome)));
+	json_array_append_new(array, json_string(response->text));
+	return json_line(array);
+}
+
+gboolean
+plan_change_answer(const struct plan_change *change, const struct store_command *command,
+		   const struct openc2_response *response, gint64 block, GError **error)
+{
+	g_autofree char *json = openc2_response_encode(response);
+	char *arguments = answer_arguments(command, response);
+	struct store_command answered = *command;
+	gboolean done;
+
+	answered.outcome = (int)response->outcome;
+	answered.settled = openc2_outcome_settles(response->outcome);
+	answered.answered_us = change->caller->time_us;
+	answered.response = json;
+	answered.block = block;
+	done = store_command_answer(change->plans->store, change->tenant, &answered, error) &&
+	       plan_change_audit(change, "result", arguments, answered.settled, error);
+	free(arguments);
+	return done;
+}
+
+/* ---- results ---- */
+
+static gboolean
+check_command(const struct store_plan *plan, const struct store_command *command, GError **error)
+{
+	if (command->plan != plan->number)
+		return plan_change_refuse(error, "command %s is not of this plan",
+					  command->command_id);
+	if (command->denied)
+		return plan_change_refuse(error, "command %s is denied: %s is never touched",
+					  command->command_id, command->denied);
+	if (command->role == OPENC2_GATEWAY)
+		return plan_change_refuse(error, "command %s is the collector's own",
+					  command->command_id);
+	return TRUE;
+}
+
+static gboolean
+record(const struct plan_change *change, const struct store_plan *plan,
+       const struct openc2_response *response, gboolean *ret_recorded, GError **error)
+{
+	struct store_command command = {0};
+	gboolean found = FALSE, done;
+
+	if (!store_command_find(change->plans->store, change->tenant, response->command_id,
+				&command, &found, error))
+		return FALSE;
+	if (!found)
+		return plan_change_refuse(error, "there is no command %s", response->command_id);
+	*ret_recorded = !command.settled;
+	done = check_command(plan, &command, error) &&
+	       (command.settled || plan_change_answer(change, &command, response, 0, error));
+	store_command_clear(&command);
+	return done;
+}
+
+static gboolean
+record_line(const struct plan_change *change, const struct store_plan *plan, const json_t *value,
+	    gboolean *ret_recorded, GError **error)
+{
+	char *line = json_line(value);
+	g_autoptr(openc2_response_t) response = openc2_response_decode(line, strlen(line), error);
+
+	free(line);
+	return response && record(change, plan, response, ret_recorded, error);
+}
+
+static gboolean
+record_all(const struct plan_change *change, const struct store_plan *plan, GError **error)
+{
+	const json_t *list = json_object_get(change->request, "responses"), *value;
+	gint64 recorded = 0;
+	gsize i;
+
+	if (json_array_size(list) == 0 || json_array_size(list) > PLAN_CONTROL_RESPONSES)
+		return plan_change_refuse(error, "a request has 1 to 1000 responses");
+	json_array_foreach (list, i, value) {
+		gboolean is_new = FALSE;
+
+		if (!record_line(change, plan, value, &is_new, error))
+			return FALSE;
+		recorded += is_new;
+	}
+	json_put_int(change->answer, "recorded", recorded);
+	json_put_int(change->answer, "ignored", (gint64)json_array_size(list) - recorded);
+	return TRUE;
+}
+
+static gboolean
+apply_result(struct plan_change *change, GError **error)
+{
+	struct store_plan plan = {0};
+	gboolean done;
+
+	if (!plan_change_find(change, &plan, error))
+		return FALSE;
+	done = record_all(change, &plan, error);
+	store_plan_clear(&plan);
+	return done;
+}
+
+gboolean
+plan_control_result(const struct plan_control *plans, const struct control_caller *caller,
+		    const json_t *request, json_t *answer, GError **error)
+{
+	struct plan_change change = {
+		.plans = plans, .caller = caller, .request = request, .answer = answer};
+
+	return plan_change_run(&change, apply_result, error);
+}
