@@ -5,5 +5,5 @@ docs_made = docs/mailtrace-mailstore.8 docs/mailtrace-milter.8 docs/mailtrace-qu
 man_MANS = $(docs_made)
 EXTRA_DIST += $(docs_made:=.in)
 CLEANFILES += $(docs_made)
-dist_man_MANS += docs/mailtrace-event.7
+dist_man_MANS += docs/mailtrace-event.7 docs/mailtrace-openc2.7
 dist_bashcompletion_DATA = docs/completions/mailtrace.bash
