@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * plan_change.h - what the collector's operations on plans share: one change of
- * the store as one transaction, with its entries in the audit log.  For
+ * the store as one transaction, with its entries in the journal.  For
  * plan_control.c, plan_begin.c and plan_gateway.c alone.
  */
 #ifndef MAILTRACE_PLAN_CHANGE_H
@@ -25,14 +25,18 @@ gboolean plan_change_refuse(GError **error, const char *format, ...) G_GNUC_PRIN
 
 /*
  * Runs a change as a transaction.  apply fills the answer and writes its entries
- * in the audit log.  FALSE, with all of it taken back, when it fails or the request
+ * in the journal.  FALSE, with all of it taken back, when it fails or the request
  * has no tenant.
  */
 gboolean plan_change_run(struct plan_change *change,
 			 gboolean (*apply)(struct plan_change *change, GError **error),
 			 GError **error);
 
-/* Writes an entry of the audit log; arguments: a JSON array as text. */
+/* Returns an entry of the journal, all borrowed; arguments: a JSON array as text. */
+struct store_audit plan_change_entry(const struct plan_change *change, const char *verb,
+				     const char *arguments, gint64 results);
+
+/* Writes an entry of the journal, likewise. */
 gboolean plan_change_audit(const struct plan_change *change, const char *verb,
 			   const char *arguments, gint64 results, GError **error);
 

@@ -36,11 +36,11 @@ plan_change_run(struct plan_change *change,
 	return FALSE;
 }
 
-gboolean
-plan_change_audit(const struct plan_change *change, const char *verb, const char *arguments,
-		  gint64 results, GError **error)
+struct store_audit
+plan_change_entry(const struct plan_change *change, const char *verb, const char *arguments,
+		  gint64 results)
 {
-	const struct store_audit audit = {
+	return (struct store_audit){
 		.time_us = change->caller->time_us,
 		.actor = (char *)change->caller->actor,
 		.tenant = (char *)change->tenant,
@@ -50,6 +50,13 @@ plan_change_audit(const struct plan_change *change, const char *verb, const char
 		.reason = (char *)json_get_text(change->request, "reason"),
 		.results = results,
 	};
+}
+
+gboolean
+plan_change_audit(const struct plan_change *change, const char *verb, const char *arguments,
+		  gint64 results, GError **error)
+{
+	const struct store_audit audit = plan_change_entry(change, verb, arguments, results);
 
 	return store_add_audit(change->plans->store, &audit, error);
 }
@@ -68,42 +75,73 @@ plan_change_find(const struct plan_change *change, struct store_plan *ret_plan, 
 	return found || plan_change_refuse(error, "no plan %s was begun", plan_id);
 }
 
-/* Who is told what came of a command: its id, what it was, the outcome and its text. */
-static char *
-answer_arguments(const struct store_command *command, const struct openc2_response *response)
+/* What the journal tells of each outcome. */
+static const enum audit_status statuses[OPENC2_OUTCOME_COUNT] = {
+	[OPENC2_DONE] = AUDIT_DONE,	     [OPENC2_ALREADY] = AUDIT_ABSENT,
+	[OPENC2_MOVED_BY_USER] = AUDIT_DONE, [OPENC2_DOWNLOADED] = AUDIT_PARTIAL,
+	[OPENC2_NOT_FOUND] = AUDIT_ABSENT,   [OPENC2_UNREACHABLE] = AUDIT_ERROR,
+	[OPENC2_FAILED] = AUDIT_FAILED,
+};
+
+static enum audit_remedy
+remedy_of(const struct openc2_command *command)
 {
-	g_autoptr(openc2_command_t) decoded =
-		openc2_command_decode(command->json, strlen(command->json), NULL);
-	g_autofree char *target = decoded ? openc2_command_target(decoded) : NULL;
+	if (command->action == OPENC2_RESTORE || command->action == OPENC2_ALLOW)
+		return REMEDY_RESTORE;
+	if (command->action == OPENC2_DENY)
+		return REMEDY_HARDEN;
+	return command->role == OPENC2_MAILSTORE ? REMEDY_EVICT : REMEDY_ISOLATE;
+}
+
+static char *
+answer_arguments(const struct openc2_command *command, const struct openc2_response *response)
+{
+	g_autofree char *target = openc2_command_target(command);
 	g_autoptr(json_t) array = json_array();
 
 	json_array_append_new(array, json_string(command->command_id));
-	if (decoded)
-		json_array_append_new(array, json_string(openc2_action_name(decoded->action)));
-	json_array_append_new(array, json_string(target ? target : ""));
+	json_array_append_new(array, json_string(openc2_action_name(command->action)));
+	json_array_append_new(array, json_string(target));
 	json_array_append_new(array, json_string(openc2_outcome_name(response->outcome)));
-	json_array_append_new(array, json_string(response->text));
 	return json_line(array);
+}
+
+/* What takes an action back is filed under that, so that its whole story is found by one id. */
+static gboolean
+audit_answer(const struct plan_change *change, const struct openc2_command *command,
+	     const struct openc2_response *response, GError **error)
+{
+	char *arguments = answer_arguments(command, response);
+	struct store_audit audit = plan_change_entry(change, "result", arguments, -1);
+	gboolean done;
+
+	audit.status = statuses[response->outcome];
+	audit.detail = response->text;
+	audit.command_uid = command->undoes ? command->undoes : command->command_id;
+	audit.remedy = remedy_of(command);
+	done = store_add_audit(change->plans->store, &audit, error);
+	free(arguments);
+	return done;
 }
 
 gboolean
 plan_change_answer(const struct plan_change *change, const struct store_command *command,
 		   const struct openc2_response *response, gint64 block, GError **error)
 {
+	g_autoptr(openc2_command_t) decoded =
+		openc2_command_decode(command->json, strlen(command->json), error);
 	g_autofree char *json = openc2_response_encode(response);
-	char *arguments = answer_arguments(command, response);
 	struct store_command answered = *command;
-	gboolean done;
 
+	if (!decoded)
+		return FALSE;
 	answered.outcome = (int)response->outcome;
 	answered.settled = openc2_outcome_settles(response->outcome);
 	answered.answered_us = change->caller->time_us;
 	answered.response = json;
 	answered.block = block;
-	done = store_command_answer(change->plans->store, change->tenant, &answered, error) &&
-	       plan_change_audit(change, "result", arguments, answered.settled, error);
-	free(arguments);
-	return done;
+	return store_command_answer(change->plans->store, change->tenant, &answered, error) &&
+	       audit_answer(change, decoded, response, error);
 }
 
 /* ---- results ---- */

@@ -5,7 +5,7 @@
  *
  * Operations of the control socket (control.h).  The collector acts on no queue and
  * no mailbox: it says what may be done, keeps what was done, and changes the block
- * list.  Each change and its entries in the audit log are one transaction.
+ * list.  Each change and its entries in the journal are one transaction.
  *
  *  - "plan-begin": tenant, plan (the plan's object), arguments, case, reason.
  *    Refused when the plan was edited, is of another tenant, has expired, is over

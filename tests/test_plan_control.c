@@ -4,6 +4,7 @@
 #include "plan_control.h"
 #include "store_blocks.h"
 #include "store_fixture.h"
+#include "store_journal.h"
 #include "store_plans.h"
 #include "undo.h"
 
@@ -254,24 +255,33 @@ recipient_state(const char *words)
 		cr_expect_str_eq(got_, wanted, "%s is %s, not %s", words, got_, wanted); \
 	} while (0)
 
-static gboolean
-count_verb(const struct store_audit *audit, void *data)
-{
-	GHashTable *counts = data;
-	guint count = GPOINTER_TO_UINT(g_hash_table_lookup(counts, audit->verb));
+/* Entries of a verb being counted. */
+struct counting {
+	const char *verb;
+	guint count;
+};
 
-	g_hash_table_insert(counts, g_strdup(audit->verb), GUINT_TO_POINTER(count + 1));
+static gboolean
+count_verb(const struct journal_line *line, void *data)
+{
+	struct counting *counting = data;
+	struct journal_entry entry;
+
+	cr_assert(journal_read(line->text, line->length, &entry));
+	counting->count += strcmp(entry.verb, counting->verb) == 0;
+	journal_entry_clear(&entry);
 	return TRUE;
 }
 
 static guint
 audited(const char *verb)
 {
-	g_autoptr(GHashTable) counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	const struct journal_span all = {0};
+	struct counting counting = {.verb = verb};
 	GError *error = NULL;
 
-	expect_ok(store_read_audit(fixture.store, count_verb, counts, &error), error);
-	return GPOINTER_TO_UINT(g_hash_table_lookup(counts, verb));
+	expect_ok(store_journal_each(fixture.store, &all, count_verb, &counting, &error), error);
+	return counting.count;
 }
 
 static guint32

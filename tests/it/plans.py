@@ -10,12 +10,11 @@ import json
 import os
 import pty
 import signal
-import sqlite3
 import stat
 import subprocess
 import sys
 
-from mtlib import (DEADLINE, Site, environment, equal, json_lines, main, message_with_payload, program, run, test,
+from mtlib import (DEADLINE, Site, environment, equal, journal, json_lines, main, message_with_payload, program, run, test,
                    wait_until)
 
 # A site's own actuator.  Mailboxes are root/boxes/USER/FOLDER/FILE; each act is a line
@@ -376,19 +375,24 @@ def devices_wait_for_a_program_that_acts_on_them():
 
 
 @test
-def plans_and_results_are_in_the_audit_log():
+def plans_and_results_are_in_the_journal_and_found_by_the_command():
     site = new_site()
     site.start_milter()
     payload = deliver(site, ["alice"])
     site.wait_stored(1)
-    path, _ = contain(site, payload, "--scope", "mailbox", "--case", "C-9")
+    path, lines = contain(site, payload, "--scope", "mailbox", "--case", "C-9")
+    command = lines["command"][0]["command_id"]
     site.mailtrace("--case", "C-9", "--reason", "drill", "apply", "--yes", path)
     site.mailtrace("undo", "--yes", path)
-    with sqlite3.connect(f"file:{site.root}/store/mailtrace.db?mode=ro", uri=True) as store:
-        rows = store.execute("SELECT verb, case_id, reason, arguments FROM audit ORDER BY id").fetchall()
-    equal([row[0] for row in rows], ["contain", "apply", "result", "undo", "result"])
-    equal(rows[2][1:3], ("C-9", "drill"))
-    equal(json.loads(rows[2][3])[1:4], ["contain", "mailbox alice@example.org", "done"])
+    entries = journal(site)
+    equal([entry["verb"] for entry in entries], ["contain", "apply", "result", "undo", "result"])
+    equal((entries[2]["case"], entries[2]["reason"], entries[2]["status"]), ("C-9", "drill", "success"))
+    equal(entries[2]["arguments"], [command, "contain", "mailbox alice@example.org", "done"])
+    equal([(entry["event"]["class_uid"], entry["event"]["activity_id"]) for entry in entries if entry["verb"] == "result"],
+          [(7001, 2), (7001, 3)])
+    found = json_lines(site.mailtrace("--json", "actions", "--command", command).stdout)
+    equal(len([line for line in found if line.get("verb") == "result"]), 2, found)
+    site.mailtrace("actions", "--verify")
     site.stop()
 
 
