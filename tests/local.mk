@@ -657,6 +657,8 @@ endif
 
 # Containment: plans, who may not be touched, and what a question comes to.
 TESTS += tests/it/plans.py
+SYSTEM_TESTS += tests/it/contain.py
+EXTRA_DIST += tests/it/contain.py
 EXTRA_DIST += tests/it/plans.py
 if HAVE_CRITERION
 CONTAIN_TESTS = tests/test_plan tests/test_deny_list tests/test_planner tests/test_actuate \

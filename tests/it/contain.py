@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Containment with real servers: what is found is held or taken away, seen to be so, and put back."""
+import contextlib
+import os
+import pwd
+import shlex
+import shutil
+
+import mta
+import mtlib
+from mtlib import Site, equal, json_lines, libexec, main, message_with_payload, run, send, test, wait_until
+
+
+# The queue helper clears its environment: what it has logged is in the machine's zone, and so is all the rest here.
+_environment = mtlib.environment
+
+
+def in_the_machines_zone(**extra):
+    env = _environment(**extra)
+    env.pop("TZ", None)
+    return env
+
+
+mtlib.environment = in_the_machines_zone
+
+
+@contextlib.contextmanager
+def site_before(mx):
+    """A site whose milter is attached to a Postfix, and which follows its log and reaches its queue."""
+    folder = f"{mx.queue}/mailtrace"
+    os.makedirs(folder)
+    site = Site(socket_address=f"unix:{folder}/milter.sock")
+    site.set("milter", socket_group="postfix", socket_mode="0660")
+    shutil.chown(folder, group="postfix")
+    os.chmod(folder, 0o750)
+    helper = [f"{libexec()}/queue-helper", "--marks", f"{site.root}/marks", "--mta-config", mx.etc]
+    site.set("queue", gateways=f"mx1: {shlex.join(helper)}")
+    site.set("collector", expected_followers="mx1-follow")
+    site.make_keys()
+    site.start_collector()
+    site.start_milter()
+    site.start_follow(mx.log)
+    mx.settings.update(smtpd_milters="unix:mailtrace/milter.sock", non_smtpd_milters="unix:mailtrace/milter.sock")
+    mx.write()
+    mx.start()
+    try:
+        yield site
+    finally:
+        mx.stop()
+        site.stop()
+
+
+# What a mailbox may not be written to for waits in the queue.
+def keep_back(mx):
+    os.chown(mx.mail, 0, 0)
+    os.chmod(mx.mail, 0o700)
+
+
+def deliver_again(mx):
+    os.chown(mx.mail, pwd.getpwnam("postfix").pw_uid, 0)
+
+
+def queues(mx):
+    """Returns {queue id: queue}."""
+    return {entry["queue_id"]: entry["queue_name"] for entry in mx.queued()}
+
+
+def states(site, payload):
+    return {hit["recipient"].split("@")[0]: hit["state"] for hit in site.who(payload)[0]}
+
+
+def plan_of(site, *query):
+    """Makes a plan; returns its path and its targets."""
+    path = f"{site.root}/plan-{len(os.listdir(site.root))}.json"
+    done = site.mailtrace("--json", "contain", *query, "-o", path)
+    return path, sorted(line["target"] for line in json_lines(done.stdout) if line["type"] == "command")
+
+
+def outcomes(site, verb, *argv, status=0):
+    """Runs apply or undo; returns {target: outcome}."""
+    done = site.mailtrace("--json", verb, "--yes", *argv, status=status)
+    return {line["target"]: line["outcome"] for line in json_lines(done.stdout) if line["type"] == "target"}
+
+
+@test
+def what_waits_in_the_queue_is_held_and_after_undo_delivered_once():
+    mx = mta.Postfix()
+    with site_before(mx) as site:
+        keep_back(mx)
+        path, payload = message_with_payload(site, "evil")
+        send(mx, ["alice@example.org", "bob@example.org"], path)
+        wait_until(lambda: states(site, payload) == {"alice": "deferred", "bob": "deferred"}, "the log tells that it waits")
+        (queue_id,) = queues(mx)
+        target = f"queue {queue_id} of mx1"
+        plan, targets = plan_of(site, payload, "--scope", "queue")
+        equal(targets, [target])
+        equal(outcomes(site, "apply", plan), {target: "done"})
+        equal(queues(mx), {queue_id: "hold"})
+        wait_until(lambda: set(states(site, payload).values()) == {"held"}, "the log tells that it is held")
+        equal(outcomes(site, "apply", plan, status=1), {target: "done"})
+        deliver_again(mx)
+        equal(outcomes(site, "undo", plan), {target: "done"})
+        wait_until(lambda: mx.inbox("alice") and mx.inbox("bob"), "it is delivered")
+        site.mailtrace("undo", "--yes", plan, status=1)
+        wait_until(lambda: not queues(mx), "the queue is empty")
+        equal((len(mx.inbox("alice")), len(mx.inbox("bob"))), (1, 1), "each has it once")
+        wait_until(lambda: set(states(site, payload).values()) == {"delivered"}, "the log tells that it is delivered")
+
+
+@test
+def what_has_left_the_queue_since_the_plan_is_named_and_found_by_the_next_plan():
+    mx = mta.Postfix()
+    with site_before(mx) as site:
+        keep_back(mx)
+        path, payload = message_with_payload(site, "evil")
+        send(mx, ["alice@example.org"], path)
+        wait_until(lambda: states(site, payload) == {"alice": "deferred"}, "the log tells that it waits")
+        plan, targets = plan_of(site, payload, "--scope", "queue,mailbox")
+        equal(len(targets), 1)
+        deliver_again(mx)
+        run("/usr/sbin/postqueue", "-c", mx.etc, "-f")
+        wait_until(lambda: states(site, payload) == {"alice": "delivered"}, "it is delivered after all")
+        equal(outcomes(site, "apply", plan, status=3), {targets[0]: "not-found"})
+        equal(plan_of(site, payload, "--scope", "queue,mailbox")[1], ["mailbox alice@example.org"])
+
+
+@test
+def what_a_block_held_stays_on_hold_after_undo():
+    mx = mta.Postfix()
+    with site_before(mx) as site:
+        path, payload = message_with_payload(site, "evil")
+        site.mailtrace("block", "add", payload, "--mode", "hold")
+        send(mx, ["alice@example.org"], path)
+        site.wait_stored(1)
+        plan, targets = plan_of(site, payload, "--scope", "queue")
+        equal(outcomes(site, "apply", plan), {targets[0]: "already-gone"})
+        site.mailtrace("undo", "--yes", plan, status=1)
+        equal((list(queues(mx).values()), mx.inbox("alice")), (["hold"], []))
+
+
+main()
