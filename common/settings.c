@@ -187,6 +187,12 @@ enum kind {
 	  "likewise on devices; empty: nothing acts on them")                                      \
 	X("containment", "actuator_timeout_ms", KIND_NUMBER, actuator_timeout_ms, 100, 3600000,    \
 	  NULL, "120000", "how long an actuator may be silent, in milliseconds")                   \
+	X("containment", "emit_publish", KIND_ENDPOINT, emit_publish, 0, 0, NULL, "",              \
+	  "where apply --emit-only publishes commands; empty: nowhere")                            \
+	X("containment", "emit_listen", KIND_ENDPOINT, emit_listen, 0, 0, NULL, "",                \
+	  "where it takes the responses")                                                          \
+	X("containment", "emit_key", KIND_PATH, emit_key, 0, 0, NULL,                              \
+	  CONFIG_DIRECTORY "/emit.key", "file of the secret key for both")                         \
 	X("store", "url", KIND_STORE, store, 0, 0, NULL,                                           \
 	  "sqlite:" STATE_DIRECTORY "/mailtrace-collect/store.db", "the store: sqlite:/PATH")      \
 	X("store", "keep_days", KIND_NUMBER, keep_days, 0, 36500, NULL, "0",                       \

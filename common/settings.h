@@ -128,6 +128,8 @@ struct settings {
 	char **queue_command;
 	char **endpoint_command; /* empty: none */
 	guint actuator_timeout_ms;
+	char *emit_publish, *emit_listen; /* endpoints; "" for none */
+	char *emit_key;			  /* file of a secret key */
 
 	/* [store] */
 	char *store;	 /* "sqlite:/path" */

@@ -252,16 +252,51 @@ act_by_actuator(struct carrying *carrying, enum openc2_role role)
 		answer_without_actuator(carrying, commands);
 }
 
+static void
+act_by_actuators(struct carrying *carrying)
+{
+	act_by_actuator(carrying, OPENC2_QUEUE);
+	act_by_actuator(carrying, OPENC2_MAILSTORE);
+	act_by_actuator(carrying, OPENC2_ENDPOINT);
+}
+
+/* All at once and in one go: whoever takes them has its own pace. */
+static void
+act_by_automation(struct carrying *carrying)
+{
+	g_autoptr(GPtrArray) commands = g_ptr_array_new();
+	g_autofree char *program = command_helper("emit");
+	const char *const argv[] = {program,
+				    "--config",
+				    carrying->command->config_path,
+				    "--tenant",
+				    carrying->command->tenant,
+				    NULL};
+	struct actuate_options options = {
+		.name = "the site's automation",
+		.argv = argv,
+		.timeout_ms = carrying->command->settings->actuator_timeout_ms,
+	};
+
+	for (gsize role = 0; role < ROLES; role++)
+		for (guint i = 0; i < carrying->open[role]->len; i++)
+			g_ptr_array_add(commands, carrying->open[role]->pdata[i]);
+	options.jobs = MAX(commands->len, 1);
+	if (commands->len)
+		actuate(&options, commands, take_answer, take_round, carrying);
+}
+
 /* The gateways first, so that no more comes; then queues, before they deliver. */
 static gboolean
 act(struct carrying *carrying, struct out *out, GError **error)
 {
-	if (!act_at_gateways(carrying, out, error))
+	if (!carrying->options->emit_only && !act_at_gateways(carrying, out, error))
 		return FALSE;
 	progress_init(&carrying->progress, carrying->command->quiet);
-	act_by_actuator(carrying, OPENC2_QUEUE);
-	act_by_actuator(carrying, OPENC2_MAILSTORE);
-	act_by_actuator(carrying, OPENC2_ENDPOINT);
+	if (carrying->options->emit_only)
+		act_by_automation(carrying);
+	else
+		act_by_actuators(carrying);
 	progress_end(&carrying->progress);
 	if (!carrying->lost)
 		return TRUE;

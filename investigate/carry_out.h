@@ -17,8 +17,9 @@
 #define CARRY_OUT_JOBS_MOST 64
 
 struct carry_out_options {
-	gint jobs;    /* of each actuator */
-	gboolean yes; /* nobody is asked */
+	gint jobs;	    /* of each actuator */
+	gboolean yes;	    /* nobody is asked */
+	gboolean emit_only; /* commands are published, and the site's automation acts */
 };
 
 /*

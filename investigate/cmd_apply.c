@@ -28,6 +28,8 @@ cmd_apply(struct command *command, int argc, char **argv)
 	struct carry_out_options options = {.jobs = CARRY_OUT_JOBS};
 	const GOptionEntry entries[] = {
 		{"yes", 'y', 0, G_OPTION_ARG_NONE, &options.yes, "do not ask", NULL},
+		{"emit-only", 0, 0, G_OPTION_ARG_NONE, &options.emit_only,
+		 "publish the commands for the site's own automation", NULL},
 		{"jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
 		 "act on so many targets at a time, 8 by default", "N"},
 		{NULL},

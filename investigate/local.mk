@@ -242,3 +242,9 @@ pkglibexec_PROGRAMS += investigate/actuator-mailstore
 investigate_actuator_mailstore_SOURCES = investigate/actuator_mailstore.c
 investigate_actuator_mailstore_CFLAGS = $(AM_CFLAGS)
 investigate_actuator_mailstore_LDADD = $(MAILSTORE_LIBS)
+
+# The helper that publishes commands for the site's own automation.
+pkglibexec_PROGRAMS += investigate/emit
+investigate_emit_SOURCES = investigate/emit.c
+investigate_emit_CFLAGS = $(AM_CFLAGS)
+investigate_emit_LDADD = $(ACTUATOR_LIBS) $(BUS_LIBS) $(BASE_LIBS)

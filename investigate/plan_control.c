@@ -155,9 +155,6 @@ check_command(const struct store_plan *plan, const struct store_command *command
 	if (command->denied)
 		return plan_change_refuse(error, "command %s is denied: %s is never touched",
 					  command->command_id, command->denied);
-	if (command->role == OPENC2_GATEWAY)
-		return plan_change_refuse(error, "command %s is the collector's own",
-					  command->command_id);
 	return TRUE;
 }
 

@@ -91,7 +91,8 @@ allow(const struct plan_change *change, const struct openc2_command *command, GE
 	added = done.block;
 	store_command_clear(&done);
 	if (!added)
-		return respond(command, OPENC2_ALREADY, "was blocked before the plan; it stays so");
+		return respond(command, OPENC2_FAILED,
+			       "was not blocked by us: undo it with --emit-only");
 	if (number != added)
 		return respond(command, OPENC2_ALREADY, "the plan's block is over already");
 	if (!store_block_remove(store, change->tenant, command->file_hash, change->caller->time_us,

@@ -23,9 +23,7 @@ is_uncertain(const struct store_command *command)
 static gboolean
 has_effect(const struct store_command *stored, const struct openc2_response *response)
 {
-	if (stored->role == OPENC2_GATEWAY)
-		return stored->block != 0;
-	if (stored->role == OPENC2_ENDPOINT)
+	if (stored->role == OPENC2_GATEWAY || stored->role == OPENC2_ENDPOINT)
 		return response->outcome == OPENC2_DONE;
 	return response->copies->len > 0;
 }

@@ -656,10 +656,10 @@ tests_test_quarantine_LDADD = $(MAILSTORE_LIBS) $(UNIT_LIBS)
 endif
 
 # Containment: plans, who may not be touched, and what a question comes to.
-TESTS += tests/it/plans.py
+TESTS += tests/it/plans.py tests/it/emit.py
 SYSTEM_TESTS += tests/it/contain.py
 EXTRA_DIST += tests/it/contain.py
-EXTRA_DIST += tests/it/plans.py
+EXTRA_DIST += tests/it/plans.py tests/it/emit.py
 if HAVE_CRITERION
 CONTAIN_TESTS = tests/test_plan tests/test_deny_list tests/test_planner tests/test_actuate \
 	tests/test_plan_control

@@ -487,7 +487,6 @@ Test(plan_control, answers_that_are_none_change_nothing)
 	g_autoptr(plan_t) plan = make_plan(PLAN_CONTAIN);
 	g_autoptr(plan_t) other = make_plan(PLAN_CONTAIN);
 	const char *id = add_mailbox(plan, "alice@s.example")->command_id;
-	const char *block = add_block(plan, "0123456789abcdef0123456789abcdef")->command_id;
 	g_autofree char *why = NULL;
 	json_t *request = json_object();
 
@@ -495,8 +494,6 @@ Test(plan_control, answers_that_are_none_change_nothing)
 	begin_well(plan);
 	begin_well(other);
 	expect_refused(result(other, id, OPENC2_DONE, 0, &why), why, "not of this plan");
-	g_clear_pointer(&why, g_free);
-	expect_refused(result(plan, block, OPENC2_DONE, 0, &why), why, "own");
 	g_clear_pointer(&why, g_free);
 	expect_refused(result(plan, other->plan_id, OPENC2_DONE, 0, &why), why, "no command");
 	g_clear_pointer(&why, g_free);
@@ -614,6 +611,24 @@ Test(plan_control, a_milder_block_is_told_and_not_changed)
 	begin_well(plan);
 	act_at_gateways(plan);
 	expect_state(id, "failed");
+}
+
+Test(plan_control, what_the_sites_automation_blocked_is_not_ours_to_remove)
+{
+	g_autoptr(plan_t) plan = make_plan(PLAN_CONTAIN);
+	const char *id = add_block(plan, MD5)->command_id;
+	g_autoptr(plan_t) undo = NULL;
+	struct undo_left left;
+
+	begin_well(plan);
+	record(plan, id, OPENC2_DONE, 0);
+	add_foreign_block(MD5, BLOCK_REJECT);
+	undo = undo_of(plan, &left);
+	cr_assert_eq(undo->commands->len, 1);
+	begin_well(undo);
+	act_at_gateways(undo);
+	expect_state(((struct openc2_command *)undo->commands->pdata[0])->command_id, "failed");
+	cr_expect_neq(block_in_force(MD5), 0);
 }
 
 /* ---- undoing ---- */

@@ -14,8 +14,8 @@ _mailtrace_options()
 	legal-hold) echo "--since --until --expires --all" ;;
 	expire) echo "--older-than --dry-run" ;;
 	contain) echo "-f --file --hashes -m --members --since --until -o --output --scope --device --expires" ;;
-	apply) echo "-y --yes -j --jobs" ;;
-	undo) echo "-y --yes -j --jobs" ;;
+	apply) echo "-y --yes -j --jobs --emit-only" ;;
+	undo) echo "-y --yes -j --jobs --emit-only" ;;
 	keygen) echo "-t --type" ;;
 	sensor) echo "--role" ;;
 	esac

@@ -120,7 +120,7 @@ def libexec():
     """Makes one folder of links to the helpers of the build tree, as if installed."""
     folder = os.path.join(BUILD, "tests", "libexec")
     os.makedirs(folder, exist_ok=True)
-    for source in ("milter/milter", "milter/scanner", "investigate/collect", "investigate/watch",
+    for source in ("milter/milter", "milter/scanner", "investigate/collect", "investigate/watch", "investigate/emit",
                    "milter/decompress", "milter/follow", "investigate/actuator-mailstore",
                    "investigate/actuator-queue", "investigate/queue-helper"):
         target = os.path.join(BUILD, source)
