@@ -177,8 +177,8 @@ enum kind {
 	  "addresses, NAME@ of any domain, domains and hosts that no plan acts on")                \
 	X("containment", "approval_threshold", KIND_NUMBER, approval_threshold, 0, 10000, NULL,    \
 	  "50", "targets above which a plan needs another person's approval")                      \
-	X("containment", "approvers", KIND_OPTIONAL_PATH, approvers, 0, 0, NULL, "",               \
-	  "file of the public keys that approve plans; empty: nobody can")                         \
+	X("containment", "approval_keys", KIND_OPTIONAL_PATH, approval_keys, 0, 0, NULL, "",       \
+	  "file that lists the keys with which plans are approved; empty: none")                   \
 	X("containment", "mailstore_command", KIND_COMMAND, mailstore_command, 0, 0, NULL, "",     \
 	  "a program of the site's own that acts on mailboxes; empty: Dovecot's actuator")         \
 	X("containment", "queue_command", KIND_COMMAND, queue_command, 0, 0, NULL, "",             \

@@ -123,7 +123,7 @@ struct settings {
 	/* [containment] */
 	char **never_touch; /* see deny_list.h */
 	guint approval_threshold;
-	char *approvers;	  /* file of public keys; "" for nobody */
+	char *approval_keys;	  /* file that lists them; "" for none */
 	char **mailstore_command; /* argv; empty for our own actuator */
 	char **queue_command;
 	char **endpoint_command; /* empty: none */

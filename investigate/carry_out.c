@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "carry_out.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "actuate.h"
+#include "ask.h"
 #include "block_force.h"
 #include "control.h"
 #include "outcome_table.h"
@@ -29,38 +28,6 @@ struct carrying {
 	GError *lost;	    /* why it does not take them */
 	struct progress progress;
 };
-
-/* ---- asking ---- */
-
-static gboolean
-is_yes(void)
-{
-	char line[16];
-
-	return fgets(line, sizeof(line), stdin) && (g_ascii_strncasecmp(line, "y\n", 2) == 0 ||
-						    g_ascii_strncasecmp(line, "yes\n", 4) == 0);
-}
-
-/* Returns TRUE when it may begin; else *ret_status is the exit status. */
-static gboolean
-ask(struct command *command, const struct plan *plan, const struct carry_out_options *options,
-    int *ret_status)
-{
-	if (options->yes)
-		return TRUE;
-	if (!isatty(STDIN_FILENO)) {
-		*ret_status = command_fail(command, "nobody can be asked here: say --yes");
-		return FALSE;
-	}
-	fprintf(stderr, "%s plan %s with %u targets? [y/N] ",
-		plan->kind == PLAN_UNDO ? "Carry out the undoing" : "Apply", plan->plan_id,
-		plan->commands->len);
-	fflush(stderr);
-	if (is_yes())
-		return TRUE;
-	*ret_status = EXIT_NOTHING;
-	return FALSE;
-}
 
 /* ---- the collector ---- */
 
@@ -345,7 +312,9 @@ carry_out(struct command *command, const struct plan *plan, const json_t *json,
 	if (options->jobs < 1 || options->jobs > CARRY_OUT_JOBS_MOST)
 		return command_fail(command, "--jobs is a number from 1 to %d",
 				    CARRY_OUT_JOBS_MOST);
-	if (!ask(command, plan, options, &status))
+	if (!ask_yes(command, options->yes, &status, "%s plan %s with %u targets?",
+		     plan->kind == PLAN_UNDO ? "Undo by" : "Apply", plan->plan_id,
+		     plan->commands->len))
 		return status;
 	carrying.unreported = json_array();
 	for (gsize i = 0; i < ROLES; i++)

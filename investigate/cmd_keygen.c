@@ -5,9 +5,10 @@
 #include "keys.h"
 #include "signing_key.h"
 
-enum key_type { KEY_SENSOR, KEY_COLLECTOR, KEY_CLIENT, KEY_SITE, KEY_JOURNAL };
+enum key_type { KEY_SENSOR, KEY_COLLECTOR, KEY_CLIENT, KEY_SITE, KEY_JOURNAL, KEY_APPROVER };
 
-static const char *const type_names[] = {"sensor", "collector", "client", "site", "journal", NULL};
+static const char *const type_names[] = {"sensor",  "collector", "client", "site",
+					 "journal", "approver",	 NULL};
 
 static gboolean
 parse_type(const char *name, enum key_type *ret_type)
@@ -41,6 +42,13 @@ print_next(struct out *out, enum key_type type, const char *directory, const cha
 		out_note(out, "On the collector, [collector]: key = %s/%s.key", directory, name);
 		out_note(out, "On each sensor, [bus]: collector_public_key = a copy of %s/%s.pub",
 			 directory, name);
+		break;
+	case KEY_APPROVER:
+		out_note(out,
+			 "On the collector, a line of [containment] approval_keys: %s %s/%s.pub "
+			 "USER",
+			 name, directory, name);
+		out_note(out, "Then: mailtrace approve --key %s/%s.key PLAN", directory, name);
 		break;
 	case KEY_JOURNAL:
 		out_note(out, "On the collector, [collector]: journal_key = %s/%s.key", directory,
@@ -77,7 +85,7 @@ make_pair(const char *directory, const char *name, struct out *out, GError **err
 }
 
 static gboolean
-make_journal_key(const char *directory, const char *name, struct out *out, GError **error)
+make_signing_key(const char *directory, const char *name, struct out *out, GError **error)
 {
 	g_autoptr(signing_key_t) key = signing_key_generate(error);
 
@@ -107,7 +115,8 @@ make_key(enum key_type type, const char *directory, const char *name, struct out
 	case KEY_SITE:
 		return make_site_key(directory, name, out, error);
 	case KEY_JOURNAL:
-		return make_journal_key(directory, name, out, error);
+	case KEY_APPROVER:
+		return make_signing_key(directory, name, out, error);
 	default:
 		return make_pair(directory, name, out, error);
 	}
@@ -147,7 +156,7 @@ cmd_keygen(struct command *command, int argc, char **argv)
 	g_autofree char *type_name = NULL;
 	const GOptionEntry entries[] = {
 		{"type", 't', 0, G_OPTION_ARG_FILENAME, &type_name,
-		 "sensor (default), collector, client, site or journal", "TYPE"},
+		 "sensor (default), collector, client, site, journal or approver", "TYPE"},
 		{NULL},
 	};
 	enum key_type type = KEY_SENSOR;
@@ -160,7 +169,8 @@ cmd_keygen(struct command *command, int argc, char **argv)
 		return EXIT_TROUBLE;
 	if (type_name && !parse_type(type_name, &type))
 		return command_fail(command,
-				    "\"%s\" is no type: sensor, collector, client, site or journal",
+				    "\"%s\" is no type: sensor, collector, client, site, "
+				    "journal or approver",
 				    type_name);
 	if (argc < 2 || argc > 3)
 		return command_fail(command, "give DIRECTORY [NAME]");

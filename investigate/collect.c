@@ -499,10 +499,20 @@ on_plan_gateway(void *data, const struct control_caller *caller, const json_t *r
 	return plan_control_gateway(&plans, caller, request, answer, error);
 }
 
+static gboolean
+on_approve(void *data, const struct control_caller *caller, const json_t *request, json_t *answer,
+	   GError **error)
+{
+	const struct plan_control plans = plan_control_of(data);
+
+	return plan_control_approve(&plans, caller, request, answer, error);
+}
+
 static const struct control_operation operations[] = {
 	{"plan-begin", on_plan_begin},
 	{"plan-result", on_plan_result},
 	{"plan-gateway", on_plan_gateway},
+	{"approve", on_approve},
 	{"block-add", on_block_add},
 	{"block-remove", on_block_remove},
 	{"block-force", on_block_force},

@@ -85,6 +85,9 @@ int cmd_legal_hold(struct command *command, int argc, char **argv);
 /* Writes a plan of containment: every copy, and a command for each. */
 int cmd_contain(struct command *command, int argc, char **argv);
 
+/* Approves a plan, with a key. */
+int cmd_approve(struct command *command, int argc, char **argv);
+
 /* Carries out a plan; 3 when something is left. */
 int cmd_apply(struct command *command, int argc, char **argv);
 

@@ -11,6 +11,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/actuate.h \
 	investigate/approvals.c \
 	investigate/approvals.h \
+	investigate/ask.c \
+	investigate/ask.h \
 	investigate/beat.c \
 	investigate/beat.h \
 	investigate/block_control.c \
@@ -25,6 +27,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/check.h \
 	investigate/cmd_actions.c \
 	investigate/cmd_apply.c \
+	investigate/cmd_approve.c \
 	investigate/cmd_backup.c \
 	investigate/cmd_block.c \
 	investigate/cmd_collect.c \
@@ -80,6 +83,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/out.h \
 	investigate/plan.c \
 	investigate/plan.h \
+	investigate/plan_approve.c \
 	investigate/plan_begin.c \
 	investigate/plan_change.h \
 	investigate/plan_control.c \
@@ -87,6 +91,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/plan_file.c \
 	investigate/plan_gateway.c \
 	investigate/plan_json.c \
+	investigate/plan_table.c \
+	investigate/plan_table.h \
 	investigate/planner.c \
 	investigate/planner.h \
 	investigate/progress.c \

@@ -36,6 +36,7 @@ static const struct verb verbs[] = {
 	{"expire", cmd_expire, "take old records away"},
 	{"erase", cmd_erase, "take a person's addresses out of the records"},
 	{"contain", cmd_contain, "plan what is done with every copy of a message"},
+	{"approve", cmd_approve, "approve a plan that another person applies"},
 	{"apply", cmd_apply, "carry out a plan"},
 	{"undo", cmd_undo, "put back what a plan did"},
 	{"backup", cmd_backup, "copy the store while the collector runs"},

@@ -18,7 +18,8 @@
  *    answer.  The answer has recorded and ignored.
  *  - "plan-gateway": tenant, plan_id, case, reason.  Carries out the plan's commands
  *    of the role gateway.  The answer has acted, and version of the block list.
- *  - "approve": tenant, digest, name, signature, arguments, case, reason.
+ *  - "approve": tenant, digest (of a plan), name (of a key), signature (hexadecimal),
+ *    arguments, case, reason.  The answer has new: FALSE if the key had done so before.
  */
 #ifndef MAILTRACE_PLAN_CONTROL_H
 #define MAILTRACE_PLAN_CONTROL_H
@@ -46,5 +47,8 @@ gboolean plan_control_result(const struct plan_control *plans, const struct cont
 
 /* "plan-gateway", likewise. */
 gboolean plan_control_gateway(const struct plan_control *plans, const struct control_caller *caller,
+			      const json_t *request, json_t *answer, GError **error);
+/* "approve", likewise. */
+gboolean plan_control_approve(const struct plan_control *plans, const struct control_caller *caller,
 			      const json_t *request, json_t *answer, GError **error);
 #endif

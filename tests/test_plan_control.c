@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "approvals.h"
 #include "json.h"
 #include "plan.h"
 #include "plan_control.h"
@@ -18,6 +19,7 @@ static struct block_feed *feed;
 static struct settings *settings;
 static struct plan_control plans;
 static gint64 now_us;
+static char *keys; /* directory of keys */
 
 static void
 send_nothing(void *data, GBytes *peer, const char *epoch, GBytes *chunk)
@@ -38,15 +40,38 @@ use_settings(const char *text)
 static void
 setup(void)
 {
+	g_autofree char *text = NULL;
+
 	now_us = AT(100);
 	store_fixture_init(&fixture);
 	feed = block_feed_new(fixture.store, send_nothing, NULL);
-	use_settings("[containment]\nnever_touch = postmaster@\napproval_threshold = 3\n");
+	keys = g_dir_make_tmp("mailtrace-keys-XXXXXX", NULL);
+	text = g_strdup_printf("[containment]\nnever_touch = postmaster@\napproval_threshold = 3\n"
+			       "approval_keys = %s/approval_keys\n",
+			       keys);
+	use_settings(text);
+}
+
+static void
+remove_keys(void)
+{
+	GDir *dir = g_dir_open(keys, 0, NULL);
+	const char *name;
+
+	while ((name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(keys, name, NULL);
+
+		g_unlink(path);
+	}
+	g_dir_close(dir);
+	cr_expect_eq(g_rmdir(keys), 0);
+	g_free(keys);
 }
 
 static void
 teardown(void)
 {
+	remove_keys();
 	g_clear_pointer(&settings, settings_unref);
 	block_feed_free(feed);
 	store_fixture_clear(&fixture);
@@ -191,23 +216,50 @@ act_at_gateways(const struct plan *plan)
 	expect_served(answer, why);
 }
 
+/* Makes a key of this name and lists it, with its user or NULL; approval_keys names the list. */
 static void
-approve(const struct plan *plan, guint uid, const char *user)
+list_key(const char *name, const char *user)
 {
-	const struct store_approval approval = {
-		.digest = plan->digest,
-		.name = (char *)"bob",
-		.fingerprint = (char *)"f",
-		.user = (char *)user,
-		.uid = uid,
-		.actor = (char *)"uid",
-		.time_us = now_us,
-		.signature = (char *)"s",
-	};
+	g_autofree char *list = g_build_filename(keys, "approval_keys", NULL);
+	g_autofree char *before = NULL;
+	g_autofree char *text = NULL;
+	g_autoptr(signing_key_t) key = signing_key_generate(NULL);
 	GError *error = NULL;
-	gboolean is_new;
 
-	expect_ok(store_approval_add(fixture.store, "a", &approval, &is_new, &error), error);
+	expect_ok(signing_key_write(key, keys, name, &error), error);
+	g_file_get_contents(list, &before, NULL, NULL);
+	text = g_strdup_printf("# who approves\n%s%s %s.pub %s\n", before ? before : "", name, name,
+			       user ? user : "");
+	cr_assert(g_file_set_contents(list, text, -1, NULL));
+}
+
+/* Approves a digest with a key, as the command line does. */
+static json_t *
+approve_digest(const char *digest, const char *key_name, const char *name, guint uid,
+	       char **ret_why)
+{
+	g_autofree char *path = g_strdup_printf("%s/%s.key", keys, key_name);
+	g_autoptr(signing_key_t) key = signing_key_read(path, NULL);
+	g_autofree char *hex = NULL;
+	guint8 signature[SIGNATURE_BYTES];
+	json_t *request = json_object();
+
+	cr_assert_not_null(key);
+	cr_assert(approvals_sign(key, "a", digest, signature, NULL));
+	hex = hex_encode(signature, sizeof(signature));
+	json_put_text(request, "digest", digest);
+	json_put_text(request, "name", name);
+	json_put_text(request, "signature", hex);
+	return serve(plan_control_approve, uid, request, ret_why);
+}
+
+static void
+approve(const struct plan *plan, const char *name, guint uid)
+{
+	g_autofree char *why = NULL;
+	g_autoptr(json_t) answer = approve_digest(plan->digest, name, name, uid, &why);
+
+	expect_served(answer, why);
 }
 
 /* ---- what is known ---- */
@@ -381,56 +433,111 @@ Test(plan_control, another_plan_cannot_take_the_id_of_one)
 	expect_refused(begin(plan, APPLIER, &why), why, "another plan");
 }
 
+/* A plan above the threshold, with its digest. */
+static struct plan *
+large_plan(void)
+{
+	struct plan *plan = make_plan(PLAN_CONTAIN);
+	json_t *encoded;
+
+	for (int i = 0; i < 4; i++)
+		add_mailbox(plan, "alice@s.example");
+	encoded = plan_encode(plan, NULL);
+	json_decref(encoded);
+	return plan;
+}
+
 Test(plan_control, above_the_threshold_another_person_is_needed)
 {
-	g_autoptr(plan_t) plan = make_plan(PLAN_CONTAIN);
+	g_autoptr(plan_t) small = make_plan(PLAN_CONTAIN);
+	g_autoptr(plan_t) plan = large_plan();
 	g_autoptr(json_t) answer = NULL;
 	g_autofree char *why = NULL;
 
 	for (int i = 0; i < 3; i++)
-		add_mailbox(plan, "alice@s.example");
-	begin_well(plan);
-	g_free(plan->plan_id);
-	plan->plan_id = g_uuid_string_random();
-	g_ptr_array_set_size(plan->commands, 0);
-	for (int i = 0; i < 4; i++)
-		add_mailbox(plan, "alice@s.example");
+		add_mailbox(small, "alice@s.example");
+	begin_well(small);
+	list_key("bob", NULL);
 	expect_refused(begin(plan, APPLIER, &why), why, "approve");
 	g_clear_pointer(&why, g_free);
-	approve(plan, APPLIER, NULL);
+	approve(plan, "bob", APPLIER);
 	expect_refused(begin(plan, APPLIER, &why), why, "approve");
 	g_clear_pointer(&why, g_free);
 	answer = begin(plan, APPROVER, &why);
 	expect_served(answer, why);
+	cr_expect_eq(audited("approve"), 1);
 }
 
-Test(plan_control, nobody_approves_with_a_key_of_the_same_person)
+Test(plan_control, a_key_of_the_applier_in_another_hand_does_not_count)
 {
-	g_autoptr(plan_t) plan = make_plan(PLAN_CONTAIN);
+	g_autoptr(plan_t) plan = large_plan();
 	g_autofree char *why = NULL;
-	json_t *encoded;
 
-	for (int i = 0; i < 4; i++)
-		add_mailbox(plan, "alice@s.example");
-	encoded = plan_encode(plan, NULL);
-	json_decref(encoded);
-	approve(plan, APPROVER, "root");
+	list_key("ours", NULL);
+	approve(plan, "ours", APPROVER);
+	begin_well(plan);
+	g_clear_pointer(&plan, plan_free);
+	plan = large_plan();
+	list_key("root", "root");
+	expect_refused(approve_digest(plan->digest, "root", "root", APPROVER, &why), why,
+		       "is of user root");
+	g_clear_pointer(&why, g_free);
+	approve(plan, "root", 0);
 	expect_refused(begin(plan, 0, &why), why, "approve");
+	begin_well(plan);
 }
 
 Test(plan_control, an_approval_is_of_one_plan_alone)
 {
-	g_autoptr(plan_t) plan = make_plan(PLAN_CONTAIN);
+	g_autoptr(plan_t) plan = large_plan();
 	g_autofree char *why = NULL;
-	json_t *encoded;
 
-	for (int i = 0; i < 4; i++)
-		add_mailbox(plan, "alice@s.example");
-	encoded = plan_encode(plan, NULL);
-	json_decref(encoded);
-	approve(plan, APPROVER, NULL);
+	list_key("bob", NULL);
+	approve(plan, "bob", APPROVER);
 	add_mailbox(plan, "boss@s.example");
 	expect_refused(begin(plan, APPLIER, &why), why, "approve");
+}
+
+Test(plan_control, a_signature_of_another_key_or_plan_is_no_approval)
+{
+	g_autoptr(plan_t) plan = large_plan();
+	g_autoptr(plan_t) other = large_plan();
+	g_autofree char *why = NULL;
+	json_t *request = json_object();
+
+	list_key("bob", NULL);
+	list_key("carol", NULL);
+	expect_refused(approve_digest(plan->digest, "carol", "bob", APPROVER, &why), why,
+		       "no signature");
+	g_clear_pointer(&why, g_free);
+	expect_refused(approve_digest(plan->digest, "bob", "dave", APPROVER, &why), why, "no key");
+	g_clear_pointer(&why, g_free);
+	json_put_text(request, "digest", plan->digest);
+	json_put_text(request, "name", "bob");
+	json_put_text(request, "signature", "00");
+	expect_refused(serve(plan_control_approve, APPROVER, request, &why), why, "no signature");
+	g_clear_pointer(&why, g_free);
+	expect_refused(serve(plan_control_approve, APPROVER, json_object(), &why), why, "needs");
+	g_clear_pointer(&why, g_free);
+	approve(other, "bob", APPROVER);
+	expect_refused(begin(plan, APPLIER, &why), why, "approve");
+	cr_expect_eq(audited("approve"), 1);
+}
+
+Test(plan_control, a_key_that_is_taken_out_of_the_list_has_nothing_to_say)
+{
+	g_autoptr(plan_t) plan = large_plan();
+	g_autofree char *list = g_build_filename(keys, "approval_keys", NULL);
+	g_autofree char *why = NULL;
+
+	list_key("bob", NULL);
+	approve(plan, "bob", APPROVER);
+	cr_assert(g_file_set_contents(list, "# nobody\n", -1, NULL));
+	expect_refused(begin(plan, APPLIER, &why), why, "approve");
+	g_clear_pointer(&why, g_free);
+	cr_assert(g_file_set_contents(list, "bob\n", -1, NULL));
+	expect_refused(approve_digest(plan->digest, "bob", "bob", APPROVER, &why), why,
+		       "NAME FILE");
 }
 
 Test(plan_control, what_is_never_touched_is_denied_whatever_the_plan_says)

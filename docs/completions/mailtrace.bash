@@ -15,6 +15,7 @@ _mailtrace_options()
 	expire) echo "--older-than --dry-run" ;;
 	contain) echo "-f --file --hashes -m --members --since --until -o --output --scope --device --expires" ;;
 	apply) echo "-y --yes -j --jobs --emit-only" ;;
+	approve) echo "-k --key --name -y --yes" ;;
 	undo) echo "-y --yes -j --jobs --emit-only" ;;
 	keygen) echo "-t --type" ;;
 	sensor) echo "--role" ;;
@@ -27,6 +28,7 @@ _mailtrace()
 	local verbs="who show inspect import watch status block actions dead-letters legal-hold expire erase backup verify collect follow keygen sensor"
 	local verbs="who show inspect import watch status block contain actions dead-letters backup verify collect follow keygen sensor"
 	local verbs="who show inspect import watch status block contain apply undo actions dead-letters backup verify collect follow keygen sensor"
+	local verbs="who show inspect import watch status block contain approve apply undo actions dead-letters backup verify collect follow keygen sensor"
 	local globals="--config --store --tenant --utc --case --reason --json --csv -q --quiet --version -h --help"
 	local terms="name: subject: from: to: id: queue: event: url: ip: sasl: sensor: malware: ext: size: direction: state:"
 	local verb="" i
@@ -42,7 +44,7 @@ _mailtrace()
 	--role) mapfile -t COMPREPLY < <(compgen -W "publish subscribe command" -- "$word") ;;
 	--mode) mapfile -t COMPREPLY < <(compgen -W "observe hold reject discard" -- "$word") ;;
 	--match) mapfile -t COMPREPLY < <(compgen -W "exact candidate" -- "$word") ;;
-	-t | --type) mapfile -t COMPREPLY < <(compgen -W "sensor collector client site journal" -- "$word") ;;
+	-t | --type) mapfile -t COMPREPLY < <(compgen -W "sensor collector client site journal approver" -- "$word") ;;
 	esac
 	[ ${#COMPREPLY[@]} -eq 0 ] || return 0
 	case $word in

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Containment with real servers: what is found is held or taken away, seen to be so, and put back."""
 import contextlib
+import glob
+import grp
 import os
 import pwd
 import shlex
 import shutil
+import signal
 
 import mta
 import mtlib
-from mtlib import Site, equal, json_lines, libexec, main, message_with_payload, run, send, test, wait_until
+from mtlib import Site, equal, json_lines, libexec, main, message_with_payload, program, run, send, test, wait_until
 
 
 # The queue helper clears its environment: what it has logged is in the machine's zone, and so is all the rest here.
@@ -81,6 +84,63 @@ def outcomes(site, verb, *argv, status=0):
     """Runs apply or undo; returns {target: outcome}."""
     done = site.mailtrace("--json", verb, "--yes", *argv, status=status)
     return {line["target"]: line["outcome"] for line in json_lines(done.stdout) if line["type"] == "target"}
+
+
+def as_user(site, user, *argv, status=0):
+    """Runs mailtrace as another user of the site's group."""
+    return run("setpriv", f"--reuid={user}", f"--regid={grp.getgrnam('mail').gr_gid}", "--clear-groups",
+               program("mailtrace"), "--config", site.config, *argv, status=status)
+
+
+def share(site, *paths):
+    """Lets the group of as_user() at what the site's own group may have."""
+    for path in (site.root, f"{site.root}/run", f"{site.root}/run/control.sock", f"{site.root}/store", site.config,
+                 *glob.glob(f"{site.root}/store/*"), *paths):
+        shutil.chown(path, group="mail")
+        os.chmod(path, 0o750 if os.path.isdir(path) else 0o660)
+
+
+@test
+def above_the_threshold_another_user_with_a_key_is_needed():
+    mx = mta.Postfix()
+    with site_before(mx) as site:
+        keys, users = f"{site.root}/keys", {name: pwd.getpwnam(name).pw_uid for name in ("games", "news")}
+        site.mailtrace("keygen", "--type", "approver", f"{site.root}", "news")
+        with open(f"{keys}/approval_keys", "w") as handle:
+            handle.write(f"news {site.root}/news.pub news\n")
+        site.set("containment", approval_threshold="0", approval_keys=f"{keys}/approval_keys")
+        site.set("roles", analysts="", approvers="games;news")
+        site.collector.stop()
+        site.start_collector()
+        keep_back(mx)
+        path, payload = message_with_payload(site, "evil")
+        send(mx, ["alice@example.org"], path)
+        wait_until(lambda: queues(mx), "it waits")
+        site.set("roles", analysts="root")
+        site.collector.signal(signal.SIGHUP)
+        wait_until(lambda: site.mailtrace("who", "to:alice", status=None).returncode == 0, "the roles are in force")
+        plan, (target,) = plan_of(site, payload, "--scope", "queue")
+        share(site, plan)
+        os.chown(f"{site.root}/news.key", users["news"], -1)
+        os.chmod(f"{site.root}/news.key", 0o600)
+        approve = ["approve", "--yes", "--key", f"{site.root}/news.key", plan]
+        refused = as_user(site, users["games"], "apply", "--yes", plan, status=2)
+        assert "another person" in refused.stderr, refused.stderr
+        assert as_user(site, users["games"], *approve, status=2).stderr.count("\n") == 1
+        refused = site.mailtrace(*approve, status=2)
+        assert "approver" in refused.stderr, refused.stderr
+        shown = as_user(site, users["news"], *approve)
+        assert target in shown.stdout and "Approved." in shown.stderr, shown.stdout + shown.stderr
+        refused = as_user(site, users["news"], "apply", "--yes", plan, status=2)
+        assert "another person" in refused.stderr, refused.stderr
+        with open(plan) as handle:
+            text = handle.read()
+        with open(plan, "w") as handle:
+            handle.write(text.replace("alice@example.org", "carol@example.org"))
+        assert "was changed" in site.mailtrace("apply", "--yes", plan, status=2).stderr
+        with open(plan, "w") as handle:
+            handle.write(text)
+        equal(outcomes(site, "apply", plan), {target: "done"})
 
 
 @test
