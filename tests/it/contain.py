@@ -9,11 +9,12 @@ import pwd
 import shlex
 import shutil
 import signal
+import subprocess
 
 import mta
 import mtlib
-from mtlib import Site, equal, json_lines, libexec, main, message_with_payload, program, run, send, test, wait_until
-
+from dovecot import Dovecot
+from mtlib import Site, equal, json_lines, libexec, main, make_message, message_with_payload, program, run, send, test, wait_until
 
 # The queue helper clears its environment: what it has logged is in the machine's zone, and so is all the rest here.
 _environment = mtlib.environment
@@ -52,6 +53,64 @@ def site_before(mx):
     finally:
         mx.stop()
         site.stop()
+
+
+MANY = [f"u{number}" for number in range(200)]
+NOTABLE = ["moved", "read", "twice", "fetched", "expunged", "namesake", "alone"]
+
+
+@contextlib.contextmanager
+def site_with_mailboxes():
+    """A Postfix that delivers to a Dovecot, with a list that has everybody and one who is elsewhere."""
+    dovecot = Dovecot(MANY + NOTABLE).start()
+    mx = mta.Postfix()
+    members = [f"{user}@example.org" for user in MANY + NOTABLE if user != "alone"] + ["x@else.example"]
+    with open(f"{mx.etc}/aliases", "w") as handle:
+        handle.write(f"team@example.org {', '.join(members)}\n")
+    with open(f"{mx.etc}/transport", "w") as handle:
+        handle.write("else.example discard:\n")
+    mx.settings.update(virtual_alias_maps=f"texthash:{mx.etc}/aliases", virtual_mailbox_maps="static:mailbox",
+                       virtual_transport=f"lmtp:inet:127.0.0.1:{dovecot.ports['lmtp']}",
+                       transport_maps=f"texthash:{mx.etc}/transport", virtual_alias_expansion_limit="1000")
+    with site_before(mx) as site:
+        site.set("mailstore", url=dovecot.url, key=dovecot.key, timeout_ms="30000")
+        try:
+            yield site, mx, dovecot
+        finally:
+            dovecot.stop()
+
+
+def use_mailboxes(dovecot, dupe):
+    """What people did before anybody knew."""
+    for user, action in (("moved", "move"), ("twice", "copy")):
+        with dovecot.imap(user) as imap:
+            imap.create("Work")
+            imap.select("INBOX")
+            if action == "copy":
+                imap.copy("1", "Work")
+            else:
+                imap.xatom("MOVE", "1", "Work")
+    with dovecot.imap("read") as imap:
+        imap.select("INBOX")
+        imap.store("1", "+FLAGS", "(\\Seen \\Flagged Important)")
+    pop3 = dovecot.pop3("fetched")
+    pop3.retr(1)
+    pop3.dele(1)
+    pop3.quit()
+    with dovecot.imap("expunged") as imap:
+        imap.select("INBOX")
+        imap.store("1", "+FLAGS", "(\\Deleted)")
+        imap.expunge()
+    with open(dupe, "rb") as handle:
+        dovecot.deliver("namesake", handle.read())
+
+
+def seen(dovecot, users):
+    return {user: {folder: sorted(mails) for folder, mails in dovecot.folders(user).items()} for user in users}
+
+
+def subjects(dovecot, user):
+    return {folder: [subject for subject, _, _ in mails] for folder, mails in dovecot.folders(user).items() if mails}
 
 
 # What a mailbox may not be written to for waits in the queue.
@@ -141,6 +200,58 @@ def above_the_threshold_another_user_with_a_key_is_needed():
         with open(plan, "w") as handle:
             handle.write(text)
         equal(outcomes(site, "apply", plan), {target: "done"})
+
+
+@test
+def one_message_in_hundreds_of_mailboxes_is_taken_away_and_comes_back_as_it_was():
+    with site_with_mailboxes() as (site, mx, dovecot):
+        path, payload = message_with_payload(site, "evil", subject="Invoice")
+        dupe = make_message(f"{site.root}/dupe.eml", subject="Namesake", message_id="<evil.eml@example.net>")
+        send(mx, ["team@example.org", "alone@example.org"], path)
+        wait_until(lambda: states(site, payload) == {"team": "delivered", "alone": "delivered"} and not queues(mx),
+                   "the log tells that it is delivered")
+        use_mailboxes(dovecot, dupe)
+        watched = NOTABLE + MANY[:20]
+        before = seen(dovecot, watched)
+        path = f"{site.root}/plan.json"
+        done = json_lines(site.mailtrace("--json", "contain", payload, "--scope", "mailbox", "-o", path).stdout)
+        equal(len([line for line in done if line["type"] == "command"]), len(MANY + NOTABLE), "aliases are expanded")
+        equal([line["address"] for line in done if line["type"] == "beyond"], ["x@else.example"])
+        site.set("containment", approval_threshold="1000")
+        site.collector.stop()
+        site.start_collector()
+        apply = subprocess.Popen([program("mailtrace"), "--config", site.config, "apply", "--yes", path],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=mtlib.environment())
+        wait_until(lambda: not dovecot.guids(MANY[150], "mailbox", "INBOX"), "it is under way")
+        actuators = mtlib.children(apply.pid)
+        apply.kill()
+        apply.wait()
+        # What it had given to the actuator is still done, by nobody's hand: then it ends, too.
+        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in actuators), "its actuator has ended")
+        assert "unreachable" in outcomes_while_dovecot_is_down(site, dovecot, path).values()
+        got = outcomes(site, "apply", path, status=3)
+        left = {target: outcome for target, outcome in got.items()
+                if outcome not in ("done", "already-gone", "moved-by-user")}
+        equal(left, {f"mailbox {user}@example.org": "not-found" for user in ("expunged", "fetched")})
+        for user in MANY + NOTABLE:
+            equal(subjects(dovecot, user), {"INBOX": ["Namesake"]} if user == "namesake" else {}, user)
+        equal(states(site, payload), {"team": "delivered", "alone": "retracted"}, "one of the list's copies is elsewhere")
+        undone = outcomes(site, "undo", path)
+        equal(set(undone.values()), {"done"})
+        equal(seen(dovecot, watched), before, "each is where it was, with flags and date")
+        for user in MANY:
+            equal(subjects(dovecot, user), {"INBOX": ["Invoice"]}, user)
+        equal(states(site, payload), {"team": "delivered", "alone": "restored"})
+        site.mailtrace("actions", "--verify")
+
+
+def outcomes_while_dovecot_is_down(site, dovecot, path):
+    dovecot.kill()
+    site.set("mailstore", timeout_ms="1000")
+    got = outcomes(site, "apply", path, status=3)
+    site.set("mailstore", timeout_ms="30000")
+    dovecot.start()
+    return got
 
 
 @test
