@@ -54,8 +54,6 @@ read_options(struct block_change *change, GError **error)
 	}
 	return query_parse_expiry(options->expires ? options->expires : DEFAULT_EXPIRES,
 				  g_get_real_time(), &change->expires_us, error);
-	return command_parse_until(options->expires ? options->expires : DEFAULT_EXPIRES,
-				   g_get_real_time(), &change->expires_us, error);
 }
 
 /* ---- the request ---- */

@@ -68,8 +68,8 @@ read_options(struct making *making, GError **error)
 			    "which device?  Name it with --device HOST");
 		return FALSE;
 	}
-	if (!command_parse_until(options->expires ? options->expires : DEFAULT_EXPIRES,
-				 plan->created_us, &plan->expires_us, error))
+	if (!query_parse_expiry(options->expires ? options->expires : DEFAULT_EXPIRES,
+				plan->created_us, &plan->expires_us, error))
 		return FALSE;
 	if (plan->expires_us > plan->created_us)
 		return TRUE;

@@ -30,8 +30,8 @@
 #include "keys.h"
 #include "log.h"
 #include "metrics_server.h"
-#include "retention.h"
 #include "plan_control.h"
+#include "retention.h"
 #include "settings.h"
 #include "store.h"
 
@@ -466,6 +466,8 @@ on_retention(void *data, const struct control_caller *caller, const json_t *requ
 	const struct collector *collector = data;
 
 	return retention_serve(collector->retention, caller, request, answer, error);
+}
+
 static struct plan_control
 plan_control_of(const struct collector *collector)
 {

@@ -174,25 +174,6 @@ command_audit(const struct command *command, gint64 results)
 	return written;
 }
 
-gboolean
-command_parse_until(const char *text, gint64 now_us, gint64 *ret_us, GError **error)
-{
-	gsize digits = strspn(text, "0123456789");
-	gint64 time_us;
-
-	if (strcmp(text, "never") == 0) {
-		*ret_us = 0;
-		return TRUE;
-	}
-	if (!query_parse_time(text, now_us, &time_us, error))
-		return FALSE;
-	/* The same words as of --since, which count backwards. */
-	if (digits > 0 && g_ascii_isalpha(text[digits]) && !text[digits + 1])
-		time_us = now_us + (now_us - time_us);
-	*ret_us = time_us;
-	return TRUE;
-}
-
 struct reader *
 command_reader(const struct command *command, GError **error)
 {

@@ -80,8 +80,6 @@ int cmd_erase(struct command *command, int argc, char **argv);
 /* Legal holds: add, list, remove. */
 int cmd_legal_hold(struct command *command, int argc, char **argv);
 
-/* Copies the store while the collector runs; an entry of the journal. */
-
 /* Writes a plan of containment: every copy, and a command for each. */
 int cmd_contain(struct command *command, int argc, char **argv);
 
@@ -141,12 +139,6 @@ char *command_arguments(const struct command *command);
 /* Returns a request of a change to the collector (control.h): operation, tenant, arguments, case
  * and reason.  Free with json_decref(). */
 json_t *command_request(const struct command *command, const char *operation);
-
-/*
- * Reads how long something is to last: "30d" from now_us on, a time, or "never",
- * which is 0.  FALSE with QUERY_ERROR_TIME.
- */
-gboolean command_parse_until(const char *text, gint64 now_us, gint64 *ret_us, GError **error);
 
 struct reader;
 

@@ -7,14 +7,11 @@
  * them.  Otherwise:
  *
  *   analyst        asks, and plans
- *   approver       asks, approves, blocks, and holds messages back from expiry
+ *   approver       asks, plans, approves, applies, undoes, blocks, and holds messages back
+ *                  from expiry
  *   auditor        reads the journal
- *   administrator  blocks, holds, imports, tends dead letters, copies the store, takes
- *                  records away, and says who may connect
- *   approver       asks, plans, approves, applies, undoes, and blocks
- *   auditor        reads the journal
- *   administrator  blocks, applies, undoes, imports, tends dead letters, copies the store, and says
- *                  who may connect
+ *   administrator  blocks, applies, undoes, holds, imports, tends dead letters, copies the
+ *                  store, takes records away, and says who may connect
  *
  * root is an administrator too, and nothing else unless it is named: it may
  * become any user, but then the journal says which.  An operation without a row

@@ -268,14 +268,12 @@ static const char version_11[] =
 	" tenant INTEGER NOT NULL, hour INTEGER NOT NULL, messages INTEGER NOT NULL,"
 	" PRIMARY KEY (tenant, hour)) WITHOUT ROWID;";
 
-static const char *const steps_of_store[] = {version_1, version_2,  version_3, version_4,
-					     version_5, version_6,  version_7, version_8,
-					     version_9, version_10, version_11};
- * Version 9: plans of containment (store_plans.h).  unsettled counts the commands
+/*
+ * Version 12: plans of containment (store_plans.h).  unsettled counts the commands
  * of a recipient that are not settled yet; only recipients all of whose copies a
  * plan reaches are there.
  */
-static const char version_9[] =
+static const char version_12[] =
 	"CREATE TABLE plans ("
 	" id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
 	" plan_id TEXT NOT NULL, digest TEXT NOT NULL, kind INTEGER NOT NULL, created_by TEXT,"
@@ -303,8 +301,9 @@ static const char version_9[] =
 	" uid INTEGER NOT NULL, actor TEXT NOT NULL, time_us INTEGER NOT NULL,"
 	" signature TEXT NOT NULL, UNIQUE (tenant, digest, name));";
 
-static const char *const steps_of_store[] = {version_1, version_2, version_3, version_4, version_5,
-					     version_6, version_7, version_8, version_9};
+static const char *const steps_of_store[] = {version_1, version_2,  version_3,	version_4,
+					     version_5, version_6,  version_7,	version_8,
+					     version_9, version_10, version_11, version_12};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

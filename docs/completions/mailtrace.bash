@@ -25,10 +25,7 @@ _mailtrace_options()
 _mailtrace()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="who show inspect import watch status block actions dead-letters legal-hold expire erase backup verify collect follow keygen sensor"
-	local verbs="who show inspect import watch status block contain actions dead-letters backup verify collect follow keygen sensor"
-	local verbs="who show inspect import watch status block contain apply undo actions dead-letters backup verify collect follow keygen sensor"
-	local verbs="who show inspect import watch status block contain approve apply undo actions dead-letters backup verify collect follow keygen sensor"
+	local verbs="who show inspect import watch status block contain approve apply undo actions dead-letters legal-hold expire erase backup verify collect follow keygen sensor"
 	local globals="--config --store --tenant --utc --case --reason --json --csv -q --quiet --version -h --help"
 	local terms="name: subject: from: to: id: queue: event: url: ip: sasl: sensor: malware: ext: size: direction: state:"
 	local verb="" i
