@@ -157,6 +157,7 @@ def a_block_holds_without_the_collector_and_over_restarts():
     site.start_milter()
     equal(verdict(site, path)[0], "reply", "after a restart")
     site.milter.kill()
+    wait_until(lambda: not site.milter_answers(), "its processes have ended with it")
     site.start_milter()
     equal(verdict(site, path)[0], "reply", "after a crash")
     site.stop()
