@@ -464,7 +464,10 @@ tests_test_recode_CFLAGS = $(UNIT_CFLAGS)
 tests_test_recode_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 endif
 # The command line and the collector as whole programs.
-check_PROGRAMS += tests/tools/sensor
+check_PROGRAMS += tests/tools/sensor tests/tools/frames
+tests_tools_frames_SOURCES = tests/tools/frames.c
+tests_tools_frames_CFLAGS = $(AM_CFLAGS) $(ZMQ_CFLAGS)
+tests_tools_frames_LDADD = $(BUS_LIBS) $(BASE_LIBS)
 tests_tools_sensor_SOURCES = tests/tools/sensor.c
 tests_tools_sensor_LDADD = $(BUS_LIBS) $(BASE_LIBS)
 TESTS += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
@@ -473,6 +476,10 @@ TESTS += tests/it/delivery.py tests/it/block.py tests/it/store_care.py tests/it/
 EXTRA_DIST += tests/it/block.py tests/it/store_care.py tests/it/passwords.py
 TESTS += tests/it/journal.py tests/it/retention.py tests/it/later.py
 EXTRA_DIST += tests/it/journal.py tests/it/retention.py tests/it/later.py
+TESTS += tests/it/later.py
+EXTRA_DIST += tests/it/later.py
+TESTS += tests/it/journal.py tests/it/retention.py tests/it/upgrade.py
+EXTRA_DIST += tests/it/journal.py tests/it/retention.py tests/it/upgrade.py tests/data/upgrade
 EXTRA_DIST += tests/it/delivery.py tests/it/sensor.py
 
 # The pages against the tree.
