@@ -12,7 +12,7 @@
  * - At an armed phase the process stops itself (SIGSTOP) and says so; whoever
  *   armed it kills what is to be killed, and lets the others go on.
  * - A sync can fail with EIO, or be left out as a mistake would.
- * - Clocks can be moved: the time of day, and time that passes.
+ * - Clocks can be moved: the time of day, and time that passes; sleep can be short.
  *
  * Workers of the scanner are left alone: their sandbox allows no call of ours.
  */
@@ -71,6 +71,7 @@ struct control {
 	_Atomic uint32_t reached_pid;  /* the process */
 	_Atomic uint32_t no_sync;      /* places whose syncs are left out */
 	_Atomic uint32_t eio;	       /* places whose syncs fail */
+	_Atomic uint32_t no_sleep;     /* who waits for a lock has waited */
 };
 
 /* What a write to a file took away; bytes follow. */
@@ -460,6 +461,23 @@ time(time_t *at)
 	if (at)
 		*at = now.tv_sec;
 	return now.tv_sec;
+}
+
+/* SQLite sleeps between two tries of a lock, and counts what it slept. */
+int
+nanosleep(const struct timespec *asked, struct timespec *left)
+{
+	if (control && atomic_load(&control->no_sleep))
+		return 0;
+	return (int)syscall(SYS_nanosleep, asked, left);
+}
+
+int
+usleep(useconds_t us)
+{
+	const struct timespec asked = {us / 1000000, us % 1000000 * 1000L};
+
+	return nanosleep(&asked, NULL);
 }
 
 /* A deadline that was made of a moved clock is for one that is not. */

@@ -67,8 +67,8 @@ class Balance:
         self.recorded = len(set(events) & set(accepted))
         # A recipient without a row is a record lost, too.
         self.lost = sorted({queue_id for queue_id, _ in set(boxes) - set(pairs)} | (set(accepted) - set(events)))
-        self.reported = stage.damaged & set(self.lost)
-        self.lost = [queue_id for queue_id in self.lost if queue_id not in self.reported]
+        self.told = stage.told & set(self.lost)
+        self.lost = [queue_id for queue_id in self.lost if queue_id not in self.told]
         self.duplicated = sorted({pair[0] for pair, count in pairs.items() if count > 1} |
                                  {queue_id for queue_id, count in rows if count > 1})
         self.phantoms = sorted(set(events) - set(accepted))
@@ -86,7 +86,7 @@ class Balance:
     def lines(self):
         yield f"accepted {self.accepted}, deferred {self.deferred}, unsure {self.unsure}, refused {len(self.refused)}"
         yield (f"recorded {self.recorded}, lost {len(self.lost)}, duplicated {len(self.duplicated)}, "
-               f"phantoms {len(self.phantoms)}, damaged and reported {len(self.reported)}")
+               f"phantoms {len(self.phantoms)}, without a record and told {len(self.told)}")
         yield f"lost mail {len(self.lost_mail)}"
         for what, found in self.faults().items():
             if found:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A run: strikes in an order of the seed's, while mail goes on, and the account at the end."""
 import collections
+import functools
 import random
 import time
 
@@ -29,7 +30,7 @@ def strike_all(stage, plan, source, say):
         say(f"fault {number}: {strike.kind}, {strike.phase} ({time.monotonic() - begun:.1f} s)")
 
 
-def run(count, seed, say=print):
+def run(count, seed, say=functools.partial(print, flush=True)):
     """Strikes so many times; returns the account."""
     plan, source = planned(count, seed)
     stage = Stage(seed)

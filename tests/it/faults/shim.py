@@ -21,8 +21,9 @@ SPOOL, STORE = 1, 2
 
 # struct control.
 FIELDS = {"wall_ns": ("q", 0), "steady_ns": ("q", 8), "supervisor_ns": ("q", 16), "armed": ("I", 24),
-          "skip": ("I", 28), "reached": ("I", 32), "reached_pid": ("I", 36), "no_sync": ("I", 40), "eio": ("I", 44)}
-SIZE = 48
+          "skip": ("I", 28), "reached": ("I", 32), "reached_pid": ("I", 36), "no_sync": ("I", 40), "eio": ("I", 44),
+          "no_sleep": ("I", 48)}
+SIZE = 56
 NS = 1_000_000_000
 UNDO = struct.Struct("qqq")
 

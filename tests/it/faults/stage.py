@@ -45,7 +45,7 @@ class Stage:
         self.traffic = None
         self.daemons = []
         self.passed = 0
-        self.damaged = set()  # queue ids whose records a flipped byte took
+        self.told = set()  # queue ids of messages without a record, of which somebody was told
 
     def __enter__(self):
         return self
@@ -73,6 +73,11 @@ class Stage:
         self.wanted["milter"] = True
         self.site.milter = self.launch([program("mailtrace-milter"), "--config", self.site.config, "--stderr"],
                                        "milter.log")
+
+    def reload_milter(self):
+        before = self.said("milter.log", " reloaded ")
+        self.site.milter.signal(signal.SIGHUP)
+        self.wait(lambda: self.said("milter.log", " reloaded ") > before, "the milter reloads")
 
     def start_collector(self):
         self.wanted["collector"] = True
@@ -212,12 +217,13 @@ class Stage:
         self.wait(lambda: self.traffic.count() >= before + count, what)
 
     def wait_progress(self):
-        """All processes are there, and mail is accepted and recorded again."""
+        """All processes are there, and a message that is accepted from now on comes to the store."""
         for target in TARGETS:
             self.wait_pid(target)
-        before = self.recorded()
         self.wait_accepted()
-        self.wait(lambda: self.recorded() > before, "events come to the store")
+        queue_id = self.traffic.newest()
+        self.wait(lambda: self.ask(self.store, "SELECT 1 FROM events WHERE tenant=1 AND queue_id=?", queue_id),
+                  f"{queue_id} comes to the store")
 
     def wait_drained(self):
         self.wait(lambda: self.waiting() == 0, "the spool is empty")

@@ -73,7 +73,7 @@ def flip_spool_payload(stage, source):
     else:
         raise AssertionError("the record is nowhere in the file")
     told = stage.said("milter.log", "spool-damaged")
-    stage.damaged.add(queue_id)
+    stage.told.add(queue_id)
     stage.start_milter()
     stage.start_collector()
     stage.wait(lambda: stage.said("milter.log", "spool-damaged") > told, "the damage is told")

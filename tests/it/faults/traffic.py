@@ -59,37 +59,39 @@ class Traffic:
         with self.lock:
             return len(self.promised)
 
+    def newest(self):
+        with self.lock:
+            return next(reversed(self.promised))
+
     def send(self, source):
         waiting = []
         while not self.stopping.is_set():
             if not waiting:
                 waiting = [text(self.number(), source) for _ in range(source.randint(1, 5))]
+            self.running.wait()
             try:
                 with self.mx.smtp() as smtp:
-                    while waiting and not self.stopping.wait(self.pause * source.random() * 2):
-                        with self.message_under_way():
+                    while waiting and self.running.is_set() and not self.stopping.wait(self.pause * source.random() * 2):
+                        with self.message_under_way() as may:
+                            if not may:
+                                break
                             self.send_one(smtp, waiting[-1], source.sample(RECIPIENTS, source.randint(1, 3)))
                         waiting.pop()
             except (smtplib.SMTPException, OSError) as why:
                 self.note_failure(why)
                 self.stopping.wait(0.1)
 
-    def begin_message(self):
-        while True:
-            self.running.wait()
-            with self.lock:
-                if self.running.is_set():
-                    self.under_way += 1
-                    return
-
     @contextlib.contextmanager
     def message_under_way(self):
-        self.begin_message()
+        """Gives whether a message may be begun."""
+        with self.lock:
+            may = self.running.is_set()
+            self.under_way += may
         try:
-            yield
+            yield may
         finally:
             with self.lock:
-                self.under_way -= 1
+                self.under_way -= may
 
     @contextlib.contextmanager
     def held(self):
