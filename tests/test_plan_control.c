@@ -589,6 +589,24 @@ Test(plan_control, a_settled_command_keeps_its_answer)
 	cr_expect_eq(audited("result"), 2);
 }
 
+Test(plan_control, the_store_itself_changes_no_settled_answer)
+{
+	g_autoptr(plan_t) plan = make_plan(PLAN_CONTAIN);
+	const char *id = add_mailbox(plan, "alice@s.example")->command_id;
+	struct store_command command = {0};
+	gboolean found = FALSE;
+	GError *error = NULL;
+
+	begin_well(plan);
+	record(plan, id, OPENC2_DONE, 1);
+	expect_ok(store_command_find(fixture.store, "a", id, &command, &found, &error), error);
+	command.outcome = OPENC2_FAILED;
+	command.settled = FALSE;
+	expect_ok(store_command_answer(fixture.store, "a", &command, &error), error);
+	expect_state(id, "done+");
+	store_command_clear(&command);
+}
+
 Test(plan_control, answers_that_are_none_change_nothing)
 {
 	g_autoptr(plan_t) plan = make_plan(PLAN_CONTAIN);
@@ -706,6 +724,40 @@ Test(plan_control, a_block_of_others_stays_as_it_is)
 	undo = undo_of(plan, &left);
 	cr_expect_eq(undo->commands->len, 0);
 	cr_expect_eq(left.nothing, 1);
+	cr_expect_eq(block_in_force(MD5), number);
+}
+
+static void
+remove_block(const char *hex)
+{
+	GError *error = NULL;
+	gboolean removed = FALSE;
+
+	expect_ok(store_begin(fixture.store, &error), error);
+	expect_ok(store_block_remove(fixture.store, "a", hex, now_us, &removed, &error), error);
+	expect_ok(store_commit(fixture.store, &error), error);
+	cr_assert(removed);
+}
+
+Test(plan_control, a_block_that_others_made_since_survives_undo)
+{
+	g_autoptr(plan_t) plan = make_plan(PLAN_CONTAIN);
+	g_autoptr(plan_t) undo = NULL;
+	struct undo_left left;
+	guint32 number;
+
+	add_block(plan, MD5);
+	begin_well(plan);
+	act_at_gateways(plan);
+	remove_block(MD5);
+	add_foreign_block(MD5, BLOCK_REJECT);
+	number = block_in_force(MD5);
+	undo = undo_of(plan, &left);
+	cr_assert_eq(undo->commands->len, 1);
+	begin_well(undo);
+	act_at_gateways(undo);
+	expect_state(((struct openc2_command *)undo->commands->pdata[0])->command_id,
+		     "already-gone+");
 	cr_expect_eq(block_in_force(MD5), number);
 }
 

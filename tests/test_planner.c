@@ -252,6 +252,35 @@ Test(planner, copies_beyond_reach_are_told)
 	expect_plan("queue:Q2", "-bob@s.example");
 }
 
+Test(planner, why_a_copy_is_beyond_reach_is_told)
+{
+	static const struct {
+		enum delivery_kind kind;
+		const char *address, *why;
+	} cases[] = {
+		{DELIVERY_BOUNCED, "carol@s.example", "bounced"},
+		{DELIVERY_REFUSED, "carol@s.example", "refused"},
+		{DELIVERY_SENT, "x@else.example", "sent on to relay.example"},
+		{DELIVERY_SENT, "postmaster@s.example", "never touched: postmaster@"},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *queue_id = g_strdup_printf("Q%u", i);
+		g_autofree char *words = g_strconcat("queue:", queue_id, NULL);
+		g_autoptr(plan_t) plan = NULL;
+		const struct plan_beyond *beyond;
+
+		store_whole(mail(1 + (int)i, queue_id, "team@s.example"));
+		line(9, queue_id, cases[i].kind, cases[i].address, "team@s.example", NULL);
+		plan = plan_words(words, PLAN_SCOPE_DEFAULT);
+		cr_assert_eq(plan->beyond->len, 1, "%s", cases[i].why);
+		beyond = plan->beyond->pdata[0];
+		cr_expect_str_eq(beyond->address, cases[i].address);
+		cr_expect(strstr(beyond->why, cases[i].why) != NULL, "%s: %s", cases[i].why,
+			  beyond->why);
+	}
+}
+
 Test(planner, a_recipient_is_followed_through_our_own_hops)
 {
 	struct event *first = mail(1, "Q1", "team@s.example"), *second, *third;
