@@ -49,7 +49,8 @@ const char *
 delivery_kind_name(enum delivery_kind kind)
 {
 	static const char *const names[DELIVERY_KIND_COUNT] = {
-		"queued", "refused", "held", "sent", "deferred", "bounced", "done",
+		"queued", "refused",  "held",	  "sent",    "deferred", "bounced",
+		"done",	  "requeued", "released", "deleted", "expired",
 	};
 
 	g_assert((guint)kind < DELIVERY_KIND_COUNT);

@@ -23,8 +23,12 @@ enum delivery_kind {
 	DELIVERY_DEFERRED, /* recipient: will be tried again */
 	DELIVERY_BOUNCED,  /* recipient: given up */
 	DELIVERY_DONE,	   /* removed from the queue: nothing more will come */
+	DELIVERY_REQUEUED, /* it goes on as next_queue_id: requeued, or back from a filter */
+	DELIVERY_RELEASED, /* from hold */
+	DELIVERY_DELETED,  /* from the queue, by an operator, with the copies not yet sent */
+	DELIVERY_EXPIRED,  /* too long in the queue: what was not sent is given up */
 };
-#define DELIVERY_KIND_COUNT 7
+#define DELIVERY_KIND_COUNT 11
 
 /* One fact of the log. */
 struct delivery {

@@ -28,12 +28,16 @@ status_of(enum delivery_kind kind)
 	case DELIVERY_QUEUED:
 	case DELIVERY_SENT:
 	case DELIVERY_DONE:
+	case DELIVERY_REQUEUED:
+	case DELIVERY_RELEASED:
 		return STATUS_SUCCESS;
 	case DELIVERY_REFUSED:
 	case DELIVERY_DEFERRED:
 	case DELIVERY_BOUNCED:
+	case DELIVERY_EXPIRED:
 		return STATUS_FAILURE;
 	case DELIVERY_HELD:
+	case DELIVERY_DELETED:
 		break;
 	}
 	return STATUS_OTHER;
@@ -157,6 +161,8 @@ read_delivery(struct ocsf_in *in, json_t *value, struct delivery *delivery)
 	delivery->relay = ocsf_take_text(in, value, "relay");
 	delivery->detail = ocsf_take_text(in, value, "detail");
 	delivery->next_queue_id = ocsf_take_text(in, value, "next_queue_id");
+	if (delivery->kind == DELIVERY_REQUEUED && delivery->next_queue_id == NULL)
+		ocsf_fail(in, "next_queue_id", "is missing");
 	delivery->recipients = (guint)ocsf_take_number(in, value, "recipients", 0, G_MAXINT32);
 }
 

@@ -37,6 +37,7 @@ show_supplement(GBytes *json, void *data)
 /* What became of an event, being written. */
 struct history {
 	struct out *out;
+	GHashTable *shown; /* of ids: what a later hop showed is not shown again */
 	guint lines;
 };
 
@@ -46,8 +47,11 @@ show_delivery(const struct delivery *delivery, GBytes *json, void *data)
 	struct history *history = data;
 	gsize length;
 	const char *text = g_bytes_get_data(json, &length);
-	g_autofree char *line = delivery_line(history->out, delivery);
+	g_autofree char *line = NULL;
 
+	if (!g_hash_table_add(history->shown, g_strdup(delivery->event_id)))
+		return TRUE;
+	line = delivery_line(history->out, delivery);
 	out_json_line(history->out, text, length);
 	out_note(history->out, "%-12s %s", history->lines++ ? "" : "Delivery", line);
 	return TRUE;
@@ -55,12 +59,11 @@ show_delivery(const struct delivery *delivery, GBytes *json, void *data)
 
 /* Shows one event and its deliveries; *ret_shown: FALSE if there is none of that id. */
 static gboolean
-show_hop(const struct command *command, struct store *store, struct out *out, const char *id,
-	 char **ret_parent, gboolean *ret_shown, GError **error)
+show_hop(const struct command *command, struct store *store, struct history *history,
+	 const char *id, char **ret_parent, gboolean *ret_shown, GError **error)
 {
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(GBytes) json = store_event(store, command->tenant, id, &failure);
-	struct history history = {.out = out};
 
 	if (failure) {
 		g_propagate_error(error, g_steal_pointer(&failure));
@@ -68,9 +71,10 @@ show_hop(const struct command *command, struct store *store, struct out *out, co
 	}
 	*ret_shown = json != NULL;
 	return !json ||
-	       (show_event(out, json, ret_parent, error) &&
-		store_deliveries(store, command->tenant, id, show_delivery, &history, error) &&
-		store_supplements(store, command->tenant, id, show_supplement, out, error));
+	       (show_event(history->out, json, ret_parent, error) &&
+		store_deliveries(store, command->tenant, id, show_delivery, history, error) &&
+		store_supplements(store, command->tenant, id, show_supplement, history->out,
+				  error));
 }
 
 /* Shows the event and then those of the hops before it, as far as they are known. */
@@ -79,13 +83,15 @@ show_chain(const struct command *command, struct store *store, struct out *out, 
 {
 	g_autofree char *next = g_strdup(id);
 	g_autoptr(GError) error = NULL;
+	g_autoptr(GHashTable) lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	guint shown = 0;
 
 	while (next && shown < CHAIN_CAP) {
 		g_autofree char *parent = NULL;
+		struct history history = {.out = out, .shown = lines};
 		gboolean found = FALSE;
 
-		if (!show_hop(command, store, out, next, &parent, &found, &error))
+		if (!show_hop(command, store, &history, next, &parent, &found, &error))
 			return command_fail(command, "%s", error->message);
 		if (!found)
 			break;

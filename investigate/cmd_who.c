@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "coverage.h"
+#include "finals.h"
 #include "groups.h"
 #include "progress.h"
 #include "question.h"
@@ -53,6 +54,7 @@ static const struct out_column hit_columns[] = {
 	{"queue_id", "", OUT_TEXT, 0},
 	{"sensor", "SENSOR", OUT_TEXT, 0},
 	{"event_id", "EVENT", OUT_TEXT, 0},
+	{"finals", "", OUT_JSON_VALUE, 0},
 	{NULL},
 };
 
@@ -77,6 +79,7 @@ hit_copy(const struct store_hit *hit)
 	copy->sensor = g_strdup(hit->sensor);
 	copy->event_id = g_strdup(hit->event_id);
 	copy->cursor = NULL;
+	copy->finals = hit->finals ? g_ptr_array_ref(hit->finals) : NULL;
 	return copy;
 }
 
@@ -96,12 +99,36 @@ hit_free(struct store_hit *hit)
 	g_free(hit->queue_id);
 	g_free(hit->sensor);
 	g_free(hit->event_id);
+	g_clear_pointer(&hit->finals, g_ptr_array_unref);
 	g_free(hit);
+}
+
+/* What the row says already is not said again: that it is with the recipient itself. */
+static gboolean
+tells_more(const struct store_hit *hit)
+{
+	const struct store_final *final;
+
+	if (hit->finals->len != 1)
+		return hit->finals->len > 1;
+	final = g_ptr_array_index(hit->finals, 0);
+	return g_ascii_strcasecmp(final->address, hit->recipient) != 0;
+}
+
+static void
+write_finals(struct out *out, const struct store_hit *hit)
+{
+	for (guint i = 0; i < hit->finals->len; i++) {
+		g_autofree char *line = final_line(out, g_ptr_array_index(hit->finals, i));
+
+		out_under(out, line);
+	}
 }
 
 static void
 write_hit(struct out *out, const struct store_hit *hit)
 {
+	g_autofree char *finals = hit->finals ? finals_json(hit->finals) : NULL;
 	const struct out_value row[] = {
 		{NULL, hit->received_at_us},
 		{hit->recipient, 0},
@@ -117,9 +144,12 @@ write_hit(struct out *out, const struct store_hit *hit)
 		{hit->queue_id, 0},
 		{hit->sensor, 0},
 		{hit->event_id, 0},
+		{finals, 0},
 	};
 
 	out_row(out, row);
+	if (hit->finals && tells_more(hit))
+		write_finals(out, hit);
 }
 
 /* ---- the answer ---- */
@@ -334,6 +364,7 @@ who_with(struct command *command, const struct who_options *options, char **word
 	else if (!options->count)
 		who.limit = (guint64)options->limit;
 	query->limit = who.limit ? who.limit + 1 : 0;
+	query->with_finals = !options->count && by == GROUP_NONE;
 	status = ask(&who);
 	groups_free(who.groups);
 	return status;

@@ -62,6 +62,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/deny_list.h \
 	investigate/event_text.c \
 	investigate/event_text.h \
+	investigate/finals.c \
+	investigate/finals.h \
 	investigate/groups.c \
 	investigate/groups.h \
 	investigate/ingest.c \
@@ -140,6 +142,13 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_expire.c \
 	investigate/store_holds.c \
 	investigate/store_holds.h \
+	investigate/store_finals.c \
+	investigate/store_history.c \
+	investigate/store_lines.c \
+	investigate/store_lines.h \
+	investigate/store_trace.c \
+	investigate/store_trace.h \
+	investigate/store_upstream.c \
 	investigate/store_internal.h \
 	investigate/store_journal.c \
 	investigate/store_journal.h \

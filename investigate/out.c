@@ -9,12 +9,20 @@
 
 #define WIDTH_ROWS 1000 /* rows of a table that are held back to find its widths */
 #define COLUMN_GAP "  "
+#define UNDER_INDENT "    "
 
 /* What one format does; chosen once, in out_new(). */
 struct out_methods {
 	void (*begin)(struct out *out);
 	void (*row)(struct out *out, const struct out_value *values);
+	void (*under)(struct out *out, const char *text);
 	void (*end)(struct out *out);
+};
+
+/* A line of a table that is held back: the cells of a row, or what stands below one. */
+struct table_line {
+	char **cells; /* one a column, or NULL */
+	char *under;
 };
 
 struct out {
@@ -29,7 +37,7 @@ struct out {
 	guint n_columns;
 
 	/* of a table */
-	GPtrArray *held; /* of char **, one cell a column */
+	GPtrArray *held; /* of struct table_line */
 	int *widths;	 /* NULL until they are settled */
 };
 
@@ -89,6 +97,7 @@ static json_t *
 json_cell(enum out_type type, const struct out_value *value)
 {
 	g_autofree char *time = NULL;
+	json_t *list;
 
 	switch (type) {
 	case OUT_TEXT:
@@ -97,6 +106,9 @@ json_cell(enum out_type type, const struct out_value *value)
 		return json_integer(value->number);
 	case OUT_BOOL:
 		return json_boolean(value->number != 0);
+	case OUT_JSON_VALUE:
+		list = value->text ? json_loads(value->text, 0, NULL) : NULL;
+		return list ? list : json_null();
 	case OUT_TIME:
 		time = value->number ? out_time_rfc3339(value->number) : NULL;
 		return time ? json_string(time) : json_null();
@@ -155,6 +167,8 @@ static void
 csv_begin(struct out *out)
 {
 	for (guint i = 0; i < out->n_columns; i++) {
+		if (out->columns[i].type == OUT_JSON_VALUE)
+			continue;
 		put(out, i ? "," : "");
 		put(out, out->columns[i].name);
 	}
@@ -180,6 +194,8 @@ csv_value(struct out *out, enum out_type type, const struct out_value *value)
 		time = value->number ? out_time_rfc3339(value->number) : NULL;
 		put(out, time ? time : "");
 		break;
+	case OUT_JSON_VALUE:
+		break;
 	}
 }
 
@@ -187,6 +203,8 @@ static void
 csv_row(struct out *out, const struct out_value *values)
 {
 	for (guint i = 0; i < out->n_columns; i++) {
+		if (out->columns[i].type == OUT_JSON_VALUE)
+			continue;
 		put(out, i ? "," : "");
 		csv_value(out, out->columns[i].type, &values[i]);
 	}
@@ -211,6 +229,7 @@ table_cell(struct out *out, enum out_type type, const struct out_value *value)
 {
 	switch (type) {
 	case OUT_TEXT:
+	case OUT_JSON_VALUE:
 		return value->text ? text_for_terminal(value->text) : g_strdup("-");
 	case OUT_INT:
 		return g_strdup_printf("%" G_GINT64_FORMAT, value->number);
@@ -283,6 +302,28 @@ table_heading(struct out *out)
 }
 
 static void
+table_line_free(void *data)
+{
+	struct table_line *line = data;
+
+	g_strfreev(line->cells);
+	g_free(line->under);
+	g_free(line);
+}
+
+static void
+table_put_line(struct out *out, const struct table_line *line)
+{
+	if (line->cells) {
+		table_write(out, (const char *const *)line->cells);
+		return;
+	}
+	put(out, UNDER_INDENT);
+	put(out, line->under);
+	put(out, "\n");
+}
+
+static void
 table_settle(struct out *out)
 {
 	out->widths = g_new0(int, out->n_columns + 1);
@@ -292,9 +333,10 @@ table_settle(struct out *out)
 		if (is_shown(column))
 			out->widths[i] = text_width(column->heading);
 		for (guint row = 0; row < out->held->len; row++) {
-			char **cells = g_ptr_array_index(out->held, row);
+			const struct table_line *line = g_ptr_array_index(out->held, row);
 
-			out->widths[i] = MAX(out->widths[i], text_width(cells[i]));
+			if (line->cells)
+				out->widths[i] = MAX(out->widths[i], text_width(line->cells[i]));
 		}
 		if (column->max_width)
 			out->widths[i] = MIN(out->widths[i], column->max_width);
@@ -302,7 +344,7 @@ table_settle(struct out *out)
 	if (out->held->len)
 		table_heading(out);
 	for (guint row = 0; row < out->held->len; row++)
-		table_write(out, g_ptr_array_index(out->held, row));
+		table_put_line(out, g_ptr_array_index(out->held, row));
 	g_ptr_array_set_size(out->held, 0);
 }
 
@@ -313,21 +355,38 @@ table_begin(struct out *out)
 	g_ptr_array_set_size(out->held, 0);
 }
 
+/* Takes line: writes it, or holds it back. */
+static void
+table_add(struct out *out, struct table_line *line)
+{
+	if (out->widths) {
+		table_put_line(out, line);
+		table_line_free(line);
+		return;
+	}
+	g_ptr_array_add(out->held, line);
+	if (out->held->len == WIDTH_ROWS)
+		table_settle(out);
+}
+
 static void
 table_row(struct out *out, const struct out_value *values)
 {
-	char **cells = g_new0(char *, out->n_columns + 1);
+	struct table_line *line = g_new0(struct table_line, 1);
 
+	line->cells = g_new0(char *, out->n_columns + 1);
 	for (guint i = 0; i < out->n_columns; i++)
-		cells[i] = table_cell(out, out->columns[i].type, &values[i]);
-	if (out->widths) {
-		table_write(out, (const char *const *)cells);
-		g_strfreev(cells);
-		return;
-	}
-	g_ptr_array_add(out->held, cells);
-	if (out->held->len == WIDTH_ROWS)
-		table_settle(out);
+		line->cells[i] = table_cell(out, out->columns[i].type, &values[i]);
+	table_add(out, line);
+}
+
+static void
+table_under(struct out *out, const char *text)
+{
+	struct table_line *line = g_new0(struct table_line, 1);
+
+	line->under = text_for_terminal(text);
+	table_add(out, line);
 }
 
 static void
@@ -339,10 +398,16 @@ table_end(struct out *out)
 
 /* ---- for all ---- */
 
+/* What stands below a row repeats its cells for people. */
+static void
+no_under(struct out *out, const char *text)
+{
+}
+
 static const struct out_methods methods[] = {
-	[OUT_TABLE] = {table_begin, table_row, table_end},
-	[OUT_JSON] = {json_begin, json_row, json_end},
-	[OUT_CSV] = {csv_begin, csv_row, csv_end},
+	[OUT_TABLE] = {table_begin, table_row, table_under, table_end},
+	[OUT_JSON] = {json_begin, json_row, no_under, json_end},
+	[OUT_CSV] = {csv_begin, csv_row, no_under, csv_end},
 };
 
 struct out *
@@ -356,7 +421,7 @@ out_new(FILE *stream, enum out_format format, gboolean utc)
 	out->stream = stream;
 	out->terminal = fd >= 0 && isatty(fd);
 	out->zone = utc ? g_time_zone_new_utc() : g_time_zone_new_local();
-	out->held = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
+	out->held = g_ptr_array_new_with_free_func(table_line_free);
 	return out;
 }
 
@@ -375,6 +440,12 @@ void
 out_row(struct out *out, const struct out_value *values)
 {
 	out->methods->row(out, values);
+}
+
+void
+out_under(struct out *out, const char *text)
+{
+	out->methods->under(out, text);
 }
 
 void

@@ -16,7 +16,13 @@
 #include <stdio.h>
 
 enum out_format { OUT_TABLE, OUT_JSON, OUT_CSV };
-enum out_type { OUT_TEXT, OUT_TIME, OUT_INT, OUT_BOOL };
+enum out_type {
+	OUT_TEXT,
+	OUT_TIME,
+	OUT_INT,
+	OUT_BOOL,
+	OUT_JSON_VALUE, /* text is JSON: a member as it is; only JSON has it */
+};
 
 /* A column: its JSON name, its heading ("" hides it from the table), its type. */
 struct out_column {
@@ -46,6 +52,12 @@ void out_begin(struct out *out, const char *type, const struct out_column *colum
 
 /* Writes one row: as many values as columns, borrowed. */
 void out_row(struct out *out, const struct out_value *values);
+
+/*
+ * Writes a line for people below the row written last (table only), indented and made
+ * terminal-safe.
+ */
+void out_under(struct out *out, const char *text);
 
 /* Ends the rows. */
 void out_end(struct out *out);

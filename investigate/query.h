@@ -85,6 +85,7 @@ struct query {
 	guint64 limit;	       /* 0: all */
 	char *cursor;	       /* of an earlier hit, or NULL */
 	gboolean with_refused; /* also phantoms and refused recipients */
+	gboolean with_finals;  /* also where each recipient's copies went */
 };
 
 /* Returns an empty question of a tenant.  Free with query_free(). */

@@ -178,7 +178,8 @@ store_state_name(enum recipient_state state)
 		[STATE_HELD] = "held",		 [STATE_REJECTED] = "rejected",
 		[STATE_DELIVERED] = "delivered", [STATE_DEFERRED] = "deferred",
 		[STATE_BOUNCED] = "bounced",	 [STATE_RETRACTED] = "retracted",
-		[STATE_RESTORED] = "restored",
+		[STATE_RESTORED] = "restored",	 [STATE_RELEASED] = "released",
+		[STATE_DELETED] = "deleted",	 [STATE_EXPIRED] = "expired",
 	};
 
 	return (gsize)state < G_N_ELEMENTS(names) ? names[state] : names[STATE_UNKNOWN];

@@ -101,11 +101,15 @@ gboolean store_add_supplement(struct store *store, const struct event *event, GB
  *
  * The state of an envelope recipient is the best known.  A line speaks of the
  * recipient that it names in original or recipient, compared by search key, so
- * that of one line to=<bob>, orig_to=<team> both may be told.  Of several final
- * addresses, "delivered" is told if any was, then "deferred", "held" and
- * "bounced".  Of one final address, SENT is stronger than BOUNCED, and that
- * than DEFERRED.  HELD is of the whole message, until a QUEUED or DEFERRED that
- * is later.  Without a line of outcome:
+ * that of one line to=<bob>, orig_to=<team> both may be told.  Where a line hands
+ * a copy over to another queue id, what is said under that one counts, where
+ * anything is (store_trace.h): a forwarded, requeued or filtered mail is that of
+ * its first event.  Of several final addresses, "delivered" is told if any was,
+ * then "deferred", "held", "released", "accepted" (on its way under the next
+ * queue id), "bounced", "expired" and "deleted".  Of one final address, SENT is
+ * stronger than BOUNCED, and that than DEFERRED.  HELD is of the whole message,
+ * until a QUEUED, RELEASED or DEFERRED that is later; DELETED and EXPIRED are of
+ * all that was not sent or bounced.  Without a line of outcome:
  *  - REFUSED without a recipient makes all of them "rejected", and the message
  *    a phantom, which no coverage counts; unless any line tells an outcome, for
  *    then the refusal was not of this message;
@@ -204,6 +208,39 @@ gboolean store_add_audit(struct store *store, const struct store_audit *audit, G
 
 /* ---- asking ---- */
 
+/* What a user did with a copy in a mailbox. */
+struct store_act {
+	char *what; /* "seen", "fetched", "downloaded", "moved", "deleted", "forwarded" */
+	gint64 at_us;
+	char *detail; /* the part, the folder it went to, the address; NULL if there is none */
+};
+
+/*
+ * One final address of an envelope recipient, and how its copy stands; a recipient
+ * that is an alias, or forwards, has several.  What is not told by any log is NULL.
+ */
+struct store_final {
+	char *address; /* as logged last, without brackets */
+	char *state;   /* "delivered", "deferred"…: design's list; "accepted": on its way */
+	gint64 at_us;  /* of the line that tells the state */
+	char *relay, *dsn;
+	char *host, *queue_id; /* where that line was written, and under which queue id */
+	char *user;	       /* whose mailbox, as its server calls them */
+	char *folder;	       /* where it was stored, or moved to since */
+	char *storage_id;      /* Dovecot's; with Maildir the guid */
+	GPtrArray *acts;       /* of struct store_act, in order of time */
+};
+
+/*
+ * Tells where the copies of a recipient of an event went: in order of the log; empty
+ * if no log tells.  recipient: envelope address, compared by search key.  Of a chain of
+ * events, the newest hop that did not refuse the recipient counts, as in store_who().
+ * Returns an array of struct store_final; NULL with an error.  Unref with
+ * g_ptr_array_unref().
+ */
+GPtrArray *store_finals(struct store *store, const char *tenant, const char *event_id,
+			const char *recipient, GError **error);
+
 /* One recipient of one message that matches; everything is owned by the row. */
 struct store_hit {
 	gint64 received_at_us;
@@ -216,7 +253,8 @@ struct store_hit {
 	char *sha256;	 /* lower-case hex, or NULL */
 	char *subject, *from, *message_id, *queue_id; /* each may be NULL */
 	char *sensor, *event_id;
-	char *cursor; /* opaque; `--cursor` continues after this row */
+	char *cursor;	   /* opaque; `--cursor` continues after this row */
+	GPtrArray *finals; /* of struct store_final, as store_finals(); NULL: not asked for */
 };
 
 /* Called for each hit in order of received_at; FALSE stops.  hit: borrowed. */
@@ -368,8 +406,9 @@ gboolean store_chain(struct store *store, const char *tenant, const char *event_
 typedef gboolean (*store_delivery_fn)(const struct delivery *delivery, GBytes *json, void *data);
 
 /*
- * Reads the deliveries that were joined to an event, in order of their time.
- * None is no error.  STORE_ERROR_DAMAGED if one does not match its digest.
+ * Reads the deliveries that were joined to an event, and those under the queue ids
+ * that its copies went on under, in order of their time.  None is no error.
+ * STORE_ERROR_DAMAGED if one does not match its digest.
  */
 gboolean store_deliveries(struct store *store, const char *tenant, const char *event_id,
 			  store_delivery_fn delivery, void *data, GError **error);

@@ -310,7 +310,7 @@ cover_sensors(struct covering *covering, GError **error)
 	" WHERE d.tenant=?1 AND d.event IS NULL AND d.kind=0 AND d.time_us>=?2"              \
 	" AND d.time_us<?3 AND NOT EXISTS (SELECT 1 FROM deliveries p"                       \
 	" INDEXED BY deliveries_next WHERE p.tenant=d.tenant AND p.next_queue_id=d.queue_id" \
-	" AND p.event IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM deliveries r"               \
+	" AND p.event IS NOT NULL AND p.kind=3) AND NOT EXISTS (SELECT 1 FROM deliveries r"  \
 	" INDEXED BY deliveries_queue WHERE r.tenant=d.tenant AND r.queue_id=d.queue_id"     \
 	" AND r.kind=1 AND r.recipient_key IS NULL)"
 

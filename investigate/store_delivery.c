@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the MTA's log says of messages: kept, joined to their events, read again. */
+/* What the MTA's log says of messages: kept, and joined to their events. */
 #include <string.h>
 
 #include "digest.h"
@@ -9,7 +9,8 @@
 /* Kinds stand in the store's files, and as numbers in its statements. */
 G_STATIC_ASSERT(DELIVERY_QUEUED == 0 && DELIVERY_REFUSED == 1 && DELIVERY_HELD == 2);
 G_STATIC_ASSERT(DELIVERY_SENT == 3 && DELIVERY_DEFERRED == 4 && DELIVERY_BOUNCED == 5);
-G_STATIC_ASSERT(DELIVERY_DONE == 6 && DELIVERY_KIND_COUNT == 7);
+G_STATIC_ASSERT(DELIVERY_DONE == 6 && DELIVERY_REQUEUED == 7 && DELIVERY_RELEASED == 8);
+G_STATIC_ASSERT(DELIVERY_DELETED == 9 && DELIVERY_EXPIRED == 10 && DELIVERY_KIND_COUNT == 11);
 
 /* A log has whole seconds, and its host's clock. */
 #define LATE_US (60 * (gint64)G_USEC_PER_SEC)
@@ -128,7 +129,8 @@ store_join_deliveries(struct store *store, gint64 tenant, gint64 event, const ch
 static gboolean
 is_of_message(enum delivery_kind kind)
 {
-	return kind == DELIVERY_QUEUED || kind == DELIVERY_HELD || kind == DELIVERY_DONE;
+	return kind != DELIVERY_SENT && kind != DELIVERY_DEFERRED && kind != DELIVERY_BOUNCED &&
+	       kind != DELIVERY_REFUSED;
 }
 
 static gboolean
@@ -187,11 +189,12 @@ settle_arrival(struct arrival *arrival, GError **error)
 	const char *keys[] = {arrival->recipient_key, arrival->original_key};
 	gsize count = arrival->original_key ? 2 : 1;
 
-	if (!arrival->event)
-		return TRUE;
-	return store_settle(arrival->store, arrival->tenant, arrival->event,
-			    arrival->recipient_key ? keys : NULL,
-			    arrival->recipient_key ? count : 0, error);
+	if (arrival->event && !store_settle(arrival->store, arrival->tenant, arrival->event,
+					    arrival->recipient_key ? keys : NULL,
+					    arrival->recipient_key ? count : 0, error))
+		return FALSE;
+	return store_settle_upstream(arrival->store, arrival->tenant, arrival->delivery->queue_id,
+				     arrival->recipient_key, arrival->original_key, error);
 }
 
 static gboolean
@@ -237,88 +240,4 @@ store_add_delivery(struct store *store, const struct delivery *delivery, GBytes 
 		return FALSE;
 	*ret_added = added;
 	return TRUE;
-}
-
-/* ---- reading ---- */
-
-/* Columns of a delivery's row. */
-enum {
-	COLUMN_ID,
-	COLUMN_SENSOR,
-	COLUMN_LOG_HOST,
-	COLUMN_QUEUE_ID,
-	COLUMN_TIME,
-	COLUMN_KIND,
-	COLUMN_RECIPIENT,
-	COLUMN_ORIGINAL,
-	COLUMN_DSN,
-	COLUMN_RELAY,
-	COLUMN_DETAIL,
-	COLUMN_NEXT_QUEUE_ID,
-	COLUMN_RECIPIENTS,
-	COLUMN_PACKED,
-};
-
-static const char read_deliveries[] =
-	"SELECT d.delivery_id, s.name, d.log_host, d.queue_id, d.time_us, d.kind, d.recipient,"
-	" d.original, d.dsn, d.relay, d.detail, d.next_queue_id, d.recipients, d.packed, d.json,"
-	" d.digest FROM tenants t CROSS JOIN events e ON e.tenant=t.id AND e.event_id=?2"
-	" CROSS JOIN deliveries d INDEXED BY deliveries_recipient ON d.event=e.id"
-	" CROSS JOIN sensors s ON s.id=d.sensor WHERE t.name=?1 ORDER BY d.time_us, d.kind, d.id";
-
-/* Gives a row to the caller; *ret_more: its answer. */
-static gboolean
-give_delivery(struct sql_stmt *row, const char *tenant, store_delivery_fn fn, void *data,
-	      gboolean *ret_more, GError **error)
-{
-	gsize length;
-	const void *id = sql_blob(row, COLUMN_ID, &length);
-	g_autofree char *text = length == UUID_BYTES ? store_uuid_text(id) : g_strdup("");
-	g_autoptr(GBytes) json = store_read_whole(row, COLUMN_PACKED);
-	struct delivery delivery = {
-		.event_id = text,
-		.tenant = (char *)tenant,
-		.sensor = (char *)sql_text(row, COLUMN_SENSOR),
-		.log_host = (char *)sql_text(row, COLUMN_LOG_HOST),
-		.queue_id = (char *)sql_text(row, COLUMN_QUEUE_ID),
-		.time_us = sql_int(row, COLUMN_TIME),
-		.kind = (enum delivery_kind)CLAMP(sql_int(row, COLUMN_KIND), 0,
-						  DELIVERY_KIND_COUNT - 1),
-		.recipient = (char *)sql_text(row, COLUMN_RECIPIENT),
-		.original = (char *)sql_text(row, COLUMN_ORIGINAL),
-		.dsn = (char *)sql_text(row, COLUMN_DSN),
-		.relay = (char *)sql_text(row, COLUMN_RELAY),
-		.detail = (char *)sql_text(row, COLUMN_DETAIL),
-		.next_queue_id = (char *)sql_text(row, COLUMN_NEXT_QUEUE_ID),
-		.recipients = (guint)sql_int(row, COLUMN_RECIPIENTS),
-	};
-
-	if (!json) {
-		g_set_error(error, STORE_ERROR, STORE_ERROR_DAMAGED,
-			    "delivery %s does not match its digest: the store was changed or "
-			    "damaged",
-			    text);
-		return FALSE;
-	}
-	*ret_more = fn(&delivery, json, data);
-	return TRUE;
-}
-
-gboolean
-store_deliveries(struct store *store, const char *tenant, const char *event_id,
-		 store_delivery_fn delivery, void *data, GError **error)
-{
-	g_autoptr(sql_stmt_t) rows = NULL;
-	guint8 uuid[UUID_BYTES];
-	gboolean wanted = TRUE;
-	int more = 0;
-
-	if (!store_uuid(event_id, uuid))
-		return TRUE;
-	rows = sql_bind(store->sql, read_deliveries, "sb", tenant, uuid, (gsize)UUID_BYTES);
-	while (wanted && (more = sql_next(rows, error)) > 0) {
-		if (!give_delivery(rows, tenant, delivery, data, &wanted, error))
-			return FALSE;
-	}
-	return more >= 0;
 }

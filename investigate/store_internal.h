@@ -40,6 +40,10 @@ enum recipient_state {
 	STATE_BOUNCED,
 	STATE_RETRACTED,
 	STATE_RESTORED,
+	STATE_RELEASED,
+	STATE_DELETED,
+	STATE_EXPIRED,
+	STATE_COUNT
 };
 
 /*
@@ -118,6 +122,30 @@ gboolean store_join_deliveries(struct store *store, gint64 tenant, gint64 event,
  */
 gboolean store_settle(struct store *store, gint64 tenant, gint64 event, const char *const *keys,
 		      gsize count, GError **error);
+
+/* The same for these recipients alone, by what is said elsewhere; NULL: all. */
+gboolean store_settle_some(struct store *store, gint64 tenant, gint64 event,
+			   const char *const *keys, gsize count, GError **error);
+
+/*
+ * Settles the recipients, of events that a queue id goes back to, whom a new line
+ * under it may speak of.  recipient, original: search keys of the line; NULL if
+ * it is of the whole message.
+ */
+gboolean store_settle_upstream(struct store *store, gint64 tenant, const char *queue_id,
+			       const char *recipient, const char *original, GError **error);
+
+/*
+ * Finds the event of a chain that knows best of a recipient, and its state there: the newest
+ * hop, but one that refused only if all did.  root: the first hop's id; key: search key.
+ * *ret_event and *ret_state stay as they are if no hop has the recipient.
+ */
+gboolean store_newest_hop(struct store *store, gint64 tenant, const guint8 root[UUID_BYTES],
+			  const char *key, gint64 *ret_event, gint64 *ret_state, GError **error);
+
+/* store_finals() of one event alone. */
+gboolean store_finals_of(struct store *store, gint64 tenant, gint64 event, const char *key,
+			 GPtrArray **ret_finals, GError **error);
 
 /* Notes that number n of a sensor's epoch came; time_us: its receive time. */
 gboolean store_note_number(struct store *store, const char *sensor,

@@ -300,6 +300,19 @@ static const char version_12[] =
 	" digest TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT NULL, user TEXT,"
 	" uid INTEGER NOT NULL, actor TEXT NOT NULL, time_us INTEGER NOT NULL,"
 	" signature TEXT NOT NULL, UNIQUE (tenant, digest, name));";
+ * Version 12: messages that go on under another queue id.  What is said under it
+ * of one address is found by both, and so are the lines that handed it over.
+ */
+static const char version_12[] =
+	"DROP INDEX deliveries_queue;"
+	"CREATE INDEX deliveries_queue ON deliveries (tenant, queue_id, recipient_key);"
+	"CREATE INDEX deliveries_queue_original ON deliveries (tenant, queue_id, original_key)"
+	" WHERE original_key IS NOT NULL;"
+	"DROP INDEX deliveries_next;"
+	"CREATE INDEX deliveries_next ON deliveries (tenant, next_queue_id, recipient_key)"
+	" WHERE next_queue_id IS NOT NULL;"
+	"CREATE INDEX deliveries_forwarded ON deliveries (tenant, next_queue_id)"
+	" WHERE next_queue_id IS NOT NULL AND relay='local';";
 
 static const char *const steps_of_store[] = {version_1, version_2,  version_3,	version_4,
 					     version_5, version_6,  version_7,	version_8,

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "store_internal.h"
+#include "store_trace.h"
 
 /* An event being settled. */
 struct settling {
@@ -15,8 +15,6 @@ struct settling {
 	enum verdict verdict;
 	gboolean was_refused;	  /* as it stands in the store */
 	gboolean refused;	  /* the MTA refused the whole message */
-	gint64 held_us;		  /* last time it was put on hold; 0: never */
-	gint64 queued_us;	  /* last time it was active; 0: never */
 	gint64 expected;	  /* addresses in the queue, as QUEUED said */
 	gboolean done;		  /* it left the queue */
 	gboolean unnamed_refused; /* those of whom no line spoke were refused */
@@ -32,7 +30,8 @@ struct envelope_row {
 
 /* What the lines that speak of one recipient come to. */
 struct outcome {
-	gboolean sent, deferred, held, bounced, refused;
+	gboolean refused;
+	gboolean has[STATE_COUNT]; /* states of final addresses */
 };
 
 static void
@@ -78,22 +77,19 @@ has_outcome(struct settling *settling, gboolean *ret_has, GError **error)
 static gboolean
 read_message_lines(struct settling *settling, GError **error)
 {
-	g_autoptr(sql_stmt_t) row = sql_bind(
-		settling->store->sql,
-		"SELECT max(kind=1), max(iif(kind=2, time_us, 0)),"
-		" max(iif(kind=0, time_us, 0)), max(iif(kind=0, recipients, 0)), max(kind=6)"
-		" FROM deliveries INDEXED BY deliveries_recipient"
-		" WHERE event=?1 AND recipient_key IS NULL",
-		"i", settling->event);
+	g_autoptr(sql_stmt_t) row =
+		sql_bind(settling->store->sql,
+			 "SELECT max(kind=1), max(iif(kind=0, recipients, 0)), max(kind=6)"
+			 " FROM deliveries INDEXED BY deliveries_recipient"
+			 " WHERE event=?1 AND recipient_key IS NULL",
+			 "i", settling->event);
 	gboolean contradicted = FALSE;
 
 	if (sql_next(row, error) < 0)
 		return FALSE;
 	settling->refused = sql_int(row, 0) != 0;
-	settling->held_us = sql_int(row, 1);
-	settling->queued_us = sql_int(row, 2);
-	settling->expected = sql_int(row, 3);
-	settling->done = sql_int(row, 4) != 0;
+	settling->expected = sql_int(row, 1);
+	settling->done = sql_int(row, 2) != 0;
 	if (settling->refused && !has_outcome(settling, &contradicted, error))
 		return FALSE;
 	settling->refused = settling->refused && !contradicted;
@@ -152,43 +148,6 @@ judge_unnamed(struct settling *settling, const GArray *rows, GError **error)
 
 /* ---- one recipient ---- */
 
-/* Takes in one final address: what its lines came to in the end. */
-static void
-add_final(const struct settling *settling, struct sql_stmt *row, struct outcome *outcome)
-{
-	gboolean sent = sql_int(row, 0) != 0, bounced = sql_int(row, 1) != 0;
-	gint64 deferred_us = sql_int(row, 2);
-
-	outcome->refused |= sql_int(row, 3) != 0;
-	if (sent)
-		outcome->sent = TRUE;
-	else if (bounced)
-		outcome->bounced = TRUE;
-	else if (deferred_us && settling->held_us >= MAX(deferred_us, settling->queued_us))
-		outcome->held = TRUE;
-	else if (deferred_us)
-		outcome->deferred = TRUE;
-}
-
-static gboolean
-read_outcome(struct settling *settling, const char *key, struct outcome *outcome, GError **error)
-{
-	g_autoptr(sql_stmt_t) rows = sql_bind(
-		settling->store->sql,
-		"SELECT max(kind=3), max(kind=5), max(iif(kind=4, time_us, 0)), max(kind=1) FROM ("
-		"SELECT recipient_key, kind, time_us FROM deliveries"
-		" INDEXED BY deliveries_recipient WHERE event=?1 AND recipient_key=?2"
-		" UNION ALL SELECT recipient_key, kind, time_us FROM deliveries"
-		" INDEXED BY deliveries_original WHERE event=?1 AND original_key=?2"
-		") GROUP BY recipient_key",
-		"is", settling->event, key);
-	int more;
-
-	while ((more = sql_next(rows, error)) > 0)
-		add_final(settling, rows, outcome);
-	return more == 0;
-}
-
 static gboolean
 was_refused(const struct settling *settling, const struct envelope_row *row,
 	    const struct outcome *outcome)
@@ -198,30 +157,31 @@ was_refused(const struct settling *settling, const struct envelope_row *row,
 	       settling->unnamed_refused;
 }
 
-/* What we held ourselves is active only once it was released. */
-static gboolean
-is_held(const struct settling *settling)
+/* A copy that waits, or nobody knows where it is.  What we held ourselves is active once released.
+ */
+static enum recipient_state
+state_in_queue(const struct settling *settling, const struct queue_life *life)
 {
-	if (settling->held_us)
-		return settling->held_us >= settling->queued_us;
-	return settling->verdict == VERDICT_HOLD && !settling->queued_us;
+	if (settling->verdict == VERDICT_HOLD && !life->held_us && !life->queued_us &&
+	    !life->released_us && !life->deleted_us && !life->expired_us)
+		return STATE_HELD;
+	return trace_waiting_state(life, STATE_ACCEPTED, 0);
 }
 
 static enum recipient_state
 state_by(const struct settling *settling, const struct envelope_row *row,
-	 const struct outcome *outcome)
+	 const struct outcome *outcome, const struct queue_life *life)
 {
-	if (outcome->sent)
-		return STATE_DELIVERED;
-	if (outcome->deferred)
-		return STATE_DEFERRED;
-	if (outcome->held)
-		return STATE_HELD;
-	if (outcome->bounced)
-		return STATE_BOUNCED;
-	if (was_refused(settling, row, outcome))
-		return STATE_REJECTED;
-	return is_held(settling) ? STATE_HELD : STATE_ACCEPTED;
+	static const enum recipient_state order[] = {
+		STATE_DELIVERED, STATE_DEFERRED, STATE_HELD,	STATE_RELEASED,
+		STATE_ACCEPTED,	 STATE_BOUNCED,	 STATE_EXPIRED, STATE_DELETED,
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(order); i++)
+		if (outcome->has[order[i]])
+			return order[i];
+	return was_refused(settling, row, outcome) ? STATE_REJECTED
+						   : state_in_queue(settling, life);
 }
 
 /* What we did to a mailbox copy since is known better than by the MTA. */
@@ -234,14 +194,21 @@ is_beyond_log(enum recipient_state state)
 static gboolean
 settle_row(struct settling *settling, const struct envelope_row *row, GError **error)
 {
+	struct trace trace;
 	struct outcome outcome = {0};
 	enum recipient_state state;
 
 	if (is_beyond_log(row->state))
 		return TRUE;
-	if (!read_outcome(settling, row->key, &outcome, error))
+	if (!trace_recipient(settling->store, settling->tenant, settling->event, row->key, &trace,
+			     error))
 		return FALSE;
-	state = state_by(settling, row, &outcome);
+	outcome.refused = trace.refused;
+	for (guint i = 0; i < trace.finals->len; i++)
+		outcome.has[((struct trace_final *)g_ptr_array_index(trace.finals, i))->state] =
+			TRUE;
+	state = state_by(settling, row, &outcome, &trace.life);
+	trace_clear(&trace);
 	return state == row->state ||
 	       sql_run(sql_bind(settling->store->sql,
 				"UPDATE recipients SET state=?3 WHERE event=?1 AND n=?2", "iii",
@@ -414,20 +381,37 @@ settle_count(struct settling *settling, GError **error)
 	       elect(settling, error);
 }
 
+/* What is known of all changes what is known of each, unless this is about some alone. */
+static gboolean
+settle(struct settling *settling, const char *const *keys, gsize count, gboolean alone,
+       GError **error)
+{
+	gboolean changed;
+
+	if (!read_event(settling, error) || !read_message_lines(settling, error))
+		return FALSE;
+	changed = settling->refused != settling->was_refused;
+	if (changed && !settle_count(settling, error))
+		return FALSE;
+	if (changed || (settling->done && !alone))
+		keys = NULL;
+	return settle_rows(settling, keys, count, error);
+}
+
 gboolean
 store_settle(struct store *store, gint64 tenant, gint64 event, const char *const *keys, gsize count,
 	     GError **error)
 {
 	struct settling settling = {.store = store, .tenant = tenant, .event = event};
-	gboolean changed;
 
-	if (!read_event(&settling, error) || !read_message_lines(&settling, error))
-		return FALSE;
-	changed = settling.refused != settling.was_refused;
-	if (changed && !settle_count(&settling, error))
-		return FALSE;
-	/* Both change what is known of all. */
-	if (changed || settling.done)
-		keys = NULL;
-	return settle_rows(&settling, keys, count, error);
+	return settle(&settling, keys, count, FALSE, error);
+}
+
+gboolean
+store_settle_some(struct store *store, gint64 tenant, gint64 event, const char *const *keys,
+		  gsize count, GError **error)
+{
+	struct settling settling = {.store = store, .tenant = tenant, .event = event};
+
+	return settle(&settling, keys, count, TRUE, error);
 }

@@ -16,26 +16,18 @@
 
 /* ---- recipients and chains ---- */
 
-/* The best known state of a recipient over a chain: its newest, but a refusal only if all are. */
+/* The event that knows best of a recipient over a chain, and what it knows. */
 static gboolean
-chain_state(struct asking *asking, const struct candidate *candidate, const char *key,
-	    enum recipient_state *state, GError **error)
+newest_hop(struct asking *asking, const struct candidate *candidate, const char *key, gint64 *event,
+	   enum recipient_state *state, GError **error)
 {
-	gint64 known;
+	gint64 known = *state;
 
+	*event = candidate->id;
 	if (!candidate->chained)
 		return TRUE;
-	if (!sql_number(
-		    sql_bind(asking->store->sql,
-			     "SELECT r.state FROM (SELECT id, received_at_us FROM events"
-			     " WHERE tenant=?1 AND event_id=?2 UNION ALL SELECT id, received_at_us"
-			     " FROM events WHERE tenant=?1 AND chain=?2) e"
-			     " CROSS JOIN recipients r ON r.event=e.id"
-			     " CROSS JOIN texts t ON t.id=r.address"
-			     " WHERE coalesce(t.key, t.text)=?3"
-			     " ORDER BY r.state=3, e.received_at_us DESC, e.id DESC LIMIT 1",
-			     "ibs", asking->tenant, candidate->root, (gsize)UUID_BYTES, key),
-		    *state, &known, error))
+	if (!store_newest_hop(asking->store, asking->tenant, candidate->root, key, event, &known,
+			      error))
 		return FALSE;
 	*state = (enum recipient_state)known;
 	return TRUE;
@@ -155,6 +147,7 @@ hit_clear(struct store_hit *hit)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(owned); i++)
 		g_clear_pointer(owned[i], g_free);
+	g_clear_pointer(&hit->finals, g_ptr_array_unref);
 }
 
 static char *
@@ -191,12 +184,18 @@ give_recipient(struct asking *asking, const struct candidate *candidate, struct 
 	gint64 n = sql_int(row, RECIPIENT_N);
 	enum recipient_state state = (enum recipient_state)sql_int(row, RECIPIENT_STATE);
 	gboolean fits;
+	gint64 event;
 
-	if (!chain_state(asking, candidate, key, &state, error) ||
+	if (!newest_hop(asking, candidate, key, &event, &state, error) ||
 	    !recipient_fits(asking, row, state, &fits, error))
 		return FALSE;
-	if (fits && is_first_of_chain(asking, candidate, key) &&
-	    is_behind_cursor(asking, candidate, n))
+	fits = fits && is_first_of_chain(asking, candidate, key) &&
+	       is_behind_cursor(asking, candidate, n);
+	g_clear_pointer(&hit->finals, g_ptr_array_unref);
+	if (fits && asking->query->with_finals &&
+	    !store_finals_of(asking->store, asking->tenant, event, key, &hit->finals, error))
+		return FALSE;
+	if (fits)
 		give_hit(asking, hit, candidate, sql_text(row, RECIPIENT_ADDRESS), state, n);
 	return TRUE;
 }

@@ -146,6 +146,16 @@ parse_discard(struct log_cursor *cursor, struct delivery *delivery)
 
 /* ---- the queue ---- */
 
+/* ", status=expired, returned to sender": what was not sent goes back. */
+static gboolean
+take_expiry(struct log_cursor *cursor)
+{
+	if (!log_cursor_take(cursor, ", status="))
+		return FALSE;
+	log_cursor_take(cursor, "force-");
+	return strcmp(cursor->at, "expired, returned to sender") == 0;
+}
+
 static gboolean
 parse_qmgr(struct log_cursor *cursor, struct delivery *delivery)
 {
@@ -159,6 +169,10 @@ parse_qmgr(struct log_cursor *cursor, struct delivery *delivery)
 	if (!log_cursor_take(cursor, "from="))
 		return FALSE;
 	sender = log_cursor_address(cursor);
+	if (sender != NULL && take_expiry(cursor)) {
+		delivery->kind = DELIVERY_EXPIRED;
+		return TRUE;
+	}
 	if (sender == NULL || !log_cursor_take(cursor, ", size=") ||
 	    !log_cursor_number(cursor, &size) || !log_cursor_take(cursor, ", nrcpt=") ||
 	    !log_cursor_number(cursor, &delivery->recipients))
@@ -172,14 +186,72 @@ parse_qmgr(struct log_cursor *cursor, struct delivery *delivery)
 static gboolean
 parse_postsuper(struct log_cursor *cursor, struct delivery *delivery)
 {
-	if (strcmp(cursor->at, "placed on hold") == 0)
-		delivery->kind = DELIVERY_HELD;
-	else if (strcmp(cursor->at, "removed") == 0)
-		delivery->kind = DELIVERY_DONE;
-	else
+	static const struct {
+		const char *words;
+		enum delivery_kind kind;
+	} deeds[] = {
+		{"placed on hold", DELIVERY_HELD},
+		{"released from hold", DELIVERY_RELEASED},
+		{"removed", DELIVERY_DELETED},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(deeds); i++) {
+		if (strcmp(cursor->at, deeds[i].words) != 0)
+			continue;
+		delivery->kind = deeds[i].kind;
+		delivery->detail = g_strdup("postsuper");
+		return TRUE;
+	}
+	return FALSE;
+}
+
+/* Makes of a line that names the message's former queue id one of that id; takes former. */
+static gboolean
+note_former(struct delivery *delivery, char *former, const char *how)
+{
+	if (!is_queue_id(former)) {
+		g_free(former);
 		return FALSE;
-	delivery->detail = g_strdup("postsuper");
+	}
+	delivery->kind = DELIVERY_REQUEUED;
+	delivery->next_queue_id = delivery->queue_id;
+	delivery->queue_id = former;
+	delivery->detail = g_strdup(how);
 	return TRUE;
+}
+
+/* What postsuper -r requeued comes in through pickup. */
+static gboolean
+parse_pickup(struct log_cursor *cursor, struct delivery *delivery)
+{
+	g_autofree char *sender = NULL;
+	guint uid;
+
+	if (!log_cursor_take(cursor, "uid=") || !log_cursor_number(cursor, &uid) ||
+	    !log_cursor_take(cursor, " from="))
+		return FALSE;
+	sender = log_cursor_address(cursor);
+	return sender != NULL && log_cursor_take(cursor, " orig_id=") &&
+	       note_former(delivery, g_strdup(cursor->at), "postsuper -r");
+}
+
+/* What a content filter sends back with XFORWARD: "host[address], orig_queue_id=…". */
+static gboolean
+parse_client(struct log_cursor *cursor, struct delivery *delivery)
+{
+	gsize length;
+
+	cursor->at += strspn(cursor->at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					 "0123456789.-_");
+	if (!log_cursor_take(cursor, "["))
+		return FALSE;
+	cursor->at += strspn(cursor->at, "0123456789abcdefABCDEFIPv:.%");
+	if (!log_cursor_take(cursor, "], orig_queue_id="))
+		return FALSE;
+	length = strcspn(cursor->at, ",");
+	return (cursor->at[length] == '\0' ||
+		g_str_has_prefix(cursor->at + length, ", orig_client=")) &&
+	       note_former(delivery, g_strndup(cursor->at, length), "content filter");
 }
 
 /* ---- refusals ---- */
@@ -315,6 +387,8 @@ parse_smtpd(struct log_cursor *cursor, struct delivery *delivery)
 	g_autofree char *stage = NULL, *client = NULL;
 	gboolean reject;
 
+	if (log_cursor_take(cursor, "client="))
+		return parse_client(cursor, delivery);
 	if (!take_action(cursor, delivery, &reject))
 		return FALSE;
 	stage = log_cursor_word(cursor, " from ", TAG_MAX);
@@ -341,7 +415,7 @@ parser_of(const char *program)
 		{"qmgr", parse_qmgr},	{"smtp", parse_agent},		{"lmtp", parse_agent},
 		{"local", parse_agent}, {"virtual", parse_agent},	{"pipe", parse_agent},
 		{"error", parse_agent}, {"discard", parse_discard},	{"cleanup", parse_cleanup},
-		{"smtpd", parse_smtpd}, {"postsuper", parse_postsuper},
+		{"smtpd", parse_smtpd}, {"postsuper", parse_postsuper}, {"pickup", parse_pickup},
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(programs); i++)

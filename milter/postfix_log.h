@@ -17,7 +17,8 @@
  *
  * | program                          | line                              | kind     |
  * | qmgr                             | from=<>, size=, nrcpt= (queue active) | QUEUED |
- * | qmgr, postsuper                  | removed                           | DONE     |
+ * | qmgr                             | removed                           | DONE     |
+ * |                                  | from=<>, status=(force-)expired, ... | EXPIRED |
  * | smtp lmtp local virtual pipe error | to=<>, ... status=sent          | SENT     |
  * |                                  | status=deferred, SOFTBOUNCE       | DEFERRED |
  * |                                  | status=bounced                    | BOUNCED  |
@@ -27,6 +28,15 @@
  * |                                  | (milter-)reject: DATA, BDAT, END-OF-MESSAGE | REFUSED |
  * |                                  | (milter-)discard                  | REFUSED  |
  * | cleanup, smtpd, postsuper        | (milter-)hold, placed on hold     | HELD     |
+ * | postsuper                        | released from hold                | RELEASED |
+ * |                                  | removed                           | DELETED  |
+ * | pickup                           | uid= from=<> orig_id=             | REQUEUED |
+ * | smtpd                            | client=, orig_queue_id=           | REQUEUED |
+ *
+ * Both lines of REQUEUED are of the new queue id and name the old one; the delivery is
+ * of the old one and names the new one, as "queued as" does.  What a client that logs in
+ * calls itself may stand before orig_queue_id=, so that such a line says nothing: a content
+ * filter does not log in.
  *
  * Lines with NOQUEUE belong to no message and say nothing; nor do probes
  * (status=deliverable, undeliverable).

@@ -287,7 +287,8 @@ generate_delivery(GRand *rand)
 	delivery->dsn = word_or_null(rand);
 	delivery->relay = word_or_null(rand);
 	delivery->detail = word_or_null(rand);
-	delivery->next_queue_id = word_or_null(rand);
+	delivery->next_queue_id =
+		delivery->kind == DELIVERY_REQUEUED ? g_strdup("4Xyz1z") : word_or_null(rand);
 	delivery->recipients = chance(rand) ? (guint)g_rand_int_range(rand, 1, 1000) : 0;
 	if (delivery->kind == DELIVERY_QUEUED || delivery->kind == DELIVERY_DONE)
 		g_clear_pointer(&delivery->recipient, g_free);

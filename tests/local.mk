@@ -202,6 +202,8 @@ EXTRA_DIST += tests/data/out/table.txt tests/data/out/table-utc.txt tests/data/o
 # Real servers: run by check-system, as root.
 SYSTEM_TESTS += tests/it/postfix.py tests/it/sendmail.py tests/it/engine.py
 EXTRA_DIST += tests/it/mta.py tests/it/postfix.py tests/it/sendmail.py tests/it/engine.py
+SYSTEM_TESTS += tests/it/finals.py
+EXTRA_DIST += tests/it/finals.py
 SYSTEM_TESTS += tests/it/coverage.py tests/it/metrics.py tests/it/store_faults.py
 EXTRA_DIST += tests/it/coverage.py tests/it/metrics.py tests/it/store_faults.py
 SYSTEM_TESTS += tests/it/roles.py

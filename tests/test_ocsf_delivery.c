@@ -110,6 +110,8 @@ Test(ocsf_delivery, refuses_what_it_could_not_have_written)
 		{"\"time_us\":1795383398231456", "\"time_us\":1.5", OCSF_ERROR_FIELD},
 		{"\"recipient\":\"u1@example.org\",", "", OCSF_ERROR_FIELD},
 		{"\"relay\":\"mail", "\"relay\":[],\"x\":\"mail", OCSF_ERROR_FIELD},
+		{"\"kind\":\"sent\"", "\"kind\":\"requeued\",\"next_queue_id\":null,\"x\":0",
+		 OCSF_ERROR_SYNTAX},
 		{"\"relay\":", "\"recipients\":-1,\"relay\":", OCSF_ERROR_FIELD},
 		{"\"delivery\":{", "\"delivery\":[],\"x\":{", OCSF_ERROR_FIELD},
 		{"\"relay\":", "\"dsn\":\"4.0.0\",\"relay\":", OCSF_ERROR_SYNTAX},

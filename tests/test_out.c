@@ -332,3 +332,40 @@ Test(out, a_time_without_calendar_is_said_so)
 	cr_assert_str_eq(known, "2026-11-23 01:02:03 +0000");
 	out_free(out);
 }
+
+/* Writes a row with a value of JSON, and a line below it. */
+static char *
+written_with_list(enum out_format format)
+{
+	static const struct out_column with_list[] = {
+		{"id", "ID", OUT_TEXT, 0}, {"finals", "", OUT_JSON_VALUE, 0}, {NULL}};
+	char *text = NULL;
+	size_t length;
+	FILE *stream = open_memstream(&text, &length);
+	struct out *out = out_new(stream, format, TRUE);
+
+	out_begin(out, NULL, with_list);
+	out_row(out, (const struct out_value[]){{"a", 0}, {"[{\"b\":1}]", 0}});
+	out_under(out, "a long line \x1b[31m that makes no column wider");
+	out_row(out, (const struct out_value[]){{"c", 0}, {NULL, 0}});
+	out_end(out);
+	cr_assert(out_free(out));
+	fclose(stream);
+	return text;
+}
+
+Test(out, a_list_is_a_member_of_json_and_lines_below_a_row_for_people)
+{
+	g_autofree char *json = written_with_list(OUT_JSON), *csv = written_with_list(OUT_CSV);
+	g_autofree char *table = written_with_list(OUT_TABLE);
+	g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
+
+	cr_assert_str_eq(json, "{\"id\":\"a\",\"finals\":[{\"b\":1}]}\n"
+			       "{\"id\":\"c\",\"finals\":null}\n");
+	cr_assert_str_eq(csv, "id\r\na\r\nc\r\n");
+	cr_assert_str_eq(lines[0], "ID");
+	cr_assert_str_eq(lines[1], "a");
+	cr_assert(g_str_has_prefix(lines[2], "    a long line "));
+	cr_assert_null(strchr(lines[2], '\x1b'));
+	cr_assert_str_eq(lines[3], "c");
+}

@@ -9,6 +9,7 @@
 
 #define NOW_US ((gint64)1795439311 * G_USEC_PER_SEC) /* 2026-11-23T13:08:31Z */
 #define HEAD "Nov 23 13:08:31 mx1 postfix/"
+#define NEXT "4Xyz12BbCfzKr"
 #define ID "4Xyz12BbCdzKq"
 
 static struct delivery *
@@ -50,7 +51,7 @@ static const struct {
 	{HEAD "qmgr[7]: 3F2A1B0C9D: removed",
 	 "3F2A1B0C9D done to=(null) orig=(null) dsn=(null) next=(null) n=0"},
 	{HEAD "postsuper[7]: " ID ": removed",
-	 ID " done to=(null) orig=(null) dsn=(null) next=(null) n=0"},
+	 ID " deleted to=(null) orig=(null) dsn=(null) next=(null) n=0"},
 	{HEAD "postsuper[7]: " ID ": placed on hold",
 	 ID " held to=(null) orig=(null) dsn=(null) next=(null) n=0"},
 	{HEAD "smtp[9]: " ID ": to=<u1@x.example>, relay=mail.x.example[192.0.2.1]:25, delay=0.5, "
@@ -106,6 +107,19 @@ static const struct {
 	 ID " refused to=(null) orig=(null) dsn=5.7.1 next=(null) n=0"},
 	{HEAD "smtpd[8]: " ID ": milter-hold: RCPT from c[192.0.2.9]: x; from=<a@b> to=<u@x>",
 	 ID " held to=(null) orig=(null) dsn=(null) next=(null) n=0"},
+	{HEAD "postsuper[7]: " ID ": released from hold",
+	 ID " released to=(null) orig=(null) dsn=(null) next=(null) n=0"},
+	{HEAD "qmgr[7]: " ID ": from=<a@b>, status=expired, returned to sender",
+	 ID " expired to=(null) orig=(null) dsn=(null) next=(null) n=0"},
+	{HEAD "qmgr[7]: " ID ": from=<>, status=force-expired, returned to sender",
+	 ID " expired to=(null) orig=(null) dsn=(null) next=(null) n=0"},
+	{HEAD "pickup[7]: " NEXT ": uid=106 from=<a@b> orig_id=" ID,
+	 ID " requeued to=(null) orig=(null) dsn=(null) next=" NEXT " n=0"},
+	{HEAD "smtpd[7]: " NEXT ": client=localhost[127.0.0.1], orig_queue_id=" ID
+	      ", orig_client=c.example[192.0.2.9]",
+	 ID " requeued to=(null) orig=(null) dsn=(null) next=" NEXT " n=0"},
+	{HEAD "smtpd[7]: " NEXT ": client=unknown[2001:db8::1], orig_queue_id=" ID,
+	 ID " requeued to=(null) orig=(null) dsn=(null) next=" NEXT " n=0"},
 };
 
 Test(postfix_log, each_line_that_matters_is_understood)
@@ -151,7 +165,14 @@ Test(postfix_log, lines_about_no_message_say_nothing)
 		     "to=<u@x> proto=ESMTP helo=<c>",
 		HEAD "cleanup[8]: " ID ": message-id=<1@x>",
 		HEAD "cleanup[8]: " ID ": warning: header Subject: hold: x from c[192.0.2.9];",
-		HEAD "qmgr[7]: " ID ": from=<a@b>, status=expired, returned to sender",
+		HEAD "qmgr[7]: " ID ": from=<a@b>, status=expired, returned to sender!",
+		HEAD "postsuper[7]: " ID ": requeued",
+		HEAD "postsuper[7]: " ID ": released from hold!",
+		HEAD "pickup[9]: " ID ": uid=0 from=<root> orig_id=removed",
+		HEAD "pickup[9]: " ID ": uid=0 from=<root> orig_id=" NEXT " x",
+		HEAD "smtpd[8]: " ID ": client=c[192.0.2.9], sasl_username=x, orig_queue_id=" NEXT,
+		HEAD "smtpd[8]: " ID ": client=c[192.0.2.9], orig_queue_id=" NEXT " x",
+		HEAD "smtpd[8]: NOQUEUE: client=c[192.0.2.9], orig_queue_id=" NEXT,
 		HEAD "smtp[9]: " ID ": to=<u@x>, relay=x[192.0.2.1]:25, delay=1, delays=1/0/0/0, "
 		     "dsn=2.1.5, status=deliverable (250 2.1.5 Ok)",
 		HEAD "bounce[9]: " ID ": sender non-delivery notification: 4Xyz12BbCfzKr",
@@ -187,6 +208,9 @@ Test(postfix_log, what_others_said_is_not_believed)
 		      ": from=<\"x>, size=1, nrcpt=9 (queue active)\"@evil>, size=2, "
 		      "nrcpt=1 (queue active)",
 		 ID " queued to=(null) orig=(null) dsn=(null) next=(null) n=1"},
+		{HEAD "pickup[7]: " ID
+		      ": uid=0 from=<\"x> orig_id=3F2A1B0C9D\"@evil> orig_id=" NEXT,
+		 NEXT " requeued to=(null) orig=(null) dsn=(null) next=" ID " n=0"},
 		{HEAD "qmgr[7]: " ID
 		      ": from=<\"x, to=<v@x>, status=sent\"@e>, size=2, nrcpt=1 (queue "
 		      "active)",

@@ -12,6 +12,11 @@
 #define CAROL "carol@s.example"
 #define TEAM "team@s.example"
 #define ELSE "x@else.example"
+#define NEXT_ID "4Xyz12BbCfzKr1"  /* under which a message goes on */
+#define THIRD_ID "4Xyz12CcDgzKr1" /* and then */
+#define TO_NEXT .next = NEXT_ID
+#define FORWARDED .next = NEXT_ID, .relay = "local"
+#define BELOW .queue_id = NEXT_ID
 
 static struct store_fixture fixture;
 static const char *tenant = "a"; /* each play of a rule has its own */
@@ -39,6 +44,7 @@ struct line {
 	const char *recipient, *original;
 	guint recipients;
 	const char *queue_id, *host; /* NULL: QUEUE_ID, HOST */
+	const char *next, *relay;
 };
 
 static struct delivery
@@ -55,6 +61,8 @@ delivery_of(const struct line *line, char *id)
 		.recipient = (char *)line->recipient,
 		.original = (char *)line->original,
 		.recipients = line->recipients,
+		.next_queue_id = (char *)line->next,
+		.relay = (char *)line->relay,
 	};
 }
 
@@ -75,9 +83,10 @@ static gboolean
 store_line(const struct line *line)
 {
 	g_autofree char *text = g_strdup_printf(
-		"%d %d %s %s %s %s", line->second, line->kind,
+		"%d %d %s %s %s %s %s", line->second, line->kind,
 		line->recipient ? line->recipient : "-", line->original ? line->original : "-",
-		line->queue_id ? line->queue_id : "-", line->host ? line->host : "-");
+		line->queue_id ? line->queue_id : "-", line->host ? line->host : "-",
+		line->next ? line->next : "-");
 	g_autofree char *id = event_id_of(text, strlen(text));
 	struct delivery delivery = delivery_of(line, id);
 
@@ -383,6 +392,138 @@ static const struct rule rules[] = {
 	  {7, DELIVERY_SENT, CAROL},
 	  {8, DELIVERY_DONE}},
 	 "bob=delivered carol=delivered team=rejected",
+	 1},
+	{"held, released",
+	 "bob",
+	 0,
+	 {{2, DELIVERY_HELD}, {3, DELIVERY_RELEASED}},
+	 "bob=released",
+	 1},
+	{"released and held again",
+	 "bob",
+	 0,
+	 {{2, DELIVERY_HELD}, {3, DELIVERY_RELEASED}, {4, DELIVERY_HELD}},
+	 "bob=held",
+	 1},
+	{"held by us, released", "bob", VERDICT_HOLD, {{3, DELIVERY_RELEASED}}, "bob=released", 1},
+	{"deleted",
+	 "bob carol team",
+	 0,
+	 {{2, DELIVERY_QUEUED, .recipients = 3},
+	  {3, DELIVERY_SENT, BOB},
+	  {3, DELIVERY_DEFERRED, CAROL},
+	  {4, DELIVERY_DELETED}},
+	 "bob=delivered carol=deleted team=deleted",
+	 1},
+	{"expired",
+	 "bob carol team",
+	 0,
+	 {{3, DELIVERY_SENT, BOB},
+	  {3, DELIVERY_DEFERRED, CAROL},
+	  {3, DELIVERY_BOUNCED, TEAM},
+	  {4, DELIVERY_EXPIRED},
+	  {4, DELIVERY_DONE}},
+	 "bob=delivered carol=expired team=bounced",
+	 1},
+	{"forwarded, and nothing is known of it",
+	 "bob",
+	 0,
+	 {{2, DELIVERY_SENT, BOB, FORWARDED}},
+	 "bob=delivered",
+	 1},
+	{"forwarded, and on its way",
+	 "bob",
+	 0,
+	 {{2, DELIVERY_SENT, BOB, FORWARDED}, {2, DELIVERY_QUEUED, BELOW, .recipients = 1}},
+	 "bob=accepted",
+	 1},
+	{"forwarded to another address",
+	 "bob",
+	 0,
+	 {{2, DELIVERY_SENT, BOB, FORWARDED},
+	  {2, DELIVERY_QUEUED, BELOW, .recipients = 1},
+	  {4, DELIVERY_BOUNCED, ELSE, BELOW},
+	  {5, DELIVERY_DONE}},
+	 "bob=bounced",
+	 1},
+	{"a forward of an alias",
+	 "team",
+	 0,
+	 {{2, DELIVERY_BOUNCED, CAROL, TEAM},
+	  {2, DELIVERY_SENT, BOB, TEAM, FORWARDED},
+	  {4, DELIVERY_DEFERRED, ELSE, BOB, BELOW}},
+	 "team=deferred",
+	 1},
+	{"queued as, deferred there",
+	 "bob carol",
+	 0,
+	 {{2, DELIVERY_SENT, BOB, TO_NEXT, .relay = "mx9"},
+	  {2, DELIVERY_SENT, CAROL, TO_NEXT, .relay = "mx9"},
+	  {2, DELIVERY_QUEUED, BELOW, .host = "mx9"},
+	  {4, DELIVERY_DEFERRED, BOB, BELOW, .host = "mx9"}},
+	 "bob=deferred carol=accepted",
+	 1},
+	{"queued as, and only others are spoken of there",
+	 "bob carol",
+	 0,
+	 {{2, DELIVERY_SENT, BOB, TO_NEXT, .relay = "mx9"},
+	  {2, DELIVERY_SENT, CAROL, TO_NEXT, .relay = "mx9"},
+	  {4, DELIVERY_DEFERRED, BOB, BELOW, .host = "mx9"}},
+	 "bob=deferred carol=delivered",
+	 1},
+	{"queued as an id of another message",
+	 "bob",
+	 0,
+	 {{2, DELIVERY_SENT, BOB, TO_NEXT, .relay = "evil"},
+	  {4, DELIVERY_BOUNCED, CAROL, BELOW},
+	  {5, DELIVERY_DONE, BELOW}},
+	 "bob=delivered",
+	 1},
+	{"queued as its own id",
+	 "bob",
+	 0,
+	 {{2, DELIVERY_SENT, BOB, .next = QUEUE_ID}, {3, DELIVERY_DONE}},
+	 "bob=delivered",
+	 1},
+	{"through three queues",
+	 "bob",
+	 0,
+	 {{2, DELIVERY_SENT, BOB, FORWARDED},
+	  {3, DELIVERY_SENT, ELSE, BELOW, .next = THIRD_ID, .relay = "mx9"},
+	  {4, DELIVERY_BOUNCED, ELSE, .queue_id = THIRD_ID, .host = "mx9"}},
+	 "bob=bounced",
+	 1},
+	{"requeued",
+	 "bob carol",
+	 0,
+	 {{2, DELIVERY_DEFERRED, BOB},
+	  {3, DELIVERY_REQUEUED, TO_NEXT},
+	  {4, DELIVERY_SENT, BOB, BELOW},
+	  {4, DELIVERY_BOUNCED, CAROL, BELOW}},
+	 "bob=delivered carol=bounced",
+	 1},
+	{"requeued and held",
+	 "bob carol",
+	 0,
+	 {{2, DELIVERY_DEFERRED, BOB}, {3, DELIVERY_REQUEUED, TO_NEXT}, {4, DELIVERY_HELD, BELOW}},
+	 "bob=held carol=held",
+	 1},
+	{"requeued twice",
+	 "bob",
+	 0,
+	 {{3, DELIVERY_REQUEUED, TO_NEXT},
+	  {4, DELIVERY_REQUEUED, BELOW, .next = THIRD_ID},
+	  {5, DELIVERY_SENT, BOB, .queue_id = THIRD_ID}},
+	 "bob=delivered",
+	 1},
+	{"back from a filter that does not tell",
+	 "team carol",
+	 0,
+	 {{2, DELIVERY_REQUEUED, TO_NEXT},
+	  {3, DELIVERY_SENT, BOB, TEAM},
+	  {3, DELIVERY_SENT, CAROL},
+	  {4, DELIVERY_DEFERRED, BOB, BELOW}},
+	 "team=deferred carol=delivered",
 	 1},
 };
 
@@ -866,4 +1007,129 @@ Test(store_delivery, a_store_of_version_1_is_taken_along)
 	store_line(&line);
 	expect_states("queue:" QUEUE_ID, "bob=rejected");
 	cr_expect_eq(messages(), 0);
+}
+
+/* ---- where copies went ---- */
+
+/* Returns "bob@… delivered 4, …": each final address, its state, and the second of it. */
+static char *
+finals_of(const char *event_id, const char *recipient)
+{
+	GError *error = NULL;
+	g_autoptr(GPtrArray) finals =
+		store_finals(fixture.store, tenant, event_id, recipient, &error);
+	GString *joined = g_string_new(NULL);
+
+	expect_ok(finals != NULL, error);
+	for (guint i = 0; i < finals->len; i++) {
+		const struct store_final *final = g_ptr_array_index(finals, i);
+
+		g_string_append_printf(joined, "%s%s %s %d", i > 0 ? ", " : "", final->address,
+				       final->state,
+				       (int)((final->at_us - AT(0)) / G_USEC_PER_SEC));
+	}
+	return g_string_free(joined, FALSE);
+}
+
+#define expect_finals(id, recipient, expected)                      \
+	do {                                                        \
+		g_autofree char *got_ = finals_of(id, recipient);   \
+		cr_expect_str_eq(got_, expected, "got '%s'", got_); \
+	} while (0)
+
+Test(store_delivery, each_final_address_has_its_state)
+{
+	static const struct line lines[] = {
+		{2, DELIVERY_SENT, BOB, TEAM, FORWARDED},
+		{3, DELIVERY_BOUNCED, CAROL, TEAM},
+		{4, DELIVERY_DEFERRED, ELSE, BOB, BELOW},
+		{9, DELIVERY_SENT, ELSE, BOB, BELOW},
+	};
+	struct event *event = queued_event(1, "team carol");
+	g_autofree char *id = g_strdup(event->event_id);
+
+	store_it(fixture.store, event);
+	for (gsize i = 0; i < G_N_ELEMENTS(lines); i++)
+		store_line(&lines[i]);
+	expect_finals(id, TEAM, ELSE " delivered 9, " CAROL " bounced 3");
+	expect_finals(id, "Team@S.example", ELSE " delivered 9, " CAROL " bounced 3");
+	expect_finals(id, CAROL, CAROL " bounced 3");
+	expect_finals(id, BOB, "");
+	expect_finals("2f0a0000-0000-7000-8000-000000000000", BOB, "");
+	expect_finals("no id", BOB, "");
+}
+
+Test(store_delivery, the_finals_of_a_chain_are_those_of_its_newest_hop)
+{
+	static const struct line lines[] = {
+		{2, DELIVERY_SENT, BOB, .relay = "filter"},
+		{5, DELIVERY_DEFERRED, BOB, BELOW},
+	};
+	struct event *first = queued_event(1, "bob"), *second = queued_event(3, "bob");
+	g_autofree char *id = g_strdup(first->event_id);
+
+	set_text(&second->queue_id, NEXT_ID);
+	set_text(&second->parent_event, id);
+	store_it(fixture.store, first);
+	store_it(fixture.store, second);
+	for (gsize i = 0; i < G_N_ELEMENTS(lines); i++)
+		store_line(&lines[i]);
+	expect_finals(id, BOB, BOB " deferred 5");
+}
+
+Test(store_delivery, a_short_queue_id_that_is_used_again_is_another_message)
+{
+	const char *name = "short";
+	static const struct line lines[] = {
+		{-500, DELIVERY_BOUNCED, BOB, .queue_id = "3F2A1B0C9D"},
+		{-499, DELIVERY_DONE, .queue_id = "3F2A1B0C9D"},
+		{2, DELIVERY_SENT, BOB, .next = "3F2A1B0C9D", .relay = "local"},
+		{3, DELIVERY_SENT, ELSE, BOB, .queue_id = "3F2A1B0C9D"},
+		{4, DELIVERY_DONE, .queue_id = "3F2A1B0C9D"},
+		{500, DELIVERY_BOUNCED, CAROL, BOB, .queue_id = "3F2A1B0C9D"},
+		{501, DELIVERY_DONE, .queue_id = "3F2A1B0C9D"},
+	};
+	struct event *event = queued_event(1, "bob");
+	g_autofree char *id = g_strdup(event->event_id);
+
+	store_it(fixture.store, event);
+	for (gsize i = 0; i < G_N_ELEMENTS(lines); i++)
+		store_line(&lines[i]);
+	expect_finals(id, BOB, ELSE " delivered 3");
+	expect_states("queue:" QUEUE_ID, "bob=delivered");
+}
+
+/* Takes the queue id of each delivery. */
+static gboolean
+take_queue_id(const struct delivery *delivery, GBytes *json, void *data)
+{
+	g_string_append_printf(data, "%s %s;", delivery->queue_id,
+			       delivery_kind_name(delivery->kind));
+	return TRUE;
+}
+
+Test(store_delivery, the_history_goes_on_under_the_next_queue_id)
+{
+	static const struct line lines[] = {
+		{2, DELIVERY_SENT, BOB, FORWARDED},
+		{3, DELIVERY_SENT, CAROL, .next = THIRD_ID, .relay = "mx9"},
+		{3, DELIVERY_SENT, ELSE, BOB, BELOW},
+		{4, DELIVERY_SENT, CAROL, .queue_id = THIRD_ID, .host = "mx9"},
+		{4, DELIVERY_SENT, TEAM, .queue_id = THIRD_ID, .host = "mx9"},
+		{5, DELIVERY_DONE, BELOW},
+	};
+	struct event *event = queued_event(1, "bob carol");
+	g_autofree char *id = g_strdup(event->event_id);
+	g_autoptr(GString) history = g_string_new(NULL);
+	GError *error = NULL;
+
+	store_it(fixture.store, event);
+	for (gsize i = G_N_ELEMENTS(lines); i > 0; i--)
+		store_line(&lines[i - 1]);
+	expect_ok(store_deliveries(fixture.store, tenant, id, take_queue_id, history, &error),
+		  error);
+	cr_expect_str_eq(history->str,
+			 QUEUE_ID " sent;" NEXT_ID " sent;" QUEUE_ID " sent;" THIRD_ID
+				  " sent;" NEXT_ID " done;",
+			 "%s", history->str);
 }

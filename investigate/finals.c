@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "finals.h"
+
+#include "json.h"
+
+static void
+put_time(json_t *object, const char *key, gint64 time_us)
+{
+	g_autofree char *time = time_us ? out_time_rfc3339(time_us) : NULL;
+
+	json_put_text(object, key, time);
+}
+
+static json_t *
+final_value(const struct store_final *final)
+{
+	json_t *value = json_object();
+
+	json_put_text(value, "address", final->address);
+	json_put_text(value, "state", final->state);
+	json_put_text(value, "relay", final->relay);
+	json_put_text(value, "dsn", final->dsn);
+	put_time(value, "at", final->at_us);
+	json_put_text(value, "host", final->host);
+	json_put_text(value, "queue_id", final->queue_id);
+	return value;
+}
+
+char *
+finals_json(const GPtrArray *finals)
+{
+	g_autoptr(json_t) array = json_array();
+	char *text, *copy;
+
+	for (guint i = 0; i < finals->len; i++)
+		json_array_append_new(array, final_value(g_ptr_array_index(finals, i)));
+	text = json_dumps(array, JSON_COMPACT);
+	copy = g_strdup(text);
+	free(text);
+	return copy;
+}
+
+static void
+append(GString *line, const char *before, const char *value)
+{
+	if (value && *value)
+		g_string_append_printf(line, "%s%s", before, value);
+}
+
+char *
+final_line(struct out *out, const struct store_final *final)
+{
+	g_autofree char *time = out_time(out, final->at_us);
+	g_autoptr(GString) line = g_string_new(final->address);
+
+	append(line, "  ", final->state);
+	append(line, "  ", time);
+	append(line, " via ", final->relay);
+	append(line, ", ", final->dsn);
+	return g_string_free(g_steal_pointer(&line), FALSE);
+}
