@@ -23,6 +23,10 @@ delivery_copy(const struct delivery *delivery)
 	copy->relay = g_strdup(delivery->relay);
 	copy->detail = g_strdup(delivery->detail);
 	copy->next_queue_id = g_strdup(delivery->next_queue_id);
+	copy->folder = g_strdup(delivery->folder);
+	copy->from_folder = g_strdup(delivery->from_folder);
+	copy->storage_id = g_strdup(delivery->storage_id);
+	copy->message_id = g_strdup(delivery->message_id);
 	return copy;
 }
 
@@ -42,15 +46,33 @@ delivery_free(struct delivery *delivery)
 	g_free(delivery->relay);
 	g_free(delivery->detail);
 	g_free(delivery->next_queue_id);
+	g_free(delivery->folder);
+	g_free(delivery->from_folder);
+	g_free(delivery->storage_id);
+	g_free(delivery->message_id);
 	g_free(delivery);
+}
+
+gboolean
+delivery_is_of_mailbox(enum delivery_kind kind)
+{
+	return kind >= DELIVERY_STORED;
+}
+
+gboolean
+delivery_is_deed(enum delivery_kind kind)
+{
+	return kind >= DELIVERY_FORWARDED;
 }
 
 const char *
 delivery_kind_name(enum delivery_kind kind)
 {
 	static const char *const names[DELIVERY_KIND_COUNT] = {
-		"queued", "refused",  "held",	  "sent",    "deferred", "bounced",
-		"done",	  "requeued", "released", "deleted", "expired",
+		"queued",  "refused",	 "held",      "sent",	   "deferred",
+		"bounced", "done",	 "requeued",  "released",  "deleted",
+		"expired", "stored",	 "discarded", "forwarded", "seen",
+		"fetched", "downloaded", "copied",    "expunged",
 	};
 
 	g_assert((guint)kind < DELIVERY_KIND_COUNT);

@@ -27,8 +27,19 @@ enum delivery_kind {
 	DELIVERY_RELEASED, /* from hold */
 	DELIVERY_DELETED,  /* from the queue, by an operator, with the copies not yet sent */
 	DELIVERY_EXPIRED,  /* too long in the queue: what was not sent is given up */
+
+	/* Of a mailbox: what its server did with a copy that it was sent. */
+	DELIVERY_STORED,    /* in a folder */
+	DELIVERY_DISCARDED, /* the user's filter let it vanish */
+	DELIVERY_FORWARDED, /* the filter sent it on to detail, or the user says he did */
+	/* And what its user did with a copy that is there. */
+	DELIVERY_SEEN,	     /* marked as seen, which is not yet opened */
+	DELIVERY_FETCHED,    /* its content; detail says which part */
+	DELIVERY_DOWNLOADED, /* by POP3; uid 0: of the session as a whole, detail says how many */
+	DELIVERY_COPIED,     /* from from_folder, where it stays until it is EXPUNGED */
+	DELIVERY_EXPUNGED,   /* from the folder; uid 0: all that is in it */
 };
-#define DELIVERY_KIND_COUNT 11
+#define DELIVERY_KIND_COUNT 19
 
 /* One fact of the log. */
 struct delivery {
@@ -36,16 +47,26 @@ struct delivery {
 	char *tenant;	/* as struct event has them */
 	char *sensor;
 	char *log_host; /* the host's name in the log line */
-	char *queue_id;
+	char *queue_id; /* of a mailbox: the session's id, which LMTP tells the MTA */
 	gint64 time_us; /* of the line, UTC */
 	enum delivery_kind kind;
-	char *recipient; /* final address (to=), without brackets; NULL if of the message */
+	char *recipient; /* final address (to=), without brackets; NULL if of the message;
+			    of a mailbox: its user, as the server calls them */
 	char *original;	 /* orig_to=, the address before aliases; NULL if the same */
 	char *dsn;	 /* enhanced status code, "2.0.0"; NULL if none */
-	char *relay;	 /* next hop as logged; NULL if none */
+	char *relay;	 /* next hop as logged; of a mailbox: the service; NULL if none */
 	char *detail; /* the text in parentheses, "from=<…>, size=N" of QUEUED, capped; or NULL */
-	char *next_queue_id; /* "queued as", where the next hop is an MTA that says so; or NULL */
+	char *next_queue_id; /* "queued as", where the next hop is an MTA that says so, or the
+				LMTP session; or NULL */
 	guint recipients;    /* nrcpt= of QUEUED; 0 if not told */
+
+	/* Of a mailbox; NULL or 0 where they are not told. */
+	char *folder;	   /* where the copy is, or went */
+	char *from_folder; /* of COPIED */
+	char *storage_id;  /* Dovecot's %{storage_id}; with Maildir the guid */
+	char *message_id;  /* with its brackets, as logged: Dovecot cuts it at 80 or 200 */
+	guint uid;	   /* in folder */
+	guint uid_last;	   /* of FETCHED: all from uid on to it; else 0 */
 };
 
 /* Returns an empty delivery.  Free with delivery_free(). */
@@ -56,6 +77,10 @@ struct delivery *delivery_copy(const struct delivery *delivery);
 
 /* Frees a delivery and all it owns.  NULL is allowed. */
 void delivery_free(struct delivery *delivery);
+
+/* Returns whether a kind is of a mailbox, and of a user's deed there. */
+gboolean delivery_is_of_mailbox(enum delivery_kind kind);
+gboolean delivery_is_deed(enum delivery_kind kind);
 
 /* Returns the name of a kind ("queued", "refused"…), static. */
 const char *delivery_kind_name(enum delivery_kind kind);

@@ -30,6 +30,13 @@ status_of(enum delivery_kind kind)
 	case DELIVERY_DONE:
 	case DELIVERY_REQUEUED:
 	case DELIVERY_RELEASED:
+	case DELIVERY_STORED:
+	case DELIVERY_FORWARDED:
+	case DELIVERY_SEEN:
+	case DELIVERY_FETCHED:
+	case DELIVERY_DOWNLOADED:
+	case DELIVERY_COPIED:
+	case DELIVERY_EXPUNGED:
 		return STATUS_SUCCESS;
 	case DELIVERY_REFUSED:
 	case DELIVERY_DEFERRED:
@@ -38,6 +45,7 @@ status_of(enum delivery_kind kind)
 		return STATUS_FAILURE;
 	case DELIVERY_HELD:
 	case DELIVERY_DELETED:
+	case DELIVERY_DISCARDED:
 		break;
 	}
 	return STATUS_OTHER;
@@ -72,6 +80,20 @@ put_recipient(json_t *root, const char *recipient)
 	ocsf_put(root, "email", json_pack("{s:o}", "to", to));
 }
 
+/* Where a copy is in a mailbox. */
+static void
+put_copy(json_t *value, const struct delivery *delivery)
+{
+	ocsf_put_text(value, "folder", delivery->folder);
+	ocsf_put_text(value, "from_folder", delivery->from_folder);
+	ocsf_put_text(value, "storage_id", delivery->storage_id);
+	ocsf_put_text(value, "message_id", delivery->message_id);
+	if (delivery->uid > 0)
+		ocsf_put_number(value, "uid", delivery->uid);
+	if (delivery->uid_last > 0)
+		ocsf_put_number(value, "uid_last", delivery->uid_last);
+}
+
 static json_t *
 mailtrace_value(const struct delivery *delivery)
 {
@@ -93,6 +115,7 @@ mailtrace_value(const struct delivery *delivery)
 	ocsf_put_text(value, "next_queue_id", delivery->next_queue_id);
 	if (delivery->recipients > 0)
 		ocsf_put_number(value, "recipients", delivery->recipients);
+	put_copy(value, delivery);
 	ocsf_put(mailtrace, "delivery", value);
 	return mailtrace;
 }
@@ -143,7 +166,19 @@ need_name(struct ocsf_in *in, json_t *value, const char *key)
 static gboolean
 is_of_recipient(enum delivery_kind kind)
 {
-	return kind == DELIVERY_SENT || kind == DELIVERY_DEFERRED || kind == DELIVERY_BOUNCED;
+	return kind == DELIVERY_SENT || kind == DELIVERY_DEFERRED || kind == DELIVERY_BOUNCED ||
+	       delivery_is_of_mailbox(kind);
+}
+
+static void
+read_copy(struct ocsf_in *in, json_t *value, struct delivery *delivery)
+{
+	delivery->folder = ocsf_take_text(in, value, "folder");
+	delivery->from_folder = ocsf_take_text(in, value, "from_folder");
+	delivery->storage_id = ocsf_take_text(in, value, "storage_id");
+	delivery->message_id = ocsf_take_text(in, value, "message_id");
+	delivery->uid = (guint)ocsf_take_number(in, value, "uid", 0, G_MAXUINT32);
+	delivery->uid_last = (guint)ocsf_take_number(in, value, "uid_last", 0, G_MAXUINT32);
 }
 
 static void
@@ -164,6 +199,7 @@ read_delivery(struct ocsf_in *in, json_t *value, struct delivery *delivery)
 	if (delivery->kind == DELIVERY_REQUEUED && delivery->next_queue_id == NULL)
 		ocsf_fail(in, "next_queue_id", "is missing");
 	delivery->recipients = (guint)ocsf_take_number(in, value, "recipients", 0, G_MAXINT32);
+	read_copy(in, value, delivery);
 }
 
 /* Returns unmapped.mailtrace of a delivery, borrowed, or NULL. */

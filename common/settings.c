@@ -147,6 +147,8 @@ enum kind {
 	  "who may block, import, copy the store and say who may connect")                         \
 	X("follow", "log", KIND_PATH, follow_log, 0, 0, NULL, "/var/log/mail.log",                 \
 	  "the MTA's log")                                                                         \
+	X("follow", "format", KIND_CHOICE, follow_format, 0, 0, "auto|postfix|sendmail|dovecot",   \
+	  "auto", "whose log it is; auto: each line tells")                                        \
 	X("follow", "from", KIND_CHOICE, follow_from, 0, 0, "beginning|end", "end",                \
 	  "where the log is begun at the first start")                                             \
 	X("follow", "spool_directory", KIND_PATH, follow_spool_directory, 0, 0, NULL,              \

@@ -24,6 +24,7 @@ enum ambiguous { AMBIGUOUS_RECORD, AMBIGUOUS_TAG, AMBIGUOUS_HOLD, AMBIGUOUS_REJE
 
 /* Where a log is begun at the first start. */
 enum follow_from { FOLLOW_FROM_BEGINNING, FOLLOW_FROM_END };
+enum follow_format { FOLLOW_AUTO, FOLLOW_POSTFIX, FOLLOW_SENDMAIL, FOLLOW_DOVECOT };
 
 /* What a mail store calls the user of an address. */
 enum user_format { USER_FORMAT_ADDRESS, USER_FORMAT_LOCAL_PART };
@@ -103,6 +104,7 @@ struct settings {
 
 	/* [follow] */
 	char *follow_log; /* the MTA's */
+	enum follow_format follow_format;
 	enum follow_from follow_from;
 	char *follow_spool_directory;
 	char *follow_key; /* file of the follower's secret key */

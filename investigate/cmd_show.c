@@ -3,13 +3,28 @@
 
 #include "command.h"
 #include "event_text.h"
+#include "finals.h"
 #include "ocsf.h"
 
 #define CHAIN_CAP 32 /* hops of one message through our own sensors; loops end earlier */
 
-/* Writes an event; *ret_parent: the event of the hop before, or NULL. */
+/* Adds the recipients of an event, without brackets, to addresses. */
+static void
+add_recipients(const struct event *event, GPtrArray *addresses)
+{
+	for (guint i = 0; i < event->recipients->len; i++) {
+		const struct envelope_address *address = g_ptr_array_index(event->recipients, i);
+
+		g_ptr_array_add(addresses, g_strdup(address->address));
+	}
+}
+
+/*
+ * Writes an event; recipients: gets their addresses, unless it is NULL; *ret_parent: the
+ * event of the hop before, or NULL.
+ */
 static gboolean
-show_event(struct out *out, GBytes *json, char **ret_parent, GError **error)
+show_event(struct out *out, GBytes *json, GPtrArray *recipients, char **ret_parent, GError **error)
 {
 	gsize length;
 	const char *text = g_bytes_get_data(json, &length);
@@ -19,6 +34,8 @@ show_event(struct out *out, GBytes *json, char **ret_parent, GError **error)
 		return FALSE;
 	out_json_line(out, text, length);
 	event_text(out, event);
+	if (recipients)
+		add_recipients(event, recipients);
 	*ret_parent = g_steal_pointer(&event->parent_event);
 	return TRUE;
 }
@@ -31,14 +48,15 @@ show_supplement(GBytes *json, void *data)
 	g_autofree char *parent = NULL;
 
 	out_note(out, "%s", "");
-	return show_event(out, json, &parent, NULL);
+	return show_event(out, json, NULL, &parent, NULL);
 }
 
 /* What became of an event, being written. */
 struct history {
 	struct out *out;
 	GHashTable *shown; /* of ids: what a later hop showed is not shown again */
-	guint lines;
+	gboolean is_newest;
+	guint lines, copies;
 };
 
 static gboolean
@@ -57,11 +75,47 @@ show_delivery(const struct delivery *delivery, GBytes *json, void *data)
 	return TRUE;
 }
 
+/* Where the copies of one recipient are, and what was done with them. */
+static gboolean
+show_finals(const struct command *command, struct store *store, struct history *history,
+	    const char *id, const char *recipient, GError **error)
+{
+	g_autoptr(GPtrArray) finals = store_finals(store, command->tenant, id, recipient, error);
+
+	for (guint i = 0; finals && i < finals->len; i++) {
+		const struct store_final *final = g_ptr_array_index(finals, i);
+		g_autofree char *line = final_line(history->out, final);
+
+		out_note(history->out, "%-12s %s: %s", history->copies++ ? "" : "Copies", recipient,
+			 line);
+		for (guint n = 0; n < final->acts->len; n++) {
+			g_autofree char *act =
+				act_line(history->out, g_ptr_array_index(final->acts, n));
+
+			out_note(history->out, "%-12s   %s", "", act);
+		}
+	}
+	return finals != NULL;
+}
+
+/* Once: the hops before know less of them. */
+static gboolean
+show_all_finals(const struct command *command, struct store *store, struct history *history,
+		const char *id, const GPtrArray *recipients, GError **error)
+{
+	for (guint i = 0; history->is_newest && i < recipients->len; i++)
+		if (!show_finals(command, store, history, id, g_ptr_array_index(recipients, i),
+				 error))
+			return FALSE;
+	return TRUE;
+}
+
 /* Shows one event and its deliveries; *ret_shown: FALSE if there is none of that id. */
 static gboolean
 show_hop(const struct command *command, struct store *store, struct history *history,
 	 const char *id, char **ret_parent, gboolean *ret_shown, GError **error)
 {
+	g_autoptr(GPtrArray) recipients = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(GBytes) json = store_event(store, command->tenant, id, &failure);
 
@@ -71,8 +125,9 @@ show_hop(const struct command *command, struct store *store, struct history *his
 	}
 	*ret_shown = json != NULL;
 	return !json ||
-	       (show_event(history->out, json, ret_parent, error) &&
+	       (show_event(history->out, json, recipients, ret_parent, error) &&
 		store_deliveries(store, command->tenant, id, show_delivery, history, error) &&
+		show_all_finals(command, store, history, id, recipients, error) &&
 		store_supplements(store, command->tenant, id, show_supplement, history->out,
 				  error));
 }
@@ -88,7 +143,7 @@ show_chain(const struct command *command, struct store *store, struct out *out, 
 
 	while (next && shown < CHAIN_CAP) {
 		g_autofree char *parent = NULL;
-		struct history history = {.out = out, .shown = lines};
+		struct history history = {.out = out, .shown = lines, .is_newest = shown == 0};
 		gboolean found = FALSE;
 
 		if (!show_hop(command, store, &history, next, &parent, &found, &error))

@@ -103,7 +103,7 @@ hit_free(struct store_hit *hit)
 	g_free(hit);
 }
 
-/* What the row says already is not said again: that it is with the recipient itself. */
+/* What the row says already is not said again: that it went to the recipient itself. */
 static gboolean
 tells_more(const struct store_hit *hit)
 {
@@ -112,16 +112,23 @@ tells_more(const struct store_hit *hit)
 	if (hit->finals->len != 1)
 		return hit->finals->len > 1;
 	final = g_ptr_array_index(hit->finals, 0);
-	return g_ascii_strcasecmp(final->address, hit->recipient) != 0;
+	return g_ascii_strcasecmp(final->address, hit->recipient) != 0 || final->user;
 }
 
 static void
 write_finals(struct out *out, const struct store_hit *hit)
 {
 	for (guint i = 0; i < hit->finals->len; i++) {
-		g_autofree char *line = final_line(out, g_ptr_array_index(hit->finals, i));
+		const struct store_final *final = g_ptr_array_index(hit->finals, i);
+		g_autofree char *line = final_line(out, final);
 
 		out_under(out, line);
+		for (guint n = 0; n < final->acts->len; n++) {
+			g_autofree char *act = act_line(out, g_ptr_array_index(final->acts, n));
+			g_autofree char *indented = g_strconcat("  ", act, NULL);
+
+			out_under(out, indented);
+		}
 	}
 }
 

@@ -268,5 +268,12 @@ delivery_line(struct out *out, const struct delivery *delivery)
 	append(line, ", ", delivery->dsn, "");
 	append(line, ", ", delivery->detail, "");
 	append(line, ", next queue id ", delivery->next_queue_id, "");
+	append(line, " from ", delivery->from_folder, "");
+	append(line, " in ", delivery->folder, "");
+	if (delivery->uid)
+		g_string_append_printf(line, ", UID %u", delivery->uid);
+	if (delivery->uid_last > delivery->uid)
+		g_string_append_printf(line, " to %u", delivery->uid_last);
+	append(line, ", storage id ", delivery->storage_id, "");
 	return g_string_free(g_steal_pointer(&line), FALSE);
 }

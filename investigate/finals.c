@@ -12,6 +12,24 @@ put_time(json_t *object, const char *key, gint64 time_us)
 }
 
 static json_t *
+acts_value(const GPtrArray *acts)
+{
+	json_t *array = json_array();
+
+	for (guint i = 0; i < acts->len; i++) {
+		const struct store_act *act = g_ptr_array_index(acts, i);
+		json_t *value = json_object();
+
+		json_put_text(value, "what", act->what);
+		put_time(value, "at", act->at_us);
+		json_put_text(value, "detail", act->detail);
+		json_put_text(value, "by", act->by);
+		json_array_append_new(array, value);
+	}
+	return array;
+}
+
+static json_t *
 final_value(const struct store_final *final)
 {
 	json_t *value = json_object();
@@ -23,6 +41,10 @@ final_value(const struct store_final *final)
 	put_time(value, "at", final->at_us);
 	json_put_text(value, "host", final->host);
 	json_put_text(value, "queue_id", final->queue_id);
+	json_put_text(value, "user", final->user);
+	json_put_text(value, "folder", final->folder);
+	json_put_text(value, "storage_id", final->storage_id);
+	json_object_set_new(value, "acts", acts_value(final->acts));
 	return value;
 }
 
@@ -57,5 +79,18 @@ final_line(struct out *out, const struct store_final *final)
 	append(line, "  ", time);
 	append(line, " via ", final->relay);
 	append(line, ", ", final->dsn);
+	append(line, ", in ", final->folder);
+	return g_string_free(g_steal_pointer(&line), FALSE);
+}
+
+char *
+act_line(struct out *out, const struct store_act *act)
+{
+	g_autofree char *time = out_time(out, act->at_us);
+	g_autoptr(GString) line = g_string_new(act->what);
+
+	append(line, " ", act->detail);
+	append(line, "  ", time);
+	append(line, " by ", act->by);
 	return g_string_free(g_steal_pointer(&line), FALSE);
 }

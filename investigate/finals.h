@@ -20,7 +20,13 @@ char *finals_json(const GPtrArray *finals);
 
 /*
  * Returns one final address as a line for people: address, state, time, next hop,
- * status code.  Free with g_free().
+ * status code, folder.  Free with g_free().
  */
 char *final_line(struct out *out, const struct store_final *final);
+
+/*
+ * Returns what was done with the copy as a line for people: what, where to, time, service.
+ * Free with g_free().
+ */
+char *act_line(struct out *out, const struct store_act *act);
 #endif

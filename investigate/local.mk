@@ -146,6 +146,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_history.c \
 	investigate/store_lines.c \
 	investigate/store_lines.h \
+	investigate/store_mailbox.c \
+	investigate/store_mailbox.h \
 	investigate/store_trace.c \
 	investigate/store_trace.h \
 	investigate/store_upstream.c \

@@ -427,14 +427,15 @@ parse_direction(struct query_term *term, const char *value, GError **error)
 static gboolean
 parse_state(struct query_term *term, const char *value, GError **error)
 {
-	static const char *const names[] = {
-		"accepted", "held",	"rejected", "delivered", "deferred", "bounced", "retracted",
-		"restored", "released", "deleted",  "expired",	 "unknown",  NULL};
+	static const char *const names[] = {"accepted", "held",	   "rejected",	"delivered",
+					    "deferred", "bounced", "retracted", "restored",
+					    "released", "deleted", "expired",	"discarded",
+					    "unknown",	NULL};
 
 	return one_of(value, names, &term->text) ||
 	       term_error(error, value,
 			  "write accepted, held, rejected, delivered, deferred, bounced, "
-			  "released, deleted, expired, retracted, restored or unknown");
+			  "released, deleted, expired, discarded, retracted, restored or unknown");
 }
 
 static const struct term_syntax {

@@ -180,6 +180,7 @@ store_state_name(enum recipient_state state)
 		[STATE_BOUNCED] = "bounced",	 [STATE_RETRACTED] = "retracted",
 		[STATE_RESTORED] = "restored",	 [STATE_RELEASED] = "released",
 		[STATE_DELETED] = "deleted",	 [STATE_EXPIRED] = "expired",
+		[STATE_DISCARDED] = "discarded", [STATE_FORWARDED] = "forwarded",
 	};
 
 	return (gsize)state < G_N_ELEMENTS(names) ? names[state] : names[STATE_UNKNOWN];

@@ -106,7 +106,8 @@ gboolean store_add_supplement(struct store *store, const struct event *event, GB
  * anything is (store_trace.h): a forwarded, requeued or filtered mail is that of
  * its first event.  Of several final addresses, "delivered" is told if any was,
  * then "deferred", "held", "released", "accepted" (on its way under the next
- * queue id), "bounced", "expired" and "deleted".  Of one final address, SENT is
+ * queue id), "bounced", "expired", "deleted" and "discarded" (by the
+ * user's filter; what that forwarded is "delivered").  Of one final address, SENT is
  * stronger than BOUNCED, and that than DEFERRED.  HELD is of the whole message,
  * until a QUEUED, RELEASED or DEFERRED that is later; DELETED and EXPIRED are of
  * all that was not sent or bounced.  Without a line of outcome:
@@ -210,9 +211,16 @@ gboolean store_add_audit(struct store *store, const struct store_audit *audit, G
 
 /* What a user did with a copy in a mailbox. */
 struct store_act {
-	char *what; /* "seen", "fetched", "downloaded", "moved", "deleted", "forwarded" */
-	gint64 at_us;
-	char *detail; /* the part, the folder it went to, the address; NULL if there is none */
+	/*
+	 * "seen": marked so, which is not opened; "fetched": its content was, or a part;
+	 * "downloaded": by POP3; "copied", "moved": to a folder; "deleted": from one;
+	 * "forwarded": by the user's filter, or by the word of his mail program.
+	 */
+	const char *what; /* static */
+	gint64 at_us;	  /* the first time; of "moved" and the like, each time */
+	char *detail;	  /* the part, the folder, the address; NULL if there is none */
+	gint64 line;	  /* orders what was logged in one second */
+	char *by;	  /* the service that logged it: "imap", "pop3", "doveadm", "lmtp" */
 };
 
 /*
@@ -221,12 +229,13 @@ struct store_act {
  */
 struct store_final {
 	char *address; /* as logged last, without brackets */
-	char *state;   /* "delivered", "deferred"…: design's list; "accepted": on its way */
+	char *state;   /* "delivered", "deferred"…: design's list; "accepted": on its way;
+			  "discarded" or "forwarded" by the user's filter, and not kept */
 	gint64 at_us;  /* of the line that tells the state */
 	char *relay, *dsn;
 	char *host, *queue_id; /* where that line was written, and under which queue id */
 	char *user;	       /* whose mailbox, as its server calls them */
-	char *folder;	       /* where it was stored, or moved to since */
+	char *folder;	       /* where it was stored, or moved to since; NULL: gone */
 	char *storage_id;      /* Dovecot's; with Maildir the guid */
 	GPtrArray *acts;       /* of struct store_act, in order of time */
 };

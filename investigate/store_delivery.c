@@ -10,7 +10,9 @@
 G_STATIC_ASSERT(DELIVERY_QUEUED == 0 && DELIVERY_REFUSED == 1 && DELIVERY_HELD == 2);
 G_STATIC_ASSERT(DELIVERY_SENT == 3 && DELIVERY_DEFERRED == 4 && DELIVERY_BOUNCED == 5);
 G_STATIC_ASSERT(DELIVERY_DONE == 6 && DELIVERY_REQUEUED == 7 && DELIVERY_RELEASED == 8);
-G_STATIC_ASSERT(DELIVERY_DELETED == 9 && DELIVERY_EXPIRED == 10 && DELIVERY_KIND_COUNT == 11);
+G_STATIC_ASSERT(DELIVERY_DELETED == 9 && DELIVERY_EXPIRED == 10 && DELIVERY_STORED == 11);
+G_STATIC_ASSERT(DELIVERY_FORWARDED == 13 && DELIVERY_FETCHED == 15 && DELIVERY_DOWNLOADED == 16);
+G_STATIC_ASSERT(DELIVERY_EXPUNGED == 18 && DELIVERY_KIND_COUNT == 19);
 
 /* A log has whole seconds, and its host's clock. */
 #define LATE_US (60 * (gint64)G_USEC_PER_SEC)
@@ -26,6 +28,7 @@ struct arrival {
 	char *host;	     /* in lower case */
 	char *recipient_key; /* NULL if the line is of the whole message */
 	char *original_key;
+	char *message_key; /* of a mailbox's line */
 };
 
 static void
@@ -34,6 +37,7 @@ arrival_clear(struct arrival *arrival)
 	g_free(arrival->host);
 	g_free(arrival->recipient_key);
 	g_free(arrival->original_key);
+	g_free(arrival->message_key);
 }
 
 /* ---- joining ---- */
@@ -126,11 +130,17 @@ store_join_deliveries(struct store *store, gint64 tenant, gint64 event, const ch
 
 /* ---- adding ---- */
 
+char *
+store_mailbox_key(const char *message_id)
+{
+	return g_strndup(message_id, MESSAGE_KEY_BYTES);
+}
+
 static gboolean
 is_of_message(enum delivery_kind kind)
 {
 	return kind != DELIVERY_SENT && kind != DELIVERY_DEFERRED && kind != DELIVERY_BOUNCED &&
-	       kind != DELIVERY_REFUSED;
+	       kind != DELIVERY_REFUSED && !delivery_is_of_mailbox(kind);
 }
 
 static gboolean
@@ -150,6 +160,8 @@ begin_arrival(struct arrival *arrival, GError **error)
 		if (delivery->original)
 			arrival->original_key = address_search_key(delivery->original);
 	}
+	if (delivery->message_id)
+		arrival->message_key = store_mailbox_key(delivery->message_id);
 	return store_make_tenant(arrival->store, delivery->tenant, &arrival->tenant, error) &&
 	       store_make_sensor(arrival->store, arrival->tenant, delivery->sensor,
 				 &arrival->sensor, error);
@@ -161,9 +173,10 @@ insert_delivery(struct arrival *arrival, GBytes *json, GError **error)
 	static const char insert[] =
 		"INSERT INTO deliveries (tenant, delivery_id, sensor, event, log_host, queue_id,"
 		" time_us, kind, recipient, recipient_key, original, original_key, dsn, relay,"
-		" detail, next_queue_id, recipients, packed, json, digest) VALUES (?1, ?2, ?3,"
-		" nullif(?4, 0), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-		" ?19, ?20)";
+		" detail, next_queue_id, recipients, packed, json, digest, folder, from_folder,"
+		" storage_id, message_key, uid, uid_last) VALUES (?1, ?2, ?3, nullif(?4, 0), ?5,"
+		" ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"
+		" ?23, ?24, ?25, ?26)";
 	const struct delivery *delivery = arrival->delivery;
 	struct digests digests;
 	gboolean is_packed;
@@ -173,14 +186,27 @@ insert_delivery(struct arrival *arrival, GBytes *json, GError **error)
 
 	digests_of(g_bytes_get_data(json, NULL), g_bytes_get_size(json), &digests);
 	return sql_run(
-		sql_bind(arrival->store->sql, insert, "ibiissiissssssssiibb", arrival->tenant,
+		sql_bind(arrival->store->sql, insert, "ibiissiissssssssiibbssssii", arrival->tenant,
 			 arrival->id, (gsize)UUID_BYTES, arrival->sensor, arrival->event,
 			 arrival->host, delivery->queue_id, delivery->time_us,
 			 (gint64)delivery->kind, delivery->recipient, arrival->recipient_key,
 			 delivery->original, arrival->original_key, delivery->dsn, delivery->relay,
 			 delivery->detail, delivery->next_queue_id, (gint64)delivery->recipients,
-			 (gint64)is_packed, bytes, length, digests.sha256, (gsize)SHA256_BYTES),
+			 (gint64)is_packed, bytes, length, digests.sha256, (gsize)SHA256_BYTES,
+			 delivery->folder, delivery->from_folder, delivery->storage_id,
+			 arrival->message_key, (gint64)delivery->uid, (gint64)delivery->uid_last),
 		error);
+}
+
+/* A line of a mailbox is of the one copy that its LMTP session is named for. */
+static gboolean
+settle_mailbox(struct arrival *arrival, GError **error)
+{
+	enum delivery_kind kind = arrival->delivery->kind;
+
+	return kind > DELIVERY_FORWARDED ||
+	       store_settle_upstream(arrival->store, arrival->tenant, arrival->delivery->queue_id,
+				     NULL, NULL, error);
 }
 
 static gboolean
@@ -189,6 +215,8 @@ settle_arrival(struct arrival *arrival, GError **error)
 	const char *keys[] = {arrival->recipient_key, arrival->original_key};
 	gsize count = arrival->original_key ? 2 : 1;
 
+	if (delivery_is_of_mailbox(arrival->delivery->kind))
+		return settle_mailbox(arrival, error);
 	if (arrival->event && !store_settle(arrival->store, arrival->tenant, arrival->event,
 					    arrival->recipient_key ? keys : NULL,
 					    arrival->recipient_key ? count : 0, error))
@@ -202,8 +230,9 @@ store_arrival(struct arrival *arrival, GBytes *json, GError **error)
 {
 	const struct delivery *delivery = arrival->delivery;
 
-	return choose_event(arrival->store, arrival->tenant, delivery->queue_id, delivery->time_us,
-			    arrival->host, &arrival->event, error) &&
+	return (delivery_is_of_mailbox(delivery->kind) ||
+		choose_event(arrival->store, arrival->tenant, delivery->queue_id, delivery->time_us,
+			     arrival->host, &arrival->event, error)) &&
 	       insert_delivery(arrival, json, error) && settle_arrival(arrival, error);
 }
 

@@ -2,7 +2,7 @@
 /* Where the copies of a recipient went, told to others. */
 #include <string.h>
 
-#include "store_trace.h"
+#include "store_mailbox.h"
 #include "text.h"
 
 static void
@@ -23,11 +23,13 @@ final_free(void *data)
 	g_free(final);
 }
 
-static struct store_final *
-final_new(struct trace_final *from)
+static gboolean
+add_final(struct store *store, gint64 tenant, struct trace_final *from, GPtrArray *finals,
+	  GError **error)
 {
 	struct store_final *final = g_new0(struct store_final, 1);
 
+	g_ptr_array_add(finals, final);
 	final->address = g_steal_pointer(&from->address);
 	final->state = g_strdup(store_state_name(from->state));
 	final->at_us = from->at_us;
@@ -35,8 +37,9 @@ final_new(struct trace_final *from)
 	final->dsn = g_steal_pointer(&from->dsn);
 	final->host = g_steal_pointer(&from->host);
 	final->queue_id = g_steal_pointer(&from->queue_id);
-	final->acts = g_ptr_array_new();
-	return final;
+	final->user = g_strdup(from->user);
+	final->storage_id = g_strdup(from->storage_id);
+	return mailbox_acts(store, tenant, from, &final->folder, &final->acts, error);
 }
 
 gboolean
@@ -45,18 +48,19 @@ store_finals_of(struct store *store, gint64 tenant, gint64 event, const char *ke
 {
 	g_autoptr(GPtrArray) finals = g_ptr_array_new_with_free_func(final_free);
 	struct trace trace;
+	gboolean done = TRUE;
 
 	if (!trace_recipient(store, tenant, event, key, &trace, error))
 		return FALSE;
-	for (guint i = 0; i < trace.finals->len; i++) {
+	for (guint i = 0; done && i < trace.finals->len; i++) {
 		struct trace_final *final = g_ptr_array_index(trace.finals, i);
 
-		if (final->address)
-			g_ptr_array_add(finals, final_new(final));
+		done = !final->address || add_final(store, tenant, final, finals, error);
 	}
 	trace_clear(&trace);
-	*ret_finals = g_steal_pointer(&finals);
-	return TRUE;
+	if (done)
+		*ret_finals = g_steal_pointer(&finals);
+	return done;
 }
 
 gboolean

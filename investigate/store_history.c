@@ -94,6 +94,8 @@ follow_entry(struct history *history, const struct entry *entry, GError **error)
 		return TRUE;
 	done = lines_find_place(history->store, history->tenant, entry->next_queue_id,
 				entry->whole ? entry->host : NULL, entry->time_us, &place, error);
+	if (place.mailbox) /* whose user goes by another name */
+		key = NULL;
 	if (done && place.queue_id && g_hash_table_size(history->visited) < CAP_TRACE_QUEUES &&
 	    g_hash_table_add(history->visited, g_strdup_printf("%s %s %s", place.host,
 							       place.queue_id, key ? key : "")))
@@ -146,12 +148,18 @@ enum {
 	COLUMN_DETAIL,
 	COLUMN_NEXT_QUEUE_ID,
 	COLUMN_RECIPIENTS,
+	COLUMN_FOLDER,
+	COLUMN_FROM_FOLDER,
+	COLUMN_STORAGE_ID,
+	COLUMN_UID,
+	COLUMN_UID_LAST,
 	COLUMN_PACKED,
 };
 
 static const char read_delivery[] =
 	"SELECT d.delivery_id, s.name, d.log_host, d.queue_id, d.time_us, d.kind, d.recipient,"
-	" d.original, d.dsn, d.relay, d.detail, d.next_queue_id, d.recipients, d.packed, d.json,"
+	" d.original, d.dsn, d.relay, d.detail, d.next_queue_id, d.recipients, d.folder,"
+	" d.from_folder, d.storage_id, d.uid, d.uid_last, d.packed, d.json,"
 	" d.digest FROM deliveries d CROSS JOIN sensors s ON s.id=d.sensor WHERE d.id=?1";
 
 /* Gives a row to the caller; *ret_more: its answer. */
@@ -179,6 +187,11 @@ give_delivery(struct sql_stmt *row, const char *tenant, store_delivery_fn fn, vo
 		.detail = (char *)sql_text(row, COLUMN_DETAIL),
 		.next_queue_id = (char *)sql_text(row, COLUMN_NEXT_QUEUE_ID),
 		.recipients = (guint)sql_int(row, COLUMN_RECIPIENTS),
+		.folder = (char *)sql_text(row, COLUMN_FOLDER),
+		.from_folder = (char *)sql_text(row, COLUMN_FROM_FOLDER),
+		.storage_id = (char *)sql_text(row, COLUMN_STORAGE_ID),
+		.uid = (guint)sql_int(row, COLUMN_UID),
+		.uid_last = (guint)sql_int(row, COLUMN_UID_LAST),
 	};
 
 	if (!json) {

@@ -14,6 +14,7 @@
 #include "store_text.h"
 
 #define UUID_BYTES 16
+#define MESSAGE_KEY_BYTES 76 /* Dovecot's mail_log cuts at 80, the dots included */
 #define HOUR_US (3600 * (gint64)G_USEC_PER_SEC)
 
 struct store {
@@ -43,6 +44,8 @@ enum recipient_state {
 	STATE_RELEASED,
 	STATE_DELETED,
 	STATE_EXPIRED,
+	STATE_DISCARDED, /* by the user's filter */
+	STATE_FORWARDED, /* by it, and not kept; of a final address alone */
 	STATE_COUNT
 };
 
@@ -146,6 +149,12 @@ gboolean store_newest_hop(struct store *store, gint64 tenant, const guint8 root[
 /* store_finals() of one event alone. */
 gboolean store_finals_of(struct store *store, gint64 tenant, gint64 event, const char *key,
 			 GPtrArray **ret_finals, GError **error);
+
+/*
+ * Returns what a Message-ID of a mailbox's log is found by: its beginning, since the log cuts
+ * long ones.  Free with g_free().
+ */
+char *store_mailbox_key(const char *message_id);
 
 /* Notes that number n of a sensor's epoch came; time_us: its receive time. */
 gboolean store_note_number(struct store *store, const char *sensor,

@@ -26,6 +26,9 @@ line_free(void *data)
 	g_free(line->next_queue_id);
 	g_free(line->host);
 	g_free(line->queue_id);
+	g_free(line->folder);
+	g_free(line->storage_id);
+	g_free(line->message_key);
 	g_free(line);
 }
 
@@ -33,7 +36,7 @@ line_free(void *data)
 
 #define LINE_COLUMNS                                                                    \
 	"SELECT id, recipient, recipient_key, original_key, kind, time_us, relay, dsn," \
-	" next_queue_id, log_host, queue_id FROM deliveries"
+	" next_queue_id, log_host, queue_id, folder, storage_id, message_key, uid FROM deliveries"
 
 static const char own_lines[] = LINE_COLUMNS
 	" INDEXED BY deliveries_recipient WHERE event=?1 AND recipient_key=?2 UNION " LINE_COLUMNS
@@ -68,6 +71,10 @@ take_lines(struct sql_stmt *rows, GPtrArray *lines, GHashTable *known, GError **
 		line->next_queue_id = g_strdup(sql_text(rows, 8));
 		line->host = g_strdup(sql_text(rows, 9));
 		line->queue_id = g_strdup(sql_text(rows, 10));
+		line->folder = g_strdup(sql_text(rows, 11));
+		line->storage_id = g_strdup(sql_text(rows, 12));
+		line->message_key = g_strdup(sql_text(rows, 13));
+		line->uid = (guint)sql_int(rows, 14);
 		if (line->recipient && !g_hash_table_contains(known, &line->id)) {
 			g_hash_table_add(known, &line->id);
 			g_ptr_array_add(lines, line);
@@ -167,7 +174,7 @@ lines_find_place(struct store *store, gint64 tenant, const char *queue_id, const
 {
 	g_autoptr(sql_stmt_t) row = sql_bind(
 		store->sql,
-		"SELECT log_host FROM deliveries INDEXED BY deliveries_queue WHERE tenant=?1"
+		"SELECT log_host, kind>=11 FROM deliveries INDEXED BY deliveries_queue WHERE tenant=?1"
 		" AND queue_id=?2 AND time_us>=?3 AND (?4 IS NULL OR log_host=?4)"
 		" ORDER BY time_us, id LIMIT 1",
 		"isis", tenant, queue_id, time_us - EARLY_US, host);
@@ -177,6 +184,7 @@ lines_find_place(struct store *store, gint64 tenant, const char *queue_id, const
 	if (more <= 0)
 		return more == 0;
 	place.host = g_strdup(sql_text(row, 0));
+	place.mailbox = sql_int(row, 1) != 0;
 	place.queue_id = g_strdup(queue_id);
 	*ret_place = place;
 	/* A long id, which has a "z", is never used again. */

@@ -15,6 +15,7 @@ struct place {
 	gint64 event; /* 0: by the others */
 	char *queue_id, *host;
 	gint64 from_us, until_us;
+	gboolean mailbox; /* queue_id is of an LMTP session */
 };
 
 /* A line that is about one recipient. */
@@ -24,6 +25,8 @@ struct line {
 	enum delivery_kind kind;
 	gint64 time_us;
 	char *relay, *dsn, *next_queue_id, *host, *queue_id;
+	char *folder, *storage_id, *message_key; /* of a mailbox's */
+	guint uid;
 };
 
 /* A queue id under which a message as a whole goes on. */

@@ -314,9 +314,28 @@ static const char version_12[] =
 	"CREATE INDEX deliveries_forwarded ON deliveries (tenant, next_queue_id)"
 	" WHERE next_queue_id IS NOT NULL AND relay='local';";
 
-static const char *const steps_of_store[] = {version_1, version_2,  version_3,	version_4,
-					     version_5, version_6,  version_7,	version_8,
-					     version_9, version_10, version_11, version_12};
+/*
+ * Version 13: copies in mailboxes.  Their lines are of no event; those of an LMTP session
+ * are found by its id (queue_id), and a user's deeds by the mailbox (recipient_key) and
+ * the Message-ID, or the folder and the UID.
+ */
+static const char version_13[] =
+	"ALTER TABLE deliveries ADD COLUMN folder TEXT;"
+	"ALTER TABLE deliveries ADD COLUMN from_folder TEXT;"
+	"ALTER TABLE deliveries ADD COLUMN storage_id TEXT;"
+	"ALTER TABLE deliveries ADD COLUMN message_key TEXT;"
+	"ALTER TABLE deliveries ADD COLUMN uid INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE deliveries ADD COLUMN uid_last INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX deliveries_message ON deliveries (tenant, recipient_key, message_key)"
+	" WHERE message_key IS NOT NULL;"
+	"CREATE INDEX deliveries_folder ON deliveries (tenant, recipient_key, folder, kind, uid)"
+	" WHERE folder IS NOT NULL;"
+	"CREATE INDEX deliveries_emptied ON deliveries (tenant, recipient_key)"
+	" WHERE kind=18 AND uid=0;";
+
+static const char *const steps_of_store[] = {
+	version_1, version_2, version_3,  version_4,  version_5,  version_6, version_7,
+	version_8, version_9, version_10, version_11, version_12, version_13};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

@@ -172,14 +172,19 @@ static enum recipient_state
 state_by(const struct settling *settling, const struct envelope_row *row,
 	 const struct outcome *outcome, const struct queue_life *life)
 {
-	static const enum recipient_state order[] = {
-		STATE_DELIVERED, STATE_DEFERRED, STATE_HELD,	STATE_RELEASED,
-		STATE_ACCEPTED,	 STATE_BOUNCED,	 STATE_EXPIRED, STATE_DELETED,
+	static const struct {
+		enum recipient_state final, state;
+	} order[] = {
+		{STATE_DELIVERED, STATE_DELIVERED}, {STATE_FORWARDED, STATE_DELIVERED},
+		{STATE_DEFERRED, STATE_DEFERRED},   {STATE_HELD, STATE_HELD},
+		{STATE_RELEASED, STATE_RELEASED},   {STATE_ACCEPTED, STATE_ACCEPTED},
+		{STATE_BOUNCED, STATE_BOUNCED},	    {STATE_EXPIRED, STATE_EXPIRED},
+		{STATE_DELETED, STATE_DELETED},	    {STATE_DISCARDED, STATE_DISCARDED},
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(order); i++)
-		if (outcome->has[order[i]])
-			return order[i];
+		if (outcome->has[order[i].final])
+			return order[i].state;
 	return was_refused(settling, row, outcome) ? STATE_REJECTED
 						   : state_in_queue(settling, life);
 }

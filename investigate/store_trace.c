@@ -30,6 +30,12 @@ final_free(void *data)
 	g_free(final->dsn);
 	g_free(final->host);
 	g_free(final->queue_id);
+	g_free(final->session);
+	g_free(final->user);
+	g_free(final->user_key);
+	g_free(final->message_key);
+	g_free(final->storage_id);
+	g_ptr_array_unref(final->places);
 	g_free(final);
 }
 
@@ -40,9 +46,10 @@ static int
 strength_of(enum recipient_state state)
 {
 	static const int strengths[] = {
-		[STATE_ACCEPTED] = 1, [STATE_RELEASED] = 1,  [STATE_DEFERRED] = 2,
-		[STATE_HELD] = 2,     [STATE_EXPIRED] = 2,   [STATE_DELETED] = 2,
-		[STATE_BOUNCED] = 3,  [STATE_DELIVERED] = 4,
+		[STATE_ACCEPTED] = 1,  [STATE_RELEASED] = 1,  [STATE_DEFERRED] = 2,
+		[STATE_HELD] = 2,      [STATE_EXPIRED] = 2,   [STATE_DELETED] = 2,
+		[STATE_BOUNCED] = 3,   [STATE_DELIVERED] = 4, [STATE_DISCARDED] = 4,
+		[STATE_FORWARDED] = 4,
 	};
 
 	return (gsize)state < G_N_ELEMENTS(strengths) ? strengths[state] : 0;
@@ -69,6 +76,7 @@ final_of(struct walk *walk, const struct line *line)
 		return final;
 	final = g_new0(struct trace_final, 1);
 	final->key = g_strdup(line->recipient_key);
+	final->places = g_ptr_array_new_with_free_func(trace_place_free);
 	g_ptr_array_add(walk->trace->finals, final);
 	g_hash_table_insert(walk->finals, final->key, final);
 	return final;
@@ -117,6 +125,111 @@ note_line(struct walk *walk, const struct line *line, const struct queue_life *l
 	default:
 		break;
 	}
+}
+
+/* ---- reading ---- */
+
+static gboolean
+read_lines(struct walk *walk, const struct place *place, const GPtrArray *keys, GPtrArray *lines,
+	   GError **error)
+{
+	guint left = walk->lines < CAP_TRACE_LINES ? CAP_TRACE_LINES - walk->lines : 0;
+
+	if (!lines_read(walk->store, walk->tenant, place, keys, left, lines, error))
+		return FALSE;
+	walk->lines += lines->len;
+	return TRUE;
+}
+
+/* ---- mailboxes ---- */
+
+struct trace_place *
+trace_place_new(const char *folder, guint uid, gint64 from_us)
+{
+	struct trace_place *place = g_new0(struct trace_place, 1);
+
+	place->folder = g_strdup(folder);
+	place->uid = uid;
+	place->from_us = from_us;
+	return place;
+}
+
+void
+trace_place_free(void *data)
+{
+	struct trace_place *place = data;
+
+	g_free(place->folder);
+	g_free(place);
+}
+
+/* LMTP tells the folder, the mail_log plugin before it folder and UID. */
+static void
+note_place(struct trace_final *final, const struct line *stored)
+{
+	for (guint i = 0; i < final->places->len; i++) {
+		struct trace_place *place = g_ptr_array_index(final->places, i);
+
+		if (strcmp(place->folder, stored->folder) != 0 ||
+		    (place->uid && stored->uid && place->uid != stored->uid))
+			continue;
+		place->uid = MAX(place->uid, stored->uid);
+		return;
+	}
+	g_ptr_array_add(final->places,
+			trace_place_new(stored->folder, stored->uid, stored->time_us));
+}
+
+static void
+note_copy(struct trace_final *final, const struct line *line)
+{
+	put_text(&final->user, line->recipient);
+	put_text(&final->user_key, line->recipient_key);
+	put_text(&final->session, line->queue_id);
+	if (line->message_key)
+		put_text(&final->message_key, line->message_key);
+	if (line->kind != DELIVERY_STORED)
+		return;
+	if (line->storage_id)
+		put_text(&final->storage_id, line->storage_id);
+	if (line->folder)
+		note_place(final, line);
+}
+
+/* What became of a copy in its mailbox: stored is what counts, then that it was sent on. */
+static void
+note_mailbox(struct walk *walk, const struct line *sent, const GPtrArray *lines)
+{
+	enum recipient_state state = STATE_UNKNOWN;
+	struct trace_final *final;
+
+	for (guint i = 0; i < lines->len; i++) {
+		enum delivery_kind kind = ((struct line *)g_ptr_array_index(lines, i))->kind;
+
+		if (kind == DELIVERY_STORED)
+			state = STATE_DELIVERED;
+		else if (kind == DELIVERY_FORWARDED && state != STATE_DELIVERED)
+			state = STATE_FORWARDED;
+		else if (kind == DELIVERY_DISCARDED && state == STATE_UNKNOWN)
+			state = STATE_DISCARDED;
+	}
+	note_final(walk, sent, state == STATE_UNKNOWN ? STATE_DELIVERED : state);
+	final = final_of(walk, sent);
+	for (guint i = 0; i < lines->len; i++)
+		note_copy(final, g_ptr_array_index(lines, i));
+}
+
+/* Takes in what a mailbox's server says of the session that took a copy. */
+static gboolean
+follow_mailbox(struct walk *walk, const struct place *place, const struct line *sent,
+	       GError **error)
+{
+	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(line_free);
+
+	if (!read_lines(walk, place, NULL, lines, error))
+		return FALSE;
+	note_mailbox(walk, sent, lines);
+	return TRUE;
 }
 
 /* ---- hand-overs ---- */
@@ -172,7 +285,9 @@ follow_sent(struct walk *walk, const struct line *line, const struct queue_life 
 	    !lines_find_place(walk->store, walk->tenant, line->next_queue_id,
 			      local ? line->host : NULL, line->time_us, &place, error))
 		return FALSE;
-	if (place.queue_id && visit(walk, &place, local ? NULL : line->recipient_key))
+	if (place.queue_id && place.mailbox)
+		done = follow_mailbox(walk, &place, line, error);
+	else if (place.queue_id && visit(walk, &place, local ? NULL : line->recipient_key))
 		done = follow_place(walk, &place, line, local, error);
 	else
 		note_line(walk, line, life);
@@ -256,18 +371,6 @@ note_spoken(const GPtrArray *lines, GHashTable *spoken)
 		if (line->original_key)
 			g_hash_table_add(spoken, g_strdup(line->original_key));
 	}
-}
-
-static gboolean
-read_lines(struct walk *walk, const struct place *place, const GPtrArray *keys, GPtrArray *lines,
-	   GError **error)
-{
-	guint left = walk->lines < CAP_TRACE_LINES ? CAP_TRACE_LINES - walk->lines : 0;
-
-	if (!lines_read(walk->store, walk->tenant, place, keys, left, lines, error))
-		return FALSE;
-	walk->lines += lines->len;
-	return TRUE;
 }
 
 static void

@@ -26,12 +26,24 @@ struct queue_life {
 	gboolean released; /* and not held since; of one second, by the order they came in */
 };
 
+/* Where a copy is in a mailbox. */
+struct trace_place {
+	char *folder;
+	guint uid; /* 0: not told */
+	gint64 from_us;
+	gint64 until_us; /* 0: it is still there */
+};
+
 /* One final address, and what its lines come to. */
 struct trace_final {
 	char *address, *key; /* as logged last, and its search key */
 	enum recipient_state state;
 	gint64 at_us; /* of the line that tells the state */
 	char *relay, *dsn, *host, *queue_id;
+	char *session; /* that put it into a mailbox; NULL if none is known */
+	char *user_key, *message_key, *storage_id;
+	char *user;
+	GPtrArray *places; /* of struct trace_place: where it was stored */
 };
 
 /* The copies of one recipient; clear with trace_clear(). */
@@ -51,6 +63,12 @@ gboolean trace_recipient(struct store *store, gint64 tenant, gint64 event, const
  */
 enum recipient_state trace_waiting_state(const struct queue_life *life,
 					 enum recipient_state otherwise, gint64 since_us);
+
+/* Returns a new place.  Free with trace_place_free(). */
+struct trace_place *trace_place_new(const char *folder, guint uid, gint64 from_us);
+
+/* Frees a place. */
+void trace_place_free(void *place);
 
 /* Frees what a trace owns. */
 void trace_clear(struct trace *trace);

@@ -20,6 +20,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "dovecot_log.h"
 #include "log.h"
 #include "log_tail.h"
 #include "ocsf_delivery.h"
@@ -142,20 +143,41 @@ tell_gaps(struct follower *follower)
 		  "the place where it stood is in none of the log's files; it begins anew", NULL);
 }
 
-/* A line is of Postfix or of Sendmail: each knows its own by the tag. */
+static gboolean
+is_asked(const struct follower *follower, enum follow_format format)
+{
+	enum follow_format asked = follower->settings->follow_format;
+
+	return asked == FOLLOW_AUTO || asked == format;
+}
+
+/* Reads a line as each of the formats asked: each knows its own by the tag. */
+static void
+read_line(struct follower *follower, const struct log_line *line, gint64 now_us,
+	  GPtrArray *deliveries)
+{
+	struct delivery *delivery = NULL;
+
+	if (is_asked(follower, FOLLOW_POSTFIX))
+		delivery = postfix_log_parse(line->bytes, line->length, line->offset, now_us,
+					     follower->zone);
+	if (delivery != NULL)
+		g_ptr_array_add(deliveries, delivery);
+	if (deliveries->len == 0 && is_asked(follower, FOLLOW_SENDMAIL))
+		sendmail_log_parse(line->bytes, line->length, line->offset, now_us, follower->zone,
+				   deliveries);
+	if (deliveries->len == 0 && is_asked(follower, FOLLOW_DOVECOT))
+		dovecot_log_parse(line->bytes, line->length, line->offset, now_us, follower->zone,
+				  g_get_host_name(), deliveries);
+}
+
 static void
 take_line(struct follower *follower, const struct log_line *line, gint64 now_us)
 {
 	g_autoptr(GPtrArray) deliveries =
 		g_ptr_array_new_with_free_func((GDestroyNotify)delivery_free);
-	struct delivery *delivery =
-		postfix_log_parse(line->bytes, line->length, line->offset, now_us, follower->zone);
 
-	if (delivery != NULL)
-		g_ptr_array_add(deliveries, delivery);
-	else
-		sendmail_log_parse(line->bytes, line->length, line->offset, now_us, follower->zone,
-				   deliveries);
+	read_line(follower, line, now_us, deliveries);
 	for (guint i = 0; i < deliveries->len; i++)
 		g_ptr_array_add(follower->unspooled,
 				ocsf_encode_delivery(g_ptr_array_index(deliveries, i)));

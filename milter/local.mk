@@ -79,6 +79,8 @@ milter_scanner_LDADD = $(READ_LIBS) $(SANDBOX_LIBS)
 # What the MTA's log says of a message.
 noinst_LIBRARIES += milter/libfollow.a
 milter_libfollow_a_SOURCES = \
+	milter/dovecot_log.c \
+	milter/dovecot_log.h \
 	milter/log_tail.c \
 	milter/log_tail.h \
 	milter/log_cursor.c \

@@ -10,6 +10,7 @@
 #define QUEUE_ID_SHORT_MIN 6 /* five digits of microseconds and an inode */
 #define QUEUE_ID_LONG_MIN 10 /* six of seconds, four of microseconds, "z", an inode */
 #define QUEUE_ID_MAX 32	     /* of 64-bit time and inode it would be 29 */
+#define SESSION_MAX 64	     /* Dovecot's has 22, and what counts recipients and transactions */
 #define TAG_MAX 128	     /* programs' names with those of instance and service */
 #define EXTRA_FIELDS_MAX 8   /* between relay= and dsn=; Postfix 3.11 has four */
 
@@ -132,6 +133,35 @@ parse_agent(struct log_cursor *cursor, struct delivery *delivery)
 	delivery->dsn = log_cursor_dsn(cursor);
 	return delivery->dsn != NULL && log_cursor_take(cursor, ", status=") &&
 	       take_status(cursor, &delivery->kind) && take_text(cursor, delivery);
+}
+
+/* "250 2.0.0 <address> SESSION Saved": Dovecot's LMTP names its session, in base64 and ":R2". */
+static char *
+lmtp_session(const char *text)
+{
+	static const char saved[] = " Saved";
+	const char *end = text + strlen(text), *start;
+
+	if (!g_str_has_prefix(text, "250 2.") || !g_str_has_suffix(text, saved))
+		return NULL;
+	end -= sizeof(saved) - 1;
+	for (start = end;
+	     start > text && (g_ascii_isalnum(start[-1]) || strchr("+/=:", start[-1]) != NULL);)
+		start--;
+	if (start == end || end - start > SESSION_MAX || start - text < 2 ||
+	    strncmp(start - 2, "> ", 2) != 0)
+		return NULL;
+	return g_strndup(start, (gsize)(end - start));
+}
+
+static gboolean
+parse_lmtp(struct log_cursor *cursor, struct delivery *delivery)
+{
+	if (!parse_agent(cursor, delivery))
+		return FALSE;
+	if (delivery->kind == DELIVERY_SENT && delivery->next_queue_id == NULL)
+		delivery->next_queue_id = lmtp_session(delivery->detail);
+	return TRUE;
 }
 
 /* discard(8) says "sent" of what it throws away. */
@@ -412,7 +442,7 @@ parser_of(const char *program)
 		const char *name;
 		parse_program parse;
 	} programs[] = {
-		{"qmgr", parse_qmgr},	{"smtp", parse_agent},		{"lmtp", parse_agent},
+		{"qmgr", parse_qmgr},	{"smtp", parse_agent},		{"lmtp", parse_lmtp},
 		{"local", parse_agent}, {"virtual", parse_agent},	{"pipe", parse_agent},
 		{"error", parse_agent}, {"discard", parse_discard},	{"cleanup", parse_cleanup},
 		{"smtpd", parse_smtpd}, {"postsuper", parse_postsuper}, {"pickup", parse_pickup},

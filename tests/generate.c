@@ -289,6 +289,12 @@ generate_delivery(GRand *rand)
 	delivery->detail = word_or_null(rand);
 	delivery->next_queue_id =
 		delivery->kind == DELIVERY_REQUEUED ? g_strdup("4Xyz1z") : word_or_null(rand);
+	delivery->folder = word_or_null(rand);
+	delivery->from_folder = word_or_null(rand);
+	delivery->storage_id = word_or_null(rand);
+	delivery->message_id = word_or_null(rand);
+	delivery->uid = chance(rand) ? g_rand_int(rand) : 0;
+	delivery->uid_last = chance(rand) ? g_rand_int(rand) : 0;
 	delivery->recipients = chance(rand) ? (guint)g_rand_int_range(rand, 1, 1000) : 0;
 	if (delivery->kind == DELIVERY_QUEUED || delivery->kind == DELIVERY_DONE)
 		g_clear_pointer(&delivery->recipient, g_free);
@@ -509,5 +515,11 @@ dump_delivery(const struct delivery *delivery)
 	dump_text(dump, "detail", delivery->detail);
 	dump_text(dump, "next_queue_id", delivery->next_queue_id);
 	dump_number(dump, "recipients", delivery->recipients);
+	dump_text(dump, "folder", delivery->folder);
+	dump_text(dump, "from_folder", delivery->from_folder);
+	dump_text(dump, "storage_id", delivery->storage_id);
+	dump_text(dump, "message_id", delivery->message_id);
+	dump_number(dump, "uid", delivery->uid);
+	dump_number(dump, "uid_last", delivery->uid_last);
 	return g_string_free(dump, FALSE);
 }

@@ -202,8 +202,8 @@ EXTRA_DIST += tests/data/out/table.txt tests/data/out/table-utc.txt tests/data/o
 # Real servers: run by check-system, as root.
 SYSTEM_TESTS += tests/it/postfix.py tests/it/sendmail.py tests/it/engine.py
 EXTRA_DIST += tests/it/mta.py tests/it/postfix.py tests/it/sendmail.py tests/it/engine.py
-SYSTEM_TESTS += tests/it/finals.py
-EXTRA_DIST += tests/it/finals.py
+SYSTEM_TESTS += tests/it/finals.py tests/it/mailbox.py
+EXTRA_DIST += tests/it/finals.py tests/it/mailbox.py
 SYSTEM_TESTS += tests/it/coverage.py tests/it/metrics.py tests/it/store_faults.py
 EXTRA_DIST += tests/it/coverage.py tests/it/metrics.py tests/it/store_faults.py
 SYSTEM_TESTS += tests/it/roles.py
@@ -370,6 +370,11 @@ tests_test_store_search_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_store_SOURCES = tests/test_store.c tests/store_fixture.h
 tests_test_store_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_store_mailbox
+TESTS += tests/test_store_mailbox
+tests_test_store_mailbox_SOURCES = tests/test_store_mailbox.c tests/store_fixture.h
+tests_test_store_mailbox_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
+tests_test_store_mailbox_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/test_store_delivery
 TESTS += tests/test_store_delivery
 tests_test_store_delivery_SOURCES = tests/test_store_delivery.c tests/store_fixture.h
@@ -533,6 +538,11 @@ endif
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_log_tail tests/test_postfix_log tests/test_sendmail_log
 TESTS += tests/test_log_tail tests/test_postfix_log tests/test_sendmail_log
+check_PROGRAMS += tests/test_dovecot_log
+TESTS += tests/test_dovecot_log
+tests_test_dovecot_log_SOURCES = tests/test_dovecot_log.c
+tests_test_dovecot_log_CFLAGS = $(UNIT_CFLAGS)
+tests_test_dovecot_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_sendmail_log_SOURCES = tests/test_sendmail_log.c
 tests_test_sendmail_log_CFLAGS = $(UNIT_CFLAGS)
 tests_test_sendmail_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
@@ -551,19 +561,23 @@ tests_fuzz_fuzz_delivery_SOURCES = tests/fuzz/fuzz_delivery.c
 tests_fuzz_fuzz_delivery_LDADD = $(BASE_LIBS)
 tests_fuzz_fuzz_sendmail_log_SOURCES = tests/fuzz/fuzz_sendmail_log.c
 tests_fuzz_fuzz_sendmail_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_dovecot_log_SOURCES = tests/fuzz/fuzz_dovecot_log.c
+tests_fuzz_fuzz_dovecot_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
 DELIVERY_FUZZ_TARGETS = tests/fuzz/fuzz_delivery tests/fuzz/fuzz_postfix_log \
-	tests/fuzz/fuzz_sendmail_log
+	tests/fuzz/fuzz_sendmail_log tests/fuzz/fuzz_dovecot_log
 if WITH_FUZZER
 noinst_PROGRAMS += $(DELIVERY_FUZZ_TARGETS)
 tests_fuzz_fuzz_delivery_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_postfix_log_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_sendmail_log_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_dovecot_log_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 else
 check_PROGRAMS += $(DELIVERY_FUZZ_TARGETS)
 TESTS += $(DELIVERY_FUZZ_TARGETS)
 tests_fuzz_fuzz_delivery_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_postfix_log_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_sendmail_log_SOURCES += tests/fuzz/replay.c
+tests_fuzz_fuzz_dovecot_log_SOURCES += tests/fuzz/replay.c
 endif
 # The milter before a peer that breaks the protocol.
 TESTS += tests/it/milter_protocol.py

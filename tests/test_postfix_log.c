@@ -67,7 +67,7 @@ static const struct {
 	{HEAD "lmtp[9]: " ID ": to=<u1@x.example>, orig_to=<sales@x.example>, "
 	      "relay=mx1[private/dovecot-lmtp], delay=0, delays=0/0/0/0, dsn=2.0.0, "
 	      "status=sent (250 2.0.0 <u1@x.example> kLmN Saved)",
-	 ID " sent to=u1@x.example orig=sales@x.example dsn=2.0.0 next=(null) n=0"},
+	 ID " sent to=u1@x.example orig=sales@x.example dsn=2.0.0 next=kLmN n=0"},
 	{"Nov 23 13:08:31 mx1 postfix-out/relay/smtp[9]: " ID ": to=<u@x>, relay=none, delay=1, "
 	 "delays=1/0/0/0, tls=none, dsn=4.4.1, status=deferred (connect to x[192.0.2.1]:25: "
 	 "Connection refused)",
@@ -120,6 +120,18 @@ static const struct {
 	 ID " requeued to=(null) orig=(null) dsn=(null) next=" NEXT " n=0"},
 	{HEAD "smtpd[7]: " NEXT ": client=unknown[2001:db8::1], orig_queue_id=" ID,
 	 ID " requeued to=(null) orig=(null) dsn=(null) next=" NEXT " n=0"},
+	{HEAD "lmtp[9]: " ID ": to=<u1@x.example>, relay=mx1[private/dovecot-lmtp], delay=0, "
+	      "delays=0/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 <u1@x.example> "
+	      "Wg/JF5j4CmuuXAAAg+zDdQ:R2 Saved)",
+	 ID " sent to=u1@x.example orig=(null) dsn=2.0.0 next=Wg/JF5j4CmuuXAAAg+zDdQ:R2 n=0"},
+	{HEAD "lmtp[9]: " ID ": to=<u1@x.example>, relay=mx1[private/dovecot-lmtp], delay=0, "
+	      "delays=0/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 Wg/JF5j4CmuuXAAAg+zDdQ Saved)",
+	 ID " sent to=u1@x.example orig=(null) dsn=2.0.0 next=(null) n=0"},
+	/* No mailbox server of ours. */
+	{HEAD "smtp[9]: " ID ": to=<u1@x.example>, relay=evil[192.0.2.1]:25, delay=0, "
+	      "delays=0/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 <u1@x.example> "
+	      "Wg/JF5j4CmuuXAAAg+zDdQ Saved)",
+	 ID " sent to=u1@x.example orig=(null) dsn=2.0.0 next=(null) n=0"},
 };
 
 Test(postfix_log, each_line_that_matters_is_understood)
