@@ -22,6 +22,7 @@
 
 #include "dovecot_log.h"
 #include "log.h"
+#include "log_history.h"
 #include "log_tail.h"
 #include "ocsf_delivery.h"
 #include "postfix_log.h"
@@ -43,6 +44,7 @@ struct follower {
 	struct spool *spool;
 	struct publisher *publisher;
 	struct log_tail *tail;
+	struct log_history *history; /* at the first start, until its lines are in the spool */
 	GTimeZone *zone;
 	char *position_path;
 	int signal_fd;
@@ -109,7 +111,7 @@ save_position(struct follower *follower)
 	g_autoptr(GError) error = NULL;
 
 	log_tail_position(follower->tail, &position);
-	if (position.inode == 0) /* there was no file yet */
+	if (position.inode == 0 || follower->history) /* no file yet; or all is to be read again */
 		return;
 	text = log_position_format(&position);
 	if (g_file_set_contents_full(follower->position_path, text, -1,
@@ -217,6 +219,34 @@ spool_lines(struct follower *follower)
 	return FALSE;
 }
 
+static void
+tell_trouble(struct follower *follower)
+{
+	g_autofree char *path = log_history_trouble(follower->history);
+
+	if (path != NULL)
+		log_event(LOG_LEVEL_WARNING, "old-log-not-read", "log", path, "reason",
+			  "it is damaged, unreadable or too large", NULL);
+}
+
+/* Reads on in the old files.  Returns TRUE if there may be more at once. */
+static gboolean
+work_history(struct follower *follower)
+{
+	g_autoptr(GPtrArray) lines = NULL;
+
+	if (!spool_lines(follower))
+		return FALSE;
+	lines = log_history_read(follower->history, LINES_AT_ONCE);
+	tell_trouble(follower);
+	if (lines == NULL) {
+		g_clear_pointer(&follower->history, log_history_free);
+		return TRUE;
+	}
+	take_lines(follower, lines);
+	return spool_lines(follower) && lines->len > 0;
+}
+
 /* Reads on.  Returns TRUE if there may be more at once. */
 static gboolean
 work(struct follower *follower)
@@ -252,10 +282,12 @@ static void
 run(struct follower *follower)
 {
 	while (!follower->stopping) {
-		gboolean more = work(follower);
+		gboolean more = follower->history ? work_history(follower) : work(follower);
 		struct pollfd fds[] = {
 			{.fd = follower->signal_fd, .events = POLLIN},
-			{.fd = log_tail_fd(follower->tail), .events = POLLIN},
+			{.fd = follower->history ? log_history_fd(follower->history)
+						 : log_tail_fd(follower->tail),
+			 .events = POLLIN},
 		};
 
 		/* While the spool is full, lines that come are no reason to wake. */
@@ -283,6 +315,20 @@ start_publisher(struct follower *follower, GError **error)
 	return follower->publisher != NULL;
 }
 
+/* The old files, but the one that is open already, whatever it is called by now. */
+static void
+open_history(struct follower *follower)
+{
+	const char *directory = secure_getenv("MAILTRACE_LIBEXEC_DIR");
+	g_autofree char *decompress =
+		g_build_filename(directory ? directory : MAILTRACE_LIBEXECDIR, "decompress", NULL);
+	struct log_position position;
+
+	log_tail_position(follower->tail, &position);
+	follower->history = log_history_new(follower->settings->follow_log, position.device,
+					    position.inode, decompress);
+}
+
 static gboolean
 follower_open(struct follower *follower, GError **error)
 {
@@ -300,6 +346,8 @@ follower_open(struct follower *follower, GError **error)
 	follower->moved = !found; /* where the first start begins is a place to come back to */
 	follower->tail = log_tail_new(settings->follow_log, found ? &position : NULL,
 				      settings->follow_from == FOLLOW_FROM_END);
+	if (!found && settings->follow_from == FOLLOW_FROM_BEGINNING)
+		open_history(follower);
 	return start_publisher(follower, error);
 }
 
@@ -308,6 +356,7 @@ follower_clear(struct follower *follower)
 {
 	publisher_stop(follower->publisher, DRAIN_MS);
 	spool_close(follower->spool);
+	log_history_free(follower->history);
 	log_tail_free(follower->tail);
 	if (follower->unspooled)
 		g_ptr_array_unref(follower->unspooled);

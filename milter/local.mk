@@ -81,6 +81,8 @@ noinst_LIBRARIES += milter/libfollow.a
 milter_libfollow_a_SOURCES = \
 	milter/dovecot_log.c \
 	milter/dovecot_log.h \
+	milter/log_history.c \
+	milter/log_history.h \
 	milter/log_tail.c \
 	milter/log_tail.h \
 	milter/log_cursor.c \

@@ -14,8 +14,8 @@
  *
  * Old files are looked for beside the log, under its name with a suffix of
  * digits, dots and dashes ("mail.log.1", "mail.log-20261123"); compressed ones
- * are not read, so that a follower that was down for longer has a gap, which
- * is counted.  One thread.
+ * are not read but at the first start (log_history.h), so that a follower that
+ * was down for longer has a gap, which is counted.  One thread.
  */
 #ifndef MAILTRACE_LOG_TAIL_H
 #define MAILTRACE_LOG_TAIL_H

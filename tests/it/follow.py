@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The follower as a whole program: what a Postfix log says reaches the store, once."""
+import bz2
+import gzip
+import lzma
 import os
+import sqlite3
 import time
 
 import mtlib
@@ -179,6 +183,56 @@ def it_ends_cleanly_and_a_wrong_configuration_is_one_line():
         site.settings["follow"] = before
     site.set("bus", collector="")
     assert "collector" in site.mailtrace("follow", status=2).stderr
+    site.stop()
+
+
+def old_log(site, name, pack, *lines):
+    """An old file of the log, as rotation left it."""
+    path = f"{site.root}/{name}"
+    site.write(*lines, path=path)
+    with open(path, "rb") as handle:
+        content = handle.read()
+    with open(path, "wb") as handle:
+        handle.write(pack(content))
+
+
+def deliveries(site):
+    with sqlite3.connect(f"file:{site.root}/store/mailtrace.db?mode=ro", uri=True) as store:
+        return store.execute("SELECT count(*) FROM deliveries").fetchone()[0]
+
+
+@test
+def old_logs_are_read_at_the_first_start_compressed_or_not():
+    site = FollowedSite()
+    site.start_collector()
+    site.start_milter()
+    ways = {"mail.log.1": bytes, "mail.log.2.gz": gzip.compress, "mail.log-20261101.xz": lzma.compress,
+            "mail.log.4.bz2": bz2.compress, "mail.log.5.gz": lambda content: gzip.compress(content)[:-40]}
+    for name, pack in ways.items():
+        noise = [f"smtpd[1]: disconnect from unknown[192.0.2.1] {os.urandom(9).hex()}" for _ in range(2000)]
+        old_log(site, name, pack, agent(site.mail(name, "bob@example.org"), "bob@example.org"), *noise)
+    other = site.mail("other", "bob@example.org")
+    old_log(site, "mail.log.old", bytes, agent(other, "bob@example.org"))
+    site.write(agent(site.mail("current", "bob@example.org"), "bob@example.org"))
+    site.start_follower()
+    for subject in [*ways, "current"]:
+        site.wait_states(subject, {"bob@example.org": "delivered"})
+    equal(site.states("other"), {"bob@example.org": "accepted"}, "a file of another name")
+    wait_until(lambda: "old-log-not-read" in site.follower.text(), "the damaged one is told")
+    assert "mail.log.5.gz" in site.follower.text() and "mail.log.4" not in site.follower.text(), site.follower.text()
+
+    # Begun anew, and one of the files plain by now: nothing counts twice.
+    wait_until(lambda: os.path.exists(f"{site.root}/follow/position"), "the first start is done")
+    site.follower.stop()
+    count = deliveries(site)
+    os.remove(f"{site.root}/follow/position")
+    os.remove(f"{site.root}/mail.log.5.gz")
+    with open(f"{site.root}/mail.log.2.gz", "rb") as packed, open(f"{site.root}/mail.log.2", "wb") as plain:
+        plain.write(gzip.decompress(packed.read()))
+    site.write(agent(site.mail("fresh", "bob@example.org"), "bob@example.org"))
+    site.start_follower()
+    site.wait_states("fresh", {"bob@example.org": "delivered"})
+    equal(deliveries(site), count + 1)
     site.stop()
 
 
