@@ -95,6 +95,37 @@ write_gaps(struct out *out, const GPtrArray *gaps)
 	out_end(out);
 }
 
+static const struct out_column advice_columns[] = {
+	{"sensor", "SENSOR", OUT_TEXT, 0},
+	{"advice", "ADVICE", OUT_TEXT, 0},
+	{NULL},
+};
+
+/* What an administrator had better change; nothing, where all is as it should be. */
+static void
+write_advice(struct out *out, const struct store_status *status)
+{
+	gboolean any = FALSE;
+
+	out_begin(out, "advice", advice_columns);
+	for (guint i = 0; i < status->sensors->len; i++) {
+		const struct store_sensor *sensor = g_ptr_array_index(status->sensors, i);
+
+		if (beat_number(sensor->counters, "short_queue_ids", 0) <= 0)
+			continue;
+		if (!any)
+			out_note(out, "%s", "");
+		any = TRUE;
+		out_row(out, (const struct out_value[]){
+				     {sensor->sensor, 0},
+				     {"Postfix uses its queue ids again: set "
+				      "enable_long_queue_ids = yes, so that a log line is of one "
+				      "message for ever",
+				      0}});
+	}
+	out_end(out);
+}
+
 static gboolean
 write_status(struct command *command, struct store *store, struct out *out, const char *tenant,
 	     GError **error)
@@ -108,6 +139,7 @@ write_status(struct command *command, struct store *store, struct out *out, cons
 		return FALSE;
 	write_store(out, command->store_url, &status);
 	write_sensors(out, &status);
+	write_advice(out, &status);
 	store_status_clear(&status);
 	if (!store_coverage(store, everything, &expected, &coverage, error))
 		return FALSE;

@@ -53,7 +53,7 @@ struct follower {
 	gboolean moved;	      /* since then */
 	GPtrArray *unspooled; /* of GBytes: read, and not yet in the spool */
 	guint64 gaps;	      /* that were told */
-	atomic_llong lines, deliveries, lost_places,
+	atomic_llong lines, deliveries, lost_places, short_ids,
 		settled_us; /* the publisher's thread reads them */
 };
 
@@ -64,9 +64,11 @@ counters(void *data)
 {
 	struct follower *follower = data;
 
-	return g_strdup_printf("{\"log_lines\":%lld,\"deliveries\":%lld,\"log_gaps\":%lld}",
+	return g_strdup_printf("{\"log_lines\":%lld,\"deliveries\":%lld,\"log_gaps\":%lld,"
+			       "\"short_queue_ids\":%lld}",
 			       atomic_load(&follower->lines), atomic_load(&follower->deliveries),
-			       atomic_load(&follower->lost_places));
+			       atomic_load(&follower->lost_places),
+			       atomic_load(&follower->short_ids));
 }
 
 static gint64
@@ -163,8 +165,12 @@ read_line(struct follower *follower, const struct log_line *line, gint64 now_us,
 	if (is_asked(follower, FOLLOW_POSTFIX))
 		delivery = postfix_log_parse(line->bytes, line->length, line->offset, now_us,
 					     follower->zone);
-	if (delivery != NULL)
+	if (delivery != NULL) {
 		g_ptr_array_add(deliveries, delivery);
+		/* Postfix's long ids have a "z"; short ones are used again. */
+		if (strchr(delivery->queue_id, 'z') == NULL)
+			atomic_fetch_add(&follower->short_ids, 1);
+	}
 	if (deliveries->len == 0 && is_asked(follower, FOLLOW_SENDMAIL))
 		sendmail_log_parse(line->bytes, line->length, line->offset, now_us, follower->zone,
 				   deliveries);

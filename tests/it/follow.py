@@ -236,4 +236,22 @@ def old_logs_are_read_at_the_first_start_compressed_or_not():
     site.stop()
 
 
+@test
+def status_recommends_long_queue_ids_where_short_ones_are_used():
+    site = FollowedSite()
+    site.start()
+
+    def advice():
+        return [line["sensor"] for line in mtlib.json_lines(site.mailtrace("--json", "status").stdout)
+                if line.get("type") == "advice"]
+
+    site.write(agent(site.mail("long", "u1@example.org"), "u1@example.org"))
+    site.wait_states("long", {"u1@example.org": "delivered"})
+    equal(advice(), [])
+    site.write(agent("3F2A1B0C9D", "u1@example.org"))
+    wait_until(lambda: advice() == ["mx1-follow"], "the advice")
+    assert "enable_long_queue_ids" in site.mailtrace("status").stdout
+    site.stop()
+
+
 mtlib.main()
