@@ -56,13 +56,13 @@ delivery_free(struct delivery *delivery)
 gboolean
 delivery_is_of_mailbox(enum delivery_kind kind)
 {
-	return kind >= DELIVERY_STORED;
+	return kind >= DELIVERY_STORED && kind <= DELIVERY_EXPUNGED;
 }
 
 gboolean
 delivery_is_deed(enum delivery_kind kind)
 {
-	return kind >= DELIVERY_FORWARDED;
+	return kind >= DELIVERY_FORWARDED && kind <= DELIVERY_EXPUNGED;
 }
 
 const char *
@@ -72,7 +72,7 @@ delivery_kind_name(enum delivery_kind kind)
 		"queued",  "refused",	 "held",      "sent",	   "deferred",
 		"bounced", "done",	 "requeued",  "released",  "deleted",
 		"expired", "stored",	 "discarded", "forwarded", "seen",
-		"fetched", "downloaded", "copied",    "expunged",
+		"fetched", "downloaded", "copied",    "expunged",  "aliased",
 	};
 
 	g_assert((guint)kind < DELIVERY_KIND_COUNT);

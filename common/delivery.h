@@ -38,8 +38,11 @@ enum delivery_kind {
 	DELIVERY_DOWNLOADED, /* by POP3; uid 0: of the session as a whole, detail says how many */
 	DELIVERY_COPIED,     /* from from_folder, where it stays until it is EXPUNGED */
 	DELIVERY_EXPUNGED,   /* from the folder; uid 0: all that is in it */
+
+	/* Of the MTA again. */
+	DELIVERY_ALIASED, /* original stands for recipient, and perhaps for others */
 };
-#define DELIVERY_KIND_COUNT 19
+#define DELIVERY_KIND_COUNT 20
 
 /* One fact of the log. */
 struct delivery {

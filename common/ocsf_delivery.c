@@ -37,6 +37,7 @@ status_of(enum delivery_kind kind)
 	case DELIVERY_DOWNLOADED:
 	case DELIVERY_COPIED:
 	case DELIVERY_EXPUNGED:
+	case DELIVERY_ALIASED:
 		return STATUS_SUCCESS;
 	case DELIVERY_REFUSED:
 	case DELIVERY_DEFERRED:
@@ -167,7 +168,7 @@ static gboolean
 is_of_recipient(enum delivery_kind kind)
 {
 	return kind == DELIVERY_SENT || kind == DELIVERY_DEFERRED || kind == DELIVERY_BOUNCED ||
-	       delivery_is_of_mailbox(kind);
+	       kind == DELIVERY_ALIASED || delivery_is_of_mailbox(kind);
 }
 
 static void
@@ -196,6 +197,8 @@ read_delivery(struct ocsf_in *in, json_t *value, struct delivery *delivery)
 	delivery->relay = ocsf_take_text(in, value, "relay");
 	delivery->detail = ocsf_take_text(in, value, "detail");
 	delivery->next_queue_id = ocsf_take_text(in, value, "next_queue_id");
+	if (delivery->kind == DELIVERY_ALIASED && delivery->original == NULL)
+		ocsf_fail(in, "original", "is missing");
 	if (delivery->kind == DELIVERY_REQUEUED && delivery->next_queue_id == NULL)
 		ocsf_fail(in, "next_queue_id", "is missing");
 	delivery->recipients = (guint)ocsf_take_number(in, value, "recipients", 0, G_MAXINT32);

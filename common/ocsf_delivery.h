@@ -20,9 +20,9 @@ GBytes *ocsf_encode_delivery(const struct delivery *delivery);
 /*
  * Reads a delivery of at most CAP_DELIVERY_BYTES; strict on types, tolerant of
  * unknown members, as ocsf_decode_event().  Log host and queue id are never
- * empty; SENT, DEFERRED, BOUNCED and all of a mailbox have a recipient, REQUEUED a next queue id.
- * Returns NULL with an OCSF_ERROR (ocsf.h); OCSF_ERROR_CLASS if it is an email_activity of another
- * activity.  Free with delivery_free().
+ * empty; SENT, DEFERRED, BOUNCED, ALIASED and all of a mailbox have a recipient, ALIASED an
+ * original, REQUEUED a next queue id. Returns NULL with an OCSF_ERROR (ocsf.h); OCSF_ERROR_CLASS if
+ * it is an email_activity of another activity.  Free with delivery_free().
  */
 struct delivery *ocsf_decode_delivery(const void *json, gsize length, GError **error);
 

@@ -12,7 +12,7 @@ G_STATIC_ASSERT(DELIVERY_SENT == 3 && DELIVERY_DEFERRED == 4 && DELIVERY_BOUNCED
 G_STATIC_ASSERT(DELIVERY_DONE == 6 && DELIVERY_REQUEUED == 7 && DELIVERY_RELEASED == 8);
 G_STATIC_ASSERT(DELIVERY_DELETED == 9 && DELIVERY_EXPIRED == 10 && DELIVERY_STORED == 11);
 G_STATIC_ASSERT(DELIVERY_FORWARDED == 13 && DELIVERY_FETCHED == 15 && DELIVERY_DOWNLOADED == 16);
-G_STATIC_ASSERT(DELIVERY_EXPUNGED == 18 && DELIVERY_KIND_COUNT == 19);
+G_STATIC_ASSERT(DELIVERY_EXPUNGED == 18 && DELIVERY_ALIASED == 19);
 
 /* A log has whole seconds, and its host's clock. */
 #define LATE_US (60 * (gint64)G_USEC_PER_SEC)
@@ -140,7 +140,8 @@ static gboolean
 is_of_message(enum delivery_kind kind)
 {
 	return kind != DELIVERY_SENT && kind != DELIVERY_DEFERRED && kind != DELIVERY_BOUNCED &&
-	       kind != DELIVERY_REFUSED && !delivery_is_of_mailbox(kind);
+	       kind != DELIVERY_REFUSED && kind != DELIVERY_ALIASED &&
+	       !delivery_is_of_mailbox(kind);
 }
 
 static gboolean

@@ -174,7 +174,7 @@ lines_find_place(struct store *store, gint64 tenant, const char *queue_id, const
 {
 	g_autoptr(sql_stmt_t) row = sql_bind(
 		store->sql,
-		"SELECT log_host, kind>=11 FROM deliveries INDEXED BY deliveries_queue WHERE tenant=?1"
+		"SELECT log_host, kind BETWEEN 11 AND 18 FROM deliveries INDEXED BY deliveries_queue WHERE tenant=?1"
 		" AND queue_id=?2 AND time_us>=?3 AND (?4 IS NULL OR log_host=?4)"
 		" ORDER BY time_us, id LIMIT 1",
 		"isis", tenant, queue_id, time_us - EARLY_US, host);

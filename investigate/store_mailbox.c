@@ -210,7 +210,7 @@ take_deed(struct following *following, const struct deed *deed, GError **error)
 /* What is known of the message by its Message-ID, of its session, and of whole folders. */
 static const char deeds_of_message[] = DEED_COLUMNS
 	" INDEXED BY deliveries_message WHERE tenant=?1 AND recipient_key=?2 AND message_key=?3"
-	" AND kind>11 AND time_us>=?4 UNION " DEED_COLUMNS
+	" AND kind BETWEEN 12 AND 18 AND time_us>=?4 UNION " DEED_COLUMNS
 	" INDEXED BY deliveries_queue WHERE tenant=?1 AND queue_id=?5 AND recipient_key=?2"
 	" AND kind=13 UNION " DEED_COLUMNS
 	" INDEXED BY deliveries_emptied WHERE tenant=?1 AND recipient_key=?2 AND kind=18 AND uid=0"
@@ -218,7 +218,7 @@ static const char deeds_of_message[] = DEED_COLUMNS
 /* What is known by folder and UID, of a message without an ordinary Message-ID. */
 static const char deeds_of_uid[] = DEED_COLUMNS
 	" INDEXED BY deliveries_folder WHERE tenant=?1 AND recipient_key=?2 AND folder=?3"
-	" AND kind>11 AND kind<>15 AND uid=?4 AND time_us>=?5 UNION " DEED_COLUMNS
+	" AND kind BETWEEN 12 AND 18 AND kind<>15 AND uid=?4 AND time_us>=?5 UNION " DEED_COLUMNS
 	" INDEXED BY deliveries_queue WHERE tenant=?1 AND queue_id=?6 AND recipient_key=?2"
 	" AND kind=13 ORDER BY time_us, id LIMIT ?7";
 

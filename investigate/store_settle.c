@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "caps.h"
 #include "store_trace.h"
 
 /* An event being settled. */
@@ -268,17 +269,47 @@ read_rows_of(struct settling *settling, const char *key, GArray *rows, GError **
 			 rows, error);
 }
 
+/* Adds the aliases that stand for keys[0], keys[1]… to them. */
+static gboolean
+add_aliases(struct settling *settling, GPtrArray *keys, GError **error)
+{
+	for (guint i = 0; i < keys->len && keys->len < CAP_TRACE_LINES; i++) {
+		g_autoptr(sql_stmt_t) rows =
+			sql_bind(settling->store->sql,
+				 "SELECT original_key FROM deliveries"
+				 " INDEXED BY deliveries_recipient"
+				 " WHERE event=?1 AND recipient_key=?2 AND kind=19",
+				 "is", settling->event, g_ptr_array_index(keys, i));
+		int more;
+
+		while ((more = sql_next(rows, error)) > 0) {
+			const char *key = sql_text(rows, 0);
+
+			if (key && !g_ptr_array_find_with_equal_func(keys, key, g_str_equal, NULL))
+				g_ptr_array_add(keys, g_strdup(key));
+		}
+		if (more < 0)
+			return FALSE;
+	}
+	return TRUE;
+}
+
 static gboolean
 settle_rows(struct settling *settling, const char *const *keys, gsize count, GError **error)
 {
 	g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(struct envelope_row));
+	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
 	gboolean done = TRUE;
 
 	g_array_set_clear_func(rows, envelope_row_clear);
+	for (gsize i = 0; keys && i < count; i++)
+		g_ptr_array_add(all, g_strdup(keys[i]));
+	if (!add_aliases(settling, all, error))
+		return FALSE;
 	if (!keys)
 		done = read_all_rows(settling, rows, error) && judge_unnamed(settling, rows, error);
-	for (gsize i = 0; done && keys && i < count; i++)
-		done = read_rows_of(settling, keys[i], rows, error);
+	for (guint i = 0; done && i < all->len; i++)
+		done = read_rows_of(settling, g_ptr_array_index(all, i), rows, error);
 	for (guint i = 0; done && i < rows->len; i++)
 		done = settle_row(settling, &g_array_index(rows, struct envelope_row, i), error);
 	return done;

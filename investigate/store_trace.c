@@ -353,6 +353,33 @@ follow_onwards(struct walk *walk, const struct place *place, const GPtrArray *ke
 
 /* ---- the walk ---- */
 
+/*
+ * Adds the lines about those for whom aliases among the lines stand.  reached: gets the keys;
+ * they are borrowed from it.
+ */
+static gboolean
+read_aliases(struct walk *walk, const struct place *place, const GPtrArray *keys, GPtrArray *lines,
+	     GHashTable *reached, GError **error)
+{
+	for (guint i = 0; i < keys->len; i++)
+		g_hash_table_add(reached, g_strdup(g_ptr_array_index(keys, i)));
+	/* The array grows as members are read. */
+	for (guint i = 0; i < lines->len; i++) {
+		const struct line *line = g_ptr_array_index(lines, i);
+		g_autoptr(GPtrArray) member = g_ptr_array_new();
+
+		if (line->kind != DELIVERY_ALIASED || !line->original_key ||
+		    !g_hash_table_contains(reached, line->original_key) ||
+		    g_hash_table_contains(reached, line->recipient_key))
+			continue;
+		g_hash_table_add(reached, g_strdup(line->recipient_key));
+		g_ptr_array_add(member, line->recipient_key);
+		if (!read_lines(walk, place, member, lines, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 /* What a newer queue says of an address is later than that it was sent there, or waited. */
 static gboolean
 is_outdated(const struct line *line, GHashTable *newer)
@@ -394,9 +421,12 @@ walk_queue(struct walk *walk, const struct place *place, const GPtrArray *keys, 
 {
 	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(line_free);
 	g_autoptr(GHashTable) newer = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) reached =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	struct queue_life life;
 
 	if (!read_lines(walk, place, keys, lines, error) ||
+	    (keys && !read_aliases(walk, place, keys, lines, reached, error)) ||
 	    !lines_read_life(walk->store, walk->tenant, place, &life, error) ||
 	    !follow_onwards(walk, place, keys, lines, newer, &life, error))
 		return FALSE;

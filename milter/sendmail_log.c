@@ -284,6 +284,46 @@ parse_quarantine(struct log_cursor *cursor, struct sendmail_line *line)
 	return TRUE;
 }
 
+/* An address of an alias's text, as Sendmail wrote it; NULL if it is none, or was cut. */
+static char *
+take_member(const char *text)
+{
+	struct log_cursor cursor = {text};
+	char *address;
+
+	cursor.at += strspn(cursor.at, " ");
+	address = *cursor.at == '<' ? log_cursor_address(&cursor) : NULL;
+	if (address == NULL && *text != '\0' && strpbrk(cursor.at, " <>()\"|/:;\\") == NULL &&
+	    strstr(cursor.at, "...") == NULL && strlen(cursor.at) <= CAP_ADDRESS_BYTES)
+		return g_strdup(cursor.at);
+	if (address != NULL && (*address == '\0' || *cursor.at != '\0'))
+		g_clear_pointer(&address, g_free);
+	return address;
+}
+
+/* "<team@example.org> => alice, bob, out@else.example"; programs and files are told by ctladdr=. */
+static gboolean
+parse_alias(struct log_cursor *cursor, struct sendmail_line *line)
+{
+	g_autofree char *alias = log_cursor_word(cursor, " => ", CAP_ADDRESS_BYTES + 2);
+	g_auto(GStrv) members = alias != NULL ? g_strsplit(cursor->at, ",", -1) : NULL;
+
+	line->delivery->original = alias != NULL ? take_member(alias) : NULL;
+	if (line->delivery->original == NULL)
+		return FALSE;
+	for (char **member = members; *member != NULL; member++) {
+		char *address = take_member(*member);
+
+		if (address != NULL && *address != '\0' &&
+		    line->recipients->len < SENDMAIL_LOG_RECIPIENTS)
+			g_ptr_array_add(line->recipients, address);
+		else
+			g_free(address);
+	}
+	line->delivery->kind = DELIVERY_ALIASED;
+	return line->recipients->len > 0;
+}
+
 static gboolean
 parse_done(struct log_cursor *cursor, struct sendmail_line *line)
 {
@@ -301,7 +341,7 @@ parse_rest(struct log_cursor *cursor, struct sendmail_line *line)
 		gboolean (*parse)(struct log_cursor *cursor, struct sendmail_line *line);
 	} forms[] = {
 		{"from=", parse_from},	       {"to=", parse_to},     {"Milter: ", parse_filter},
-		{"milter=", parse_quarantine}, {"done;", parse_done},
+		{"milter=", parse_quarantine}, {"done;", parse_done}, {"alias ", parse_alias},
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(forms); i++)

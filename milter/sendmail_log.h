@@ -16,10 +16,13 @@
  * | Milter: to=<>, reject=                    | REFUSED, the recipient        |
  * | Milter: data, reject= or discard          | REFUSED; header, eoh, body, eom too |
  * | done;                                     | DONE                          |
+ * | alias <A> => b, <c>                       | ALIASED, each of the members  |
  *
  * "from=" comes before the filters have decided on the message, so that a later
  * REFUSED takes it back.  Of an alias Sendmail names final addresses only, but
- * for programs and files, whose controlling user (ctladdr=) is told as original.
+ * for programs and files, whose controlling user (ctladdr=) is told as original; with
+ * LogLevel 11 or more it says which alias was for whom, of which it leaves out what is
+ * over 200 bytes.
  */
 #ifndef MAILTRACE_SENDMAIL_LOG_H
 #define MAILTRACE_SENDMAIL_LOG_H

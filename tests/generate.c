@@ -283,7 +283,8 @@ generate_delivery(GRand *rand)
 	delivery->queue_id = g_strdup_printf("4Xyz%09uz", g_rand_int(rand));
 	delivery->time_us = (gint64)1700000000 * G_USEC_PER_SEC + g_rand_int(rand);
 	delivery->recipient = address_text(rand);
-	delivery->original = chance(rand) ? address_text(rand) : NULL;
+	delivery->original =
+		chance(rand) || delivery->kind == DELIVERY_ALIASED ? address_text(rand) : NULL;
 	delivery->dsn = word_or_null(rand);
 	delivery->relay = word_or_null(rand);
 	delivery->detail = word_or_null(rand);

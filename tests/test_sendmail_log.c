@@ -98,7 +98,16 @@ static const struct {
 	/* what says nothing of a recipient */
 	{"6AP9OPJQ029395: DSN: Host unknown (Name server: remote.example.: host not found)",
 	 NOTHING},
-	{"alias <team@example.org> => alice, bob", NOTHING},
+	{"alias <team@example.org> => alice, <bob@example.org>,out@else.example",
+	 "aliased to=alice orig=team@example.org dsn=(null) n=0; "
+	 "aliased to=bob@example.org orig=team@example.org dsn=(null) n=0; "
+	 "aliased to=out@else.example orig=team@example.org dsn=(null) n=0"},
+	{"alias team => \"|/bin/x a, b\", :include:/a, /dir/file, ali...ce, a@b> => c, dave",
+	 "aliased to=dave orig=team dsn=(null) n=0"},
+	{"alias <a@x> => x", "aliased to=x orig=a@x dsn=(null) n=0"},
+	{"alias <a@x> =>", NOTHING},
+	{"alias <> => alice", NOTHING},
+	{"alias  => alice", NOTHING},
 	{"localhost [127.0.0.1] did not issue MAIL/EXPN/VRFY/ETRN", NOTHING},
 	/* a filter's or a sender's text that would say more than it may */
 	{"to=<a@x>, delay=0, quarantine=x, dsn=2.0.0, stat=Sent, stat=Sent",

@@ -11,13 +11,16 @@ from mtlib import (Daemon, Site, equal, free_port, listens, main, message_with_p
 
 
 @contextlib.contextmanager
-def site_and_sendmail(behind=None, **settings):
+def site_and_sendmail(behind=None, aliases="", **settings):
     # Not below /tmp: Sendmail takes no socket from a directory that all may write.
     site = Site(root=temporary_directory(parent="/run"), **settings)
     site.make_keys()
     site.start_collector()
     site.start_milter()
-    mx = mta.Sendmail({"mailtrace": (f"local:{site.root}/milter.sock", "T"), **(behind or {})}).start()
+    mx = mta.Sendmail({"mailtrace": (f"local:{site.root}/milter.sock", "T"), **(behind or {})})
+    with open(f"{mx.root}/aliases", "w") as handle:
+        handle.write(aliases)
+    mx.start()
     try:
         yield site, mx
     finally:
@@ -148,6 +151,27 @@ def the_log_tells_what_became_of_each_recipient():
         wait_until(lambda: states(site.who(payload)[0]).get("bob@example.org") == "held", "the quarantine is seen")
         shown = site.mailtrace("show", site.who(payload, "to:x@[127.0.0.9]")[0][0]["event_id"]).stdout
         assert "Connection refused" in shown, shown
+
+
+@test
+def each_final_address_of_an_alias_has_its_state():
+    aliases = "team: nest, bob, away@[127.0.0.9]\nnest: alice, carol\n"
+    with site_and_sendmail(aliases=aliases) as (site, mx):
+        site.start_follow(mx.log)
+        path, payload = message_with_payload(site, "alias")
+        send(mx, ["team@example.org", "dave@example.org"], path)
+
+        def finals():
+            return {h["recipient"]: (h["state"], {f["address"]: f["state"] for f in h["finals"]})
+                    for h in site.who(payload)[0]}
+
+        wanted = {"team@example.org": ("delivered", {"alice": "delivered", "carol": "delivered", "bob": "delivered",
+                                                     "away@[127.0.0.9]": "deferred"}),
+                  "dave@example.org": ("delivered", {"dave@example.org": "delivered"})}
+        try:
+            wait_until(lambda: finals() == wanted, "each final address")
+        except AssertionError:
+            equal(finals(), wanted, mx.logged())
 
 
 @test
