@@ -56,23 +56,17 @@ delivery_free(struct delivery *delivery)
 gboolean
 delivery_is_of_mailbox(enum delivery_kind kind)
 {
-	return kind >= DELIVERY_STORED && kind <= DELIVERY_EXPUNGED;
-}
-
-gboolean
-delivery_is_deed(enum delivery_kind kind)
-{
-	return kind >= DELIVERY_FORWARDED && kind <= DELIVERY_EXPUNGED;
+	return (kind >= DELIVERY_STORED && kind <= DELIVERY_EXPUNGED) || kind == DELIVERY_LOGIN;
 }
 
 const char *
 delivery_kind_name(enum delivery_kind kind)
 {
 	static const char *const names[DELIVERY_KIND_COUNT] = {
-		"queued",  "refused",	 "held",      "sent",	   "deferred",
-		"bounced", "done",	 "requeued",  "released",  "deleted",
-		"expired", "stored",	 "discarded", "forwarded", "seen",
-		"fetched", "downloaded", "copied",    "expunged",  "aliased",
+		"queued",    "refused",	  "held",     "sent",	 "deferred",   "bounced",
+		"done",	     "requeued",  "released", "deleted", "expired",    "stored",
+		"discarded", "forwarded", "seen",     "fetched", "downloaded", "copied",
+		"expunged",  "aliased",	  "login",
 	};
 
 	g_assert((guint)kind < DELIVERY_KIND_COUNT);

@@ -41,8 +41,11 @@ enum delivery_kind {
 
 	/* Of the MTA again. */
 	DELIVERY_ALIASED, /* original stands for recipient, and perhaps for others */
+
+	/* Of a mailbox again. */
+	DELIVERY_LOGIN, /* its user, from the client address in detail; queue_id: the session */
 };
-#define DELIVERY_KIND_COUNT 20
+#define DELIVERY_KIND_COUNT 21
 
 /* One fact of the log. */
 struct delivery {
@@ -81,9 +84,8 @@ struct delivery *delivery_copy(const struct delivery *delivery);
 /* Frees a delivery and all it owns.  NULL is allowed. */
 void delivery_free(struct delivery *delivery);
 
-/* Returns whether a kind is of a mailbox, and of a user's deed there. */
+/* Returns whether a kind is of a mailbox. */
 gboolean delivery_is_of_mailbox(enum delivery_kind kind);
-gboolean delivery_is_deed(enum delivery_kind kind);
 
 /* Returns the name of a kind ("queued", "refused"…), static. */
 const char *delivery_kind_name(enum delivery_kind kind);

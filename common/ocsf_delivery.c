@@ -38,6 +38,7 @@ status_of(enum delivery_kind kind)
 	case DELIVERY_COPIED:
 	case DELIVERY_EXPUNGED:
 	case DELIVERY_ALIASED:
+	case DELIVERY_LOGIN:
 		return STATUS_SUCCESS;
 	case DELIVERY_REFUSED:
 	case DELIVERY_DEFERRED:

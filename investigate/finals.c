@@ -24,6 +24,7 @@ acts_value(const GPtrArray *acts)
 		put_time(value, "at", act->at_us);
 		json_put_text(value, "detail", act->detail);
 		json_put_text(value, "by", act->by);
+		json_put_text(value, "client", act->client);
 		json_array_append_new(array, value);
 	}
 	return array;
@@ -92,5 +93,6 @@ act_line(struct out *out, const struct store_act *act)
 	append(line, " ", act->detail);
 	append(line, "  ", time);
 	append(line, " by ", act->by);
+	append(line, " from ", act->client);
 	return g_string_free(g_steal_pointer(&line), FALSE);
 }

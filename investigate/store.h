@@ -220,6 +220,7 @@ struct store_act {
 	gint64 at_us;	  /* the first time; of "moved" and the like, each time */
 	char *detail;	  /* the part, the folder, the address; NULL if there is none */
 	gint64 line;	  /* orders what was logged in one second */
+	char *client;	  /* the address from which its user had logged in; NULL if not told */
 	char *by;	  /* the service that logged it: "imap", "pop3", "doveadm", "lmtp" */
 };
 

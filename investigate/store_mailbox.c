@@ -20,7 +20,7 @@ struct deed {
 	enum delivery_kind kind;
 	gint64 time_us;
 	gint64 id;
-	char *folder, *from_folder, *detail, *service, *session;
+	char *folder, *from_folder, *detail, *service, *session, *client;
 	guint uid;
 };
 
@@ -31,6 +31,7 @@ act_free(void *data)
 
 	g_free(act->detail);
 	g_free(act->by);
+	g_free(act->client);
 	g_free(act);
 }
 
@@ -44,6 +45,7 @@ deed_free(void *data)
 	g_free(deed->detail);
 	g_free(deed->service);
 	g_free(deed->session);
+	g_free(deed->client);
 	g_free(deed);
 }
 
@@ -59,6 +61,7 @@ add_act(struct following *following, const char *what, const struct deed *deed, 
 	act->line = deed->id;
 	act->detail = g_strdup(detail);
 	act->by = g_strdup(deed->service);
+	act->client = g_strdup(deed->client);
 	g_ptr_array_add(following->acts, act);
 }
 
@@ -204,8 +207,11 @@ take_deed(struct following *following, const struct deed *deed, GError **error)
 
 /* ---- reading ---- */
 
-#define DEED_COLUMNS \
-	"SELECT id, kind, time_us, folder, from_folder, detail, relay, queue_id, uid FROM deliveries"
+#define DEED_COLUMNS                                                                        \
+	"SELECT id, kind, time_us, folder, from_folder, detail, relay, queue_id, uid,"      \
+	" (SELECT l.detail FROM deliveries l INDEXED BY deliveries_queue WHERE l.tenant=?1" \
+	" AND l.queue_id=deliveries.queue_id AND l.recipient_key=?2 AND l.kind=20 LIMIT 1)" \
+	" FROM deliveries"
 
 /* What is known of the message by its Message-ID, of its session, and of whole folders. */
 static const char deeds_of_message[] = DEED_COLUMNS
@@ -239,6 +245,7 @@ read_deeds(struct sql_stmt *rows, GPtrArray *deeds, GError **error)
 		deed->service = g_strdup(sql_text(rows, 6));
 		deed->session = g_strdup(sql_text(rows, 7));
 		deed->uid = (guint)sql_int(rows, 8);
+		deed->client = g_strdup(sql_text(rows, 9));
 		g_ptr_array_add(deeds, deed);
 	}
 	return more == 0;

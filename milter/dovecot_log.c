@@ -12,6 +12,7 @@
 #define USER_MAX CAP_ADDRESS_BYTES
 #define SESSION_MAX 64
 #define PID_MAX 20
+#define CLIENT_MAX 45 /* an address of IPv6 */
 
 /* A line on its way to what it says. */
 struct reading {
@@ -492,7 +493,7 @@ read_export(struct reading *reading, const char *text)
 	add_fetches(reading, folder, arguments);
 }
 
-/* ---- a line ---- */
+/* ---- logins ---- */
 
 static gboolean
 is_session(const char *text)
@@ -500,6 +501,35 @@ is_session(const char *text)
 	return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 			    "+/=:") == strlen(text);
 }
+
+/* "Login: user=<U>, method=M, rip=A, lip=…, session=<S>"; what may stand between says nothing. */
+static void
+read_login(struct reading *reading, const char *text)
+{
+	static const char mark[] = ", session=<";
+	struct log_cursor cursor = {text};
+	const char *session = g_strrstr(text, mark);
+	g_autofree char *method = NULL, *client = NULL;
+	gsize length = strlen(text);
+
+	if (session == NULL || text[length - 1] != '>' || !log_cursor_take(&cursor, "Login: user="))
+		return;
+	reading->user = log_cursor_address(&cursor);
+	if (reading->user == NULL || *reading->user == '\0' ||
+	    !log_cursor_take(&cursor, ", method="))
+		return;
+	method = log_cursor_word(&cursor, ", rip=", SERVICE_MAX);
+	client = method != NULL ? log_cursor_word(&cursor, ", ", CLIENT_MAX) : NULL;
+	session += sizeof(mark) - 1;
+	reading->session = g_strndup(session, (gsize)(text + length - 1 - session));
+	if (client == NULL || strspn(client, "0123456789abcdefABCDEF.:") != strlen(client) ||
+	    *reading->session == '\0' || strlen(reading->session) > SESSION_MAX ||
+	    !is_session(reading->session))
+		return;
+	add(reading, DELIVERY_LOGIN)->detail = g_steal_pointer(&client);
+}
+
+/* ---- a line ---- */
 
 /* "(user)<pid><session>: "; of stats and the like, which say nothing of a user, ": ". */
 static gboolean
@@ -563,16 +593,19 @@ read_text(struct reading *reading, const char *text)
 static void
 read_line(struct log_cursor *cursor, struct reading *reading)
 {
-	gboolean stats;
+	gboolean stats, login;
 
 	take_syslog(cursor, reading);
 	if (!take_service(cursor, reading))
 		return;
 	stats = strcmp(reading->service, "stats") == 0;
-	if (stats ? !log_cursor_take(cursor, ": ") : !take_user(cursor, reading))
+	login = g_str_has_suffix(reading->service, "-login");
+	if (stats || login ? !log_cursor_take(cursor, ": ") : !take_user(cursor, reading))
 		return;
 	log_cursor_take(cursor, "Info: ");
-	if (stats)
+	if (login)
+		read_login(reading, cursor->at);
+	else if (stats)
 		read_export(reading, cursor->at);
 	else
 		read_text(reading, cursor->at);

@@ -24,6 +24,7 @@
  * |         | flag_change: ..., flags=(\Seen)             | SEEN; of pop3 DOWNLOADED |
  * |         | flag_change: ..., flags=($Forwarded)        | FORWARDED  |
  * | pop3    | Disconnected: ... retr=N/..., del=N/...     | DOWNLOADED, the session |
+ * | *-login | Login: user=<>, method=, rip=, ..., session=<> | LOGIN  |
  * | stats   | {"event":"imap_command_finished",...}       | FETCHED, if UID FETCH of content |
  *
  * Storage ids come with

@@ -304,6 +304,7 @@ def what_an_imap_client_did_has_a_word_each():
         final = wait_final(site, payload, "alice", lambda f: not f["folder"], "deleted")
         equal(acts(final)[3:], [("fetched", "whole"), ("forwarded", None), ("moved", "INBOX"), ("deleted", "INBOX")])
         equal(final["state"], "delivered", "what the mail server did stands")
+        equal({(act["by"], act["client"]) for act in final["acts"]}, {("imap", "127.0.0.1")})
         shown = site.mailtrace("show", site.who(payload)[0][0]["event_id"]).stdout
         for words in ("seen  2", "fetched 2  2", "moved Trash  2", "forwarded  2", "deleted INBOX  2"):
             assert f"   {words}" in shown, (words, shown)
