@@ -300,10 +300,12 @@ static const char version_12[] =
 	" digest TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT NULL, user TEXT,"
 	" uid INTEGER NOT NULL, actor TEXT NOT NULL, time_us INTEGER NOT NULL,"
 	" signature TEXT NOT NULL, UNIQUE (tenant, digest, name));";
- * Version 12: messages that go on under another queue id.  What is said under it
+
+/*
+ * Version 13: messages that go on under another queue id.  What is said under it
  * of one address is found by both, and so are the lines that handed it over.
  */
-static const char version_12[] =
+static const char version_13[] =
 	"DROP INDEX deliveries_queue;"
 	"CREATE INDEX deliveries_queue ON deliveries (tenant, queue_id, recipient_key);"
 	"CREATE INDEX deliveries_queue_original ON deliveries (tenant, queue_id, original_key)"
@@ -315,11 +317,11 @@ static const char version_12[] =
 	" WHERE next_queue_id IS NOT NULL AND relay='local';";
 
 /*
- * Version 13: copies in mailboxes.  Their lines are of no event; those of an LMTP session
+ * Version 14: copies in mailboxes.  Their lines are of no event; those of an LMTP session
  * are found by its id (queue_id), and a user's deeds by the mailbox (recipient_key) and
  * the Message-ID, or the folder and the UID.
  */
-static const char version_13[] =
+static const char version_14[] =
 	"ALTER TABLE deliveries ADD COLUMN folder TEXT;"
 	"ALTER TABLE deliveries ADD COLUMN from_folder TEXT;"
 	"ALTER TABLE deliveries ADD COLUMN storage_id TEXT;"
@@ -334,8 +336,8 @@ static const char version_13[] =
 	" WHERE kind=18 AND uid=0;";
 
 static const char *const steps_of_store[] = {
-	version_1, version_2, version_3,  version_4,  version_5,  version_6, version_7,
-	version_8, version_9, version_10, version_11, version_12, version_13};
+	version_1, version_2, version_3,  version_4,  version_5,  version_6,  version_7,
+	version_8, version_9, version_10, version_11, version_12, version_13, version_14};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {
