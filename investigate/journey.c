@@ -16,6 +16,7 @@ hop_free(void *data)
 	event_free(hop->event);
 	g_hash_table_unref(hop->outcomes);
 	g_hash_table_unref(hop->envelope);
+	g_hash_table_unref(hop->settled);
 	g_ptr_array_unref(hop->lines);
 	g_free(hop);
 }
@@ -39,6 +40,7 @@ hop_new(struct event *event)
 	hop->outcomes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					      (GDestroyNotify)g_ptr_array_unref);
 	hop->envelope = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	hop->settled = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	hop->held = event->verdict == VERDICT_HOLD;
 	for (guint i = 0; i < event->recipients->len; i++) {
 		const struct envelope_address *to = event->recipients->pdata[i];
@@ -77,13 +79,17 @@ take_line(const struct delivery *delivery, GBytes *json, void *data)
 	g_ptr_array_add(hop->lines, line);
 	if (line->kind == DELIVERY_HELD)
 		hop->held = TRUE;
-	if (line->kind == DELIVERY_QUEUED)
+	if (line->kind == DELIVERY_QUEUED) {
 		hop->held = FALSE;
+		hop->expected = MAX(hop->expected, line->recipients);
+	}
 	if (line->kind == DELIVERY_DONE)
 		hop->done = TRUE;
 	if (!line->recipient || !is_outcome(line->kind))
 		return TRUE;
 	add_outcome(hop, line->recipient, line);
+	if (line->kind == DELIVERY_SENT || line->kind == DELIVERY_BOUNCED)
+		g_hash_table_add(hop->settled, address_search_key(line->recipient));
 	if (line->original)
 		add_outcome(hop, line->original, line);
 	return TRUE;
@@ -205,6 +211,12 @@ journey_finals(const struct journey_hop *hop, const char *address)
 		note_line(find_final(finals, line->recipient), line);
 	}
 	return finals;
+}
+
+gboolean
+journey_waits(const struct journey_hop *hop)
+{
+	return !hop->done && g_hash_table_size(hop->settled) < hop->expected;
 }
 
 guint

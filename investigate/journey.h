@@ -20,6 +20,8 @@ struct journey_hop {
 	GHashTable *outcomes; /* of GPtrArray of struct delivery, by search key of either
 			       * address: SENT, DEFERRED, BOUNCED, and REFUSED */
 	GHashTable *envelope; /* set of the search keys of its recipients */
+	GHashTable *settled;  /* set of the search keys of final addresses that have an end */
+	guint expected;	      /* final addresses in the queue, as QUEUED told; 0: not told */
 	gboolean held;	      /* it waits on hold, by our verdict or by the log */
 	gboolean done;	      /* it left the queue */
 };
@@ -56,6 +58,12 @@ guint journey_place(const struct journey *journey, const char *event_id);
  * none if no line spoke of it; free with g_array_unref().
  */
 GArray *journey_finals(const struct journey_hop *hop, const char *address);
+
+/*
+ * Returns TRUE if the message is still in the hop's queue for addresses of which no
+ * line spoke yet: an alias has copies that are not known.
+ */
+gboolean journey_waits(const struct journey_hop *hop);
 
 /*
  * Returns the place of the later hop that a message went to: that with the queue

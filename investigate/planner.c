@@ -312,7 +312,25 @@ follow_untold(const struct following *following, guint place, const char *addres
 		add_beyond(following, address, "went to a host that is not ours");
 }
 
-/* Each call is of a later hop than the one before, so that it ends. */
+static gboolean
+is_alias(const GArray *finals, const char *address)
+{
+	g_autofree char *key = address_search_key(address);
+
+	for (guint i = 0; i < finals->len; i++) {
+		const struct journey_final *final = &g_array_index(finals, struct journey_final, i);
+		g_autofree char *final_key = address_search_key(final->address);
+
+		if (strcmp(final_key, key) != 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/*
+ * Each call is of a later hop than the one before, so that it ends.  A list that is
+ * being delivered has members of whom no line spoke yet: their copy is in the queue.
+ */
 static void
 follow(const struct following *following, guint place, const char *address)
 {
@@ -323,6 +341,8 @@ follow(const struct following *following, guint place, const char *address)
 		follow_untold(following, place, address);
 	for (guint i = 0; i < finals->len; i++)
 		follow_final(following, place, &g_array_index(finals, struct journey_final, i));
+	if (journey_waits(hop) && is_alias(finals, address))
+		add_queue(following, place, address);
 }
 
 static void

@@ -67,8 +67,8 @@ mail(int second, const char *queue_id, const char *recipients)
 
 /* A line of the log of a queue id; recipient, original, next may be NULL. */
 static void
-line(int second, const char *queue_id, enum delivery_kind kind, const char *recipient,
-     const char *original, const char *next)
+line_of(guint recipients, int second, const char *queue_id, enum delivery_kind kind,
+	const char *recipient, const char *original, const char *next)
 {
 	g_autofree char *text =
 		g_strdup_printf("%d %s %d %s", second, queue_id, kind, recipient ? recipient : "-");
@@ -86,11 +86,26 @@ line(int second, const char *queue_id, enum delivery_kind kind, const char *reci
 		.original = (char *)original,
 		.next_queue_id = (char *)next,
 		.relay = (char *)"relay.example",
+		.recipients = recipients,
 	};
 	GError *error = NULL;
 	gboolean added;
 
 	expect_ok(store_add_delivery(fixture.store, &delivery, json, NULL, &added, &error), error);
+}
+
+static void
+line(int second, const char *queue_id, enum delivery_kind kind, const char *recipient,
+     const char *original, const char *next)
+{
+	line_of(0, second, queue_id, kind, recipient, original, next);
+}
+
+/* The message is active in the queue for so many. */
+static void
+queued(int second, const char *queue_id, guint recipients)
+{
+	line_of(recipients, second, queue_id, DELIVERY_QUEUED, NULL, NULL, NULL);
 }
 
 /* ---- plans ---- */
@@ -215,6 +230,29 @@ Test(planner, one_who_has_it_and_one_for_whom_it_waits)
 	line(3, "Q1", DELIVERY_DEFERRED, "bob@s.example", NULL, NULL);
 	line(3, "Q1", DELIVERY_SENT, "carol@s.example", NULL, NULL);
 	expect_plan("queue:Q1", "mailbox carol@s.example|queue Q1 of mx1");
+}
+
+Test(planner, a_list_that_is_being_delivered_is_in_the_queue_too)
+{
+	store_whole(mail(1, "Q1", "team@s.example bob@s.example"));
+	queued(2, "Q1", 4);
+	line(3, "Q1", DELIVERY_SENT, "carol@s.example", "team@s.example", NULL);
+	line(3, "Q1", DELIVERY_SENT, "bob@s.example", NULL, NULL);
+	expect_plan("queue:Q1", "mailbox bob@s.example|mailbox carol@s.example|queue Q1 of mx1");
+	expect_plan("to:bob", "mailbox bob@s.example");
+	line(4, "Q1", DELIVERY_SENT, "dave@s.example", "team@s.example", NULL);
+	line(4, "Q1", DELIVERY_BOUNCED, "eve@s.example", "team@s.example", NULL);
+	expect_plan("queue:Q1", "-eve@s.example|mailbox bob@s.example|mailbox carol@s.example|"
+				"mailbox dave@s.example");
+}
+
+Test(planner, a_list_that_has_left_the_queue_is_in_mailboxes_alone)
+{
+	store_whole(mail(1, "Q1", "team@s.example"));
+	queued(2, "Q1", 3);
+	line(3, "Q1", DELIVERY_SENT, "carol@s.example", "team@s.example", NULL);
+	line(4, "Q1", DELIVERY_DONE, NULL, NULL, NULL);
+	expect_plan("queue:Q1", "mailbox carol@s.example");
 }
 
 Test(planner, what_was_held_waits)
