@@ -83,7 +83,10 @@ take_line(const struct delivery *delivery, GBytes *json, void *data)
 		hop->held = FALSE;
 		hop->expected = MAX(hop->expected, line->recipients);
 	}
-	if (line->kind == DELIVERY_DONE)
+	if (line->kind == DELIVERY_RELEASED)
+		hop->held = FALSE;
+	if (line->kind == DELIVERY_DONE || line->kind == DELIVERY_DELETED ||
+	    line->kind == DELIVERY_EXPIRED)
 		hop->done = TRUE;
 	if (!line->recipient || !is_outcome(line->kind))
 		return TRUE;
@@ -191,9 +194,7 @@ note_line(struct journey_final *final, const struct delivery *line)
 	case DELIVERY_REFUSED:
 		final->refused = line;
 		break;
-	case DELIVERY_QUEUED:
-	case DELIVERY_HELD:
-	case DELIVERY_DONE:
+	default: /* of the message, or of a mailbox */
 		break;
 	}
 }

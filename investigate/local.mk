@@ -96,7 +96,9 @@ investigate_libcli_a_SOURCES = \
 	investigate/plan_table.c \
 	investigate/plan_table.h \
 	investigate/planner.c \
+	investigate/planner_follow.c \
 	investigate/planner.h \
+	investigate/planner_internal.h \
 	investigate/progress.c \
 	investigate/progress.h \
 	investigate/question.c \

@@ -67,8 +67,8 @@ mail(int second, const char *queue_id, const char *recipients)
 
 /* A line of the log of a queue id; recipient, original, next may be NULL. */
 static void
-line_of(guint recipients, int second, const char *queue_id, enum delivery_kind kind,
-	const char *recipient, const char *original, const char *next)
+line_of(const char *relay, guint recipients, int second, const char *queue_id,
+	enum delivery_kind kind, const char *recipient, const char *original, const char *next)
 {
 	g_autofree char *text =
 		g_strdup_printf("%d %s %d %s", second, queue_id, kind, recipient ? recipient : "-");
@@ -85,7 +85,7 @@ line_of(guint recipients, int second, const char *queue_id, enum delivery_kind k
 		.recipient = (char *)recipient,
 		.original = (char *)original,
 		.next_queue_id = (char *)next,
-		.relay = (char *)"relay.example",
+		.relay = (char *)relay,
 		.recipients = recipients,
 	};
 	GError *error = NULL;
@@ -98,14 +98,14 @@ static void
 line(int second, const char *queue_id, enum delivery_kind kind, const char *recipient,
      const char *original, const char *next)
 {
-	line_of(0, second, queue_id, kind, recipient, original, next);
+	line_of("relay.example", 0, second, queue_id, kind, recipient, original, next);
 }
 
 /* The message is active in the queue for so many. */
 static void
 queued(int second, const char *queue_id, guint recipients)
 {
-	line_of(recipients, second, queue_id, DELIVERY_QUEUED, NULL, NULL, NULL);
+	line_of("relay.example", recipients, second, queue_id, DELIVERY_QUEUED, NULL, NULL, NULL);
 }
 
 /* ---- plans ---- */
@@ -402,6 +402,91 @@ Test(planner, a_message_is_known_by_its_files_when_none_was_asked)
 	cr_assert_eq(g_strv_length(sha256), 2);
 	cr_expect_str_eq(sha256[0], evil);
 	cr_expect_str_eq(sha256[1], other);
+}
+
+/* What the mailbox's server logs: the MTA's line of an LMTP delivery has its session. */
+static void
+mailbox_line(int second, const char *session, enum delivery_kind kind, const char *folder,
+	     guint uid)
+{
+	g_autofree char *text = g_strdup_printf("%d %s %d %s", second, session, kind, folder);
+	g_autofree char *id = event_id_of(text, strlen(text));
+	g_autoptr(GBytes) json = g_bytes_new(text, strlen(text));
+	const struct delivery delivery = {
+		.event_id = id,
+		.tenant = (char *)"a",
+		.sensor = (char *)"log1",
+		.log_host = (char *)"mx1",
+		.queue_id = (char *)session,
+		.time_us = AT(second),
+		.kind = kind,
+		.recipient = (char *)"bob@s.example",
+		.relay = (char *)"pop3",
+		.folder = (char *)folder,
+		.storage_id = (char *)(kind == DELIVERY_STORED ? "1795.M1" : NULL),
+		.message_id = (char *)"<Q1@origin.example>",
+		.uid = uid,
+	};
+	GError *error = NULL;
+	gboolean added;
+
+	expect_ok(store_add_delivery(fixture.store, &delivery, json, NULL, &added, &error), error);
+}
+
+Test(planner, the_log_of_the_mailbox_tells_where_the_copy_is)
+{
+	const struct openc2_command *command;
+	g_autoptr(plan_t) plan = NULL;
+
+	store_whole(mail(1, "Q1", "bob@s.example"));
+	line(2, "Q1", DELIVERY_SENT, "bob@s.example", NULL, "kLmN");
+	mailbox_line(2, "kLmN", DELIVERY_STORED, "Lists", 7);
+	plan = plan_words("queue:Q1", PLAN_SCOPE_DEFAULT);
+	command = command_of(plan, OPENC2_MAILSTORE);
+	cr_assert(command);
+	cr_expect_str_eq(command->message->folder, "Lists");
+	cr_expect_str_eq(command->message->storage_id, "1795.M1");
+	cr_expect_eq(plan->beyond->len, 0);
+}
+
+Test(planner, what_left_the_mailbox_is_beyond_reach)
+{
+	store_whole(mail(1, "Q1", "bob@s.example"));
+	line(2, "Q1", DELIVERY_SENT, "bob@s.example", NULL, "kLmN");
+	mailbox_line(2, "kLmN", DELIVERY_STORED, "INBOX", 7);
+	mailbox_line(3, "pOpS", DELIVERY_DOWNLOADED, "INBOX", 7);
+	expect_plan("queue:Q1", "-bob@s.example|mailbox bob@s.example");
+}
+
+Test(planner, what_the_users_filter_dropped_is_nowhere)
+{
+	store_whole(mail(1, "Q1", "bob@s.example"));
+	line(2, "Q1", DELIVERY_SENT, "bob@s.example", NULL, "kLmN");
+	mailbox_line(2, "kLmN", DELIVERY_DISCARDED, NULL, 0);
+	expect_plan("queue:Q1", "-bob@s.example");
+}
+
+Test(planner, what_goes_on_under_another_queue_id_is_followed)
+{
+	/* requeued, and then delivered; and one that an alias of local(8) sends on */
+	store_whole(mail(1, "Q1", "bob@s.example"));
+	line(2, "Q1", DELIVERY_REQUEUED, NULL, NULL, "Q2");
+	line(3, "Q2", DELIVERY_SENT, "bob@s.example", NULL, NULL);
+	expect_plan("queue:Q1", "mailbox bob@s.example");
+	store_whole(mail(10, "Q5", "carol@s.example"));
+	line_of("local", 0, 11, "Q5", DELIVERY_SENT, "carol@s.example", NULL, "Q6");
+	line(12, "Q6", DELIVERY_SENT, "dave@s.example", NULL, NULL);
+	line(12, "Q6", DELIVERY_DEFERRED, "erin@s.example", NULL, NULL);
+	line(12, "Q6", DELIVERY_SENT, "x@else.example", NULL, NULL);
+	expect_plan("queue:Q5", "-x@else.example|mailbox dave@s.example|queue Q6 of mx1");
+}
+
+Test(planner, what_was_deleted_from_the_queue_is_gone)
+{
+	store_whole(mail(1, "Q1", "bob@s.example"));
+	line(2, "Q1", DELIVERY_DEFERRED, "bob@s.example", NULL, NULL);
+	line(3, "Q1", DELIVERY_DELETED, NULL, NULL, NULL);
+	expect_plan("queue:Q1", "-bob@s.example");
 }
 
 Test(planner, devices_are_contained_when_named)

@@ -238,7 +238,7 @@ def an_ambiguous_message_is_tagged_held_or_rejected_as_the_site_says():
         send(mx, ["bob@example.org"], plain)
         wait_until(lambda: mx.inbox("alice") and mx.inbox("bob"), "tagged and plain mail is delivered")
         found, = re.findall(rb"(?m)^X-Mailtrace-Ambiguous: (.*)$", mx.inbox("alice")[0])
-        equal(found.strip(), b"last-content-type")
+        assert b"last-content-type" in [label.strip() for label in found.split(b",")], found
         equal(b"X-Mailtrace-Ambiguous" in mx.inbox("bob")[0], False)
         apply_policy(site, ambiguous="hold")
         send(mx, ["alice@example.org"], path)
