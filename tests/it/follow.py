@@ -10,7 +10,7 @@ import time
 import mtlib
 from mtlib import Daemon, Site, equal, make_message, program, test, wait_until
 
-QUEUE_IDS = iter(f"4Xyz12BbC{letter}zKq" for letter in "bcdfghjklmnpqrstvwxy")
+QUEUE_IDS = iter(f"4Xyz12BbC{first}{second}zKq" for first in "bcdfghjk" for second in "bcdfghjklmnpqrstvwxy")
 
 
 class FollowedSite(Site):
