@@ -337,7 +337,7 @@ Test(erase, a_person_is_in_nothing_any_more_and_all_others_are)
 /* What became of the other's copy, and of the erased one, is known as before. */
 Test(erase, states_stay_and_lines_that_come_later_are_of_the_same_recipients)
 {
-	g_autofree char *id = store_full(mail_of(10, "<bob@site.example>", "<" PERSON ">"));
+	g_free(store_full(mail_of(10, "<bob@site.example>", "<" PERSON ">")));
 	g_autoptr(query_t) query = make_query("a", "queue:Q1");
 	g_autoptr(GPtrArray) hits = NULL;
 	const struct store_hit *hit;
@@ -482,7 +482,7 @@ Test(erase, what_was_found_in_a_message_later_is_erased_as_well)
 
 Test(erase, a_damaged_record_stops_it_and_nothing_of_the_step_is_done)
 {
-	g_autofree char *id = store_full(mail_of(10, "<bob@site.example>", "<" PERSON ">"));
+	g_free(store_full(mail_of(10, "<bob@site.example>", "<" PERSON ">")));
 	g_autoptr(erasure_t) erasure = erasure_of(PERSON);
 	struct store_erasure result = {0};
 	GError *error = NULL;
