@@ -15,13 +15,17 @@
 #include "event_text.h"
 #include "ocsf.h"
 #include "ocsf_delivery.h"
+#include "subprocess.h"
 
 #define ACTIVITY_TRACE 4 /* ocsf_activity(): a delivery */
+#define EXEC_PATIENCE_US (60 * G_USEC_PER_SEC)
 
 struct watching {
 	struct command *command;
 	struct out *out;
-	guint64 wanted; /* 0: without end */
+	gboolean hits_only; /* events that met a block */
+	char **program;	    /* run for each; NULL: none */
+	guint64 wanted;	    /* 0: without end */
 	guint64 seen;
 };
 
@@ -42,29 +46,46 @@ print_line(struct out *out, const struct event *event)
 		 event->record->subject ? event->record->subject : "", event->event_id);
 }
 
+/* *ret_wanted: whether it is one of those that were asked for. */
 static gboolean
-print_event(struct out *out, const char *json, gsize length, GError **error)
+print_event(const struct watching *watching, const char *json, gsize length, gboolean *ret_wanted,
+	    GError **error)
 {
 	g_autoptr(event_t) event = ocsf_decode_event(json, length, error);
 
 	if (!event)
 		return FALSE;
-	print_line(out, event);
+	*ret_wanted = !watching->hits_only || event->blocks->len > 0;
+	if (*ret_wanted)
+		print_line(watching->out, event);
 	return TRUE;
 }
 
 static gboolean
-print_delivery(struct out *out, const char *json, gsize length, GError **error)
+print_delivery(const struct watching *watching, const char *json, gsize length,
+	       gboolean *ret_wanted, GError **error)
 {
 	g_autoptr(delivery_t) delivery = ocsf_decode_delivery(json, length, error);
-
 	g_autofree char *line = NULL;
 
 	if (!delivery)
 		return FALSE;
-	line = delivery_line(out, delivery);
-	out_note(out, "%s", line);
+	*ret_wanted = !watching->hits_only;
+	line = delivery_line(watching->out, delivery);
+	if (*ret_wanted)
+		out_note(watching->out, "%s", line);
 	return TRUE;
+}
+
+/* One that fails is told, and the next event has its turn. */
+static void
+run_program(const struct watching *watching, const char *json)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (watching->program && !subprocess_run((const char *const *)watching->program, NULL, json,
+						 g_get_monotonic_time() + EXEC_PATIENCE_US, &error))
+		command_fail(watching->command, "%s", error->message);
 }
 
 /* Returns FALSE once enough was seen. */
@@ -72,14 +93,18 @@ static gboolean
 take_line(struct watching *watching, const char *json, gsize length)
 {
 	g_autoptr(GError) error = NULL;
+	gboolean wanted = FALSE;
 	gboolean read = ocsf_activity(json, length) == ACTIVITY_TRACE
-				? print_delivery(watching->out, json, length, &error)
-				: print_event(watching->out, json, length, &error);
+				? print_delivery(watching, json, length, &wanted, &error)
+				: print_event(watching, json, length, &wanted, &error);
 
 	if (!read) {
 		command_fail(watching->command, "an event that cannot be read: %s", error->message);
 		return TRUE;
 	}
+	if (!wanted)
+		return TRUE;
+	run_program(watching, json);
 	out_json_line(watching->out, json, length);
 	watching->seen++;
 	return out_flush(watching->out) && (!watching->wanted || watching->seen < watching->wanted);
@@ -95,10 +120,22 @@ take_lines(struct watching *watching, FILE *lines)
 		gsize length = strlen(line);
 
 		if (length && line[length - 1] == '\n')
-			length--;
+			line[--length] = '\0';
 		if (!take_line(watching, line, length))
 			return;
 	}
+}
+
+/* As a shell splits words, which none ever sees. */
+static gboolean
+read_program(struct watching *watching, const char *text)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!text || g_shell_parse_argv(text, NULL, &watching->program, &error))
+		return TRUE;
+	command_fail(watching->command, "--exec: %s", error->message);
+	return FALSE;
 }
 
 /* The helper ends with us, however we end. */
@@ -138,6 +175,8 @@ cmd_watch(struct command *command, int argc, char **argv)
 	g_autofree char *key = NULL;
 	g_autofree char *server_key = NULL;
 	g_autofree char *helper = command_helper("watch");
+	g_autofree char *program = NULL;
+	struct watching watching = {.command = command};
 	gint64 wanted = 0;
 	const GOptionEntry entries[] = {
 		{"key", 'k', 0, G_OPTION_ARG_FILENAME, &key,
@@ -146,10 +185,13 @@ cmd_watch(struct command *command, int argc, char **argv)
 		 "the collector's public key; default [bus] collector_public_key", "FILE"},
 		{"endpoint", 0, 0, G_OPTION_ARG_FILENAME, &endpoint,
 		 "of the live stream; default [collector] publish", "ENDPOINT"},
+		{"hits", 0, 0, G_OPTION_ARG_NONE, &watching.hits_only,
+		 "only messages that met a block", NULL},
+		{"exec", 0, 0, G_OPTION_ARG_FILENAME, &program,
+		 "run a program for each, its JSON on the standard input", "COMMAND"},
 		{"max", 'n', 0, G_OPTION_ARG_INT64, &wanted, "end after so many events", "N"},
 		{NULL},
 	};
-	struct watching watching = {.command = command};
 	int status;
 
 	if (!command_parse(
@@ -161,11 +203,14 @@ cmd_watch(struct command *command, int argc, char **argv)
 	if (argc > 1 || !key || wanted < 0 || command->csv)
 		return command_fail(command, "give --key FILE, made by keygen --type client; there "
 					     "is no --csv");
+	if (!read_program(&watching, program))
+		return EXIT_TROUBLE;
 	watching.wanted = (guint64)wanted;
 	watching.out = command_out(command);
 	status = watch(&watching, (const char *const[]){
 					  helper, endpoint ? endpoint : settings->publish, key,
 					  server_key ? server_key : settings->collector_public_key,
 					  command->tenant, NULL});
+	g_strfreev(watching.program);
 	return command_end(command, watching.out, status);
 }

@@ -188,7 +188,7 @@ investigate_watch_LDADD = $(BUS_LIBS) $(BASE_LIBS)
 bin_PROGRAMS += investigate/mailtrace
 investigate_mailtrace_SOURCES = investigate/main.c
 investigate_mailtrace_CFLAGS = $(AM_CFLAGS)
-investigate_mailtrace_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS)
+investigate_mailtrace_LDADD = investigate/libcli.a investigate/libactuator.a $(STORE_LIBS) $(BASE_LIBS)
 
 # The collector.
 pkglibexec_PROGRAMS += investigate/collect

@@ -61,7 +61,7 @@ start(char **argv, GError **error)
 static gboolean
 run(char **argv, GError **error)
 {
-	return subprocess_run((const char *const *)argv, queue_mta_environment,
+	return subprocess_run((const char *const *)argv, queue_mta_environment, NULL,
 			      queue_mta_deadline(), error);
 }
 

@@ -208,7 +208,7 @@ sendmail(const struct queue_site *site, const char *const *options, const char *
 	argv[count++] = which;
 	if (leave)
 		return subprocess_leave(argv, queue_mta_environment, error);
-	return subprocess_run(argv, queue_mta_environment, queue_mta_deadline(), error);
+	return subprocess_run(argv, queue_mta_environment, NULL, queue_mta_deadline(), error);
 }
 
 static gboolean

@@ -167,10 +167,10 @@ subprocess_end(struct subprocess *process, gint64 deadline_us, GError **error)
 }
 
 gboolean
-subprocess_run(const char *const *argv, const char *const *environment, gint64 deadline_us,
-	       GError **error)
+subprocess_run(const char *const *argv, const char *const *environment, const char *input,
+	       gint64 deadline_us, GError **error)
 {
-	struct subprocess *process = subprocess_start(argv, environment, NULL, error);
+	struct subprocess *process = subprocess_start(argv, environment, input, error);
 	struct pollfd output;
 	char bytes[4096];
 	ssize_t got = 1;

@@ -40,8 +40,8 @@ int subprocess_output(const struct subprocess *process);
 gboolean subprocess_end(struct subprocess *process, gint64 deadline_us, GError **error);
 
 /* Runs a program whose output is of no interest: start and end in one. */
-gboolean subprocess_run(const char *const *argv, const char *const *environment, gint64 deadline_us,
-			GError **error);
+gboolean subprocess_run(const char *const *argv, const char *const *environment, const char *input,
+			gint64 deadline_us, GError **error);
 
 /*
  * Starts a program that is left to itself: in a session of its own, without input

@@ -89,5 +89,6 @@ Test(subprocess, output_that_nobody_wants_does_not_stop_it)
 		"i=0; while [ $i -lt 20000 ]; do echo 0123456789; i=$((i+1)); done", NULL};
 	g_autoptr(GError) error = NULL;
 
-	cr_assert(subprocess_run(argv, NULL, soon(), &error), "%s", error ? error->message : "");
+	cr_assert(subprocess_run(argv, NULL, NULL, soon(), &error), "%s",
+		  error ? error->message : "");
 }

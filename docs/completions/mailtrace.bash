@@ -6,7 +6,7 @@ _mailtrace_options()
 	case $1 in
 	who) echo "-f --file --hashes -m --members --since --until --limit --cursor --count --group-by --with-refused --list-unread --list-unseen" ;;
 	import) echo "-r --rcpt --sensor" ;;
-	watch) echo "-k --key --server-key --endpoint -n --max" ;;
+	watch) echo "-k --key --server-key --endpoint --hits --exec -n --max" ;;
 	status) echo "--all-tenants --check --warning --critical" ;;
 	block) echo "--mode --match --expires --wait --all" ;;
 	dead-letters) echo "--all" ;;

@@ -3,13 +3,14 @@
 """The block list, from the command line to the filter's answer and back."""
 import hashlib
 import io
+import json
 import os
 import shutil
 import sqlite3
 import time
 import zipfile
 
-from mtlib import (Site, equal, journal, json_lines, main, make_message, message_with_payload, program, run, test, wait_until)
+from mtlib import (Daemon, Site, equal, journal, json_lines, main, make_message, message_with_payload, program, run, test, wait_until)
 
 RCPT = ["--from", "<sender@example.net>", "--rcpt", "<alice@example.org>"]
 REPLY = "550 5.7.1"
@@ -142,6 +143,43 @@ def an_encrypted_member_is_a_candidate_that_may_only_be_observed_or_held():
     row = blocks(site)[0]
     equal((row["mode"], row["what"].startswith("crc32=")), ("hold", True))
     equal(block(site, "remove", row["what"])["removed"]["removed"], 1)
+    site.stop()
+
+
+@test
+def a_hit_runs_the_sites_command():
+    site = new_site()
+    keys = f"{site.root}/keys"
+    site.mailtrace("keygen", "--type", "client", keys, "soc")
+    site.mailtrace("sensor", "add", "--role", "subscribe", "soc", f"{keys}/soc.pub")
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil", subject="evil")
+    other, _ = message_with_payload(site, "good", subject="good")
+    block(site, "add", payload, "--mode", "observe")
+    command = f"{site.root}/alert"
+    with open(command, "w") as handle:
+        handle.write('#!/bin/sh\necho "$1" >>"$0.said"; cat >>"$0.said"; echo >>"$0.said"\n')
+    os.chmod(command, 0o755)
+    watch = Daemon([program("mailtrace"), "--config", site.config, "watch", "--key", f"{keys}/soc.key", "--hits",
+                    "--exec", f"{command} 'two words; $HOME'"], f"{site.root}/watch.log")
+
+    def is_said():
+        # a subscription takes a moment to reach the publisher, and nothing is kept for it
+        verdict(site, other)
+        verdict(site, path)
+        return os.path.exists(f"{command}.said") and watch.alive()
+
+    wait_until(is_said, "the command was run")
+    # all that came before the last is there, and every one of it is a hit
+    wait_until(lambda: open(f"{command}.said").read().endswith("}\n"), "it has read the event")
+    with open(f"{command}.said") as handle:
+        said = handle.read().splitlines()
+    events = [json.loads(line) for line in said[1::2]]
+    equal(set(said[0::2]), {"two words; $HOME"})
+    equal({event["email"]["subject"] for event in events}, {"evil"})
+    equal({len(event["unmapped"]["mailtrace"]["blocks"]) for event in events}, {1})
+    watch.process.terminate()
+    watch.process.wait()
     site.stop()
 
 
