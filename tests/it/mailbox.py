@@ -4,6 +4,7 @@
 import atexit
 import contextlib
 import imaplib
+import json
 import os
 import poplib
 import pwd
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 
 import mta
-from mtlib import (DEADLINE, Daemon, Site, environment, equal, free_port, listens, main, message_with_payload,
+from mtlib import (DEADLINE, Daemon, Site, environment, equal, free_port, json_lines, listens, main, message_with_payload,
                    program, run, send, temporary_directory, test, wait_until)
 
 CONF = """\
@@ -343,6 +344,14 @@ def what_was_taken_by_pop3_is_downloaded():
         final = wait_final(site, taken, "bob", lambda f: ("downloaded", None) in acts(f), "downloaded and deleted")
         equal((acts(final), final["folder"]), ([("downloaded", None), ("deleted", "INBOX")], None))
         equal(acts(final_of(site, left, "bob")), [], "what was only looked at is not downloaded")
+        for payload, beyond in ((kept, ["was downloaded by POP3"]), (left, [])):
+            plan = json_lines(site.mailtrace("--json", "contain", payload, "--scope", "mailbox", "-o",
+                                             f"{payload}.json").stdout)
+            equal([line["why"] for line in plan if line["type"] == "beyond"], beyond)
+            equal([line["target"] for line in plan if line["type"] == "command"], ["mailbox bob@example.org"])
+            with open(f"{payload}.json") as handle:
+                message, = [command["target"]["x-mailtrace:message"] for command in json.load(handle)["commands"]]
+            equal((message["folder"], message["storage_id"]), ("INBOX", final_of(site, payload, "bob")["storage_id"]))
 
 
 main()
