@@ -18,20 +18,15 @@
 
 #include "anchor_feed.h"
 #include "beat.h"
-#include "block_control.h"
 #include "bus.h"
 #include "bus_frames.h"
+#include "collect_control.h"
 #include "collect_journal.h"
 #include "collect_metrics.h"
-#include "control.h"
-#include "dead_letter_control.h"
 #include "ingest.h"
-#include "journal_control.h"
 #include "keys.h"
 #include "log.h"
 #include "metrics_server.h"
-#include "plan_control.h"
-#include "retention.h"
 #include "settings.h"
 #include "store.h"
 
@@ -50,6 +45,7 @@ struct collector {
 	struct block_feed *blocks;
 	struct anchor_feed *anchors;
 	struct retention *retention;
+	struct collect_control served;
 	struct control_server *control;
 	struct collect_metrics *metrics;
 	struct metrics_server *metrics_server; /* NULL: nobody asks */
@@ -340,201 +336,6 @@ take_news(struct collector *collector, const struct bus_collector_news *news)
 	}
 }
 
-/* ---- what comes over the control socket ---- */
-
-static gboolean
-on_audit(void *data, const struct store_audit *audit, GError **error)
-{
-	struct collector *collector = data;
-
-	if (!store_begin(collector->store, error))
-		return FALSE;
-	if (store_add_audit(collector->store, audit, error) &&
-	    store_commit(collector->store, error))
-		return TRUE;
-	store_rollback(collector->store);
-	return FALSE;
-}
-
-static gboolean
-on_may(void *data, const struct control_caller *caller, const char *operation,
-       const json_t *request, GError **error)
-{
-	struct collector *collector = data;
-
-	return collect_journal_may(collector->store, collector->settings, caller, operation,
-				   request, error);
-}
-
-static gboolean
-on_ingest(void *data, const char *tenant, GPtrArray *events, guint64 *ret_added, GError **error)
-{
-	struct collector *collector = data;
-
-	return ingest_import(collector->store, tenant, events, ret_added, error);
-}
-
-static gboolean
-on_reload(void *data, GError **error)
-{
-	return reload_keys(data, error);
-}
-
-static struct block_control
-block_control_of(const struct collector *collector)
-{
-	return (struct block_control){collector->store, collector->blocks,
-				      (const char *const *)collector->settings->expected_sensors};
-}
-
-static gboolean
-on_block_add(void *data, const struct control_caller *caller, const json_t *request, json_t *answer,
-	     GError **error)
-{
-	const struct block_control blocks = block_control_of(data);
-
-	return block_control_add(&blocks, caller, request, answer, error);
-}
-
-static gboolean
-on_block_remove(void *data, const struct control_caller *caller, const json_t *request,
-		json_t *answer, GError **error)
-{
-	const struct block_control blocks = block_control_of(data);
-
-	return block_control_remove(&blocks, caller, request, answer, error);
-}
-
-static gboolean
-on_block_force(void *data, const struct control_caller *caller, const json_t *request,
-	       json_t *answer, GError **error)
-{
-	const struct block_control blocks = block_control_of(data);
-
-	return block_control_force(&blocks, request, answer, error);
-}
-
-static gboolean
-on_journal_head(void *data, const struct control_caller *caller, const json_t *request,
-		json_t *answer, GError **error)
-{
-	struct collector *collector = data;
-
-	return journal_control_head(collector->store, answer, error);
-}
-
-static gboolean
-on_journal_read(void *data, const struct control_caller *caller, const json_t *request,
-		json_t *answer, GError **error)
-{
-	struct collector *collector = data;
-
-	return journal_control_read(collector->store, request, answer, error);
-}
-
-static void
-publish_revived(const char *tenant, const char *sensor, GBytes *json, void *data)
-{
-	const struct collector *collector = data;
-
-	bus_collector_publish(collector->bus, tenant, sensor, json);
-}
-
-static gboolean
-on_dead_letter_replay(void *data, const struct control_caller *caller, const json_t *request,
-		      json_t *answer, GError **error)
-{
-	struct collector *collector = data;
-
-	return dead_letter_replay(collector->store, caller, request, answer, publish_revived,
-				  collector, error);
-}
-
-static gboolean
-on_dead_letter_drop(void *data, const struct control_caller *caller, const json_t *request,
-		    json_t *answer, GError **error)
-{
-	const struct collector *collector = data;
-
-	return dead_letter_drop(collector->store, caller, request, answer, error);
-}
-
-static gboolean
-on_retention(void *data, const struct control_caller *caller, const json_t *request, json_t *answer,
-	     GError **error)
-{
-	const struct collector *collector = data;
-
-	return retention_serve(collector->retention, caller, request, answer, error);
-}
-
-static struct plan_control
-plan_control_of(const struct collector *collector)
-{
-	return (struct plan_control){collector->store, collector->blocks, collector->settings};
-}
-
-static gboolean
-on_plan_begin(void *data, const struct control_caller *caller, const json_t *request,
-	      json_t *answer, GError **error)
-{
-	const struct plan_control plans = plan_control_of(data);
-
-	return plan_control_begin(&plans, caller, request, answer, error);
-}
-
-static gboolean
-on_plan_result(void *data, const struct control_caller *caller, const json_t *request,
-	       json_t *answer, GError **error)
-{
-	const struct plan_control plans = plan_control_of(data);
-
-	return plan_control_result(&plans, caller, request, answer, error);
-}
-
-static gboolean
-on_plan_gateway(void *data, const struct control_caller *caller, const json_t *request,
-		json_t *answer, GError **error)
-{
-	const struct plan_control plans = plan_control_of(data);
-
-	return plan_control_gateway(&plans, caller, request, answer, error);
-}
-
-static gboolean
-on_approve(void *data, const struct control_caller *caller, const json_t *request, json_t *answer,
-	   GError **error)
-{
-	const struct plan_control plans = plan_control_of(data);
-
-	return plan_control_approve(&plans, caller, request, answer, error);
-}
-
-static const struct control_operation operations[] = {
-	{"plan-begin", on_plan_begin},
-	{"plan-result", on_plan_result},
-	{"plan-gateway", on_plan_gateway},
-	{"approve", on_approve},
-	{"block-add", on_block_add},
-	{"block-remove", on_block_remove},
-	{"block-force", on_block_force},
-	{"dead-letter-replay", on_dead_letter_replay},
-	{"dead-letter-drop", on_dead_letter_drop},
-	{"journal-head", on_journal_head},
-	{"journal-read", on_journal_read},
-	{"expire-begin", on_retention},
-	{"expire-step", on_retention},
-	{"erase-begin", on_retention},
-	{"erase-step", on_retention},
-	{"legal-hold-add", on_retention},
-	{"legal-hold-extend", on_retention},
-	{"legal-hold-remove", on_retention},
-	{NULL},
-};
-
-static const struct control_handlers handlers = {on_audit, on_ingest, on_reload, operations,
-						 on_may};
-
 /* ---- signals ---- */
 
 static void
@@ -549,6 +350,7 @@ reload(struct collector *collector)
 		/* Sockets and the store stay as they were opened; the list of keys may move. */
 		settings_unref(collector->settings);
 		collector->settings = g_steal_pointer(&settings);
+		collector->served.settings = collector->settings;
 	}
 	if (error || !reload_keys(collector, &error))
 		log_event(LOG_LEVEL_ERROR, "reload-failed", "error", error->message, "remedy",
@@ -677,6 +479,30 @@ start_metrics(struct collector *collector)
 
 /* The control socket comes last: who sees it finds a collector that works. */
 static gboolean
+reload_keys_on_request(void *data, GError **error)
+{
+	return reload_keys(data, error);
+}
+
+static gboolean
+open_control(struct collector *collector, GError **error)
+{
+	collector->served = (struct collect_control){
+		.store = collector->store,
+		.bus = collector->bus,
+		.blocks = collector->blocks,
+		.retention = collector->retention,
+		.settings = collector->settings,
+		.reload = reload_keys_on_request,
+		.data = collector,
+	};
+	collector->control =
+		control_server_new(collector->settings->control_socket, &collect_control_handlers,
+				   &collector->served, error);
+	return collector->control != NULL;
+}
+
+static gboolean
 collector_open(struct collector *collector, GError **error)
 {
 	collector->metrics = collect_metrics_new();
@@ -688,9 +514,7 @@ collector_open(struct collector *collector, GError **error)
 		return FALSE;
 	collector->retention = retention_new(collector->store);
 	start_metrics(collector);
-	collector->control = control_server_new(collector->settings->control_socket, &handlers,
-						collector, error);
-	return collector->control != NULL;
+	return open_control(collector, error);
 }
 
 static void

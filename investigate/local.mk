@@ -192,7 +192,8 @@ investigate_mailtrace_LDADD = investigate/libcli.a investigate/libactuator.a $(S
 
 # The collector.
 pkglibexec_PROGRAMS += investigate/collect
-investigate_collect_SOURCES = investigate/collect.c investigate/collect_journal.c \
+investigate_collect_SOURCES = investigate/collect.c investigate/collect_control.c \
+	investigate/collect_control.h investigate/collect_journal.c \
 	investigate/collect_journal.h investigate/collect_metrics.c \
 	investigate/collect_metrics.h
 investigate_collect_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
