@@ -302,6 +302,29 @@ carry(struct carrying *carrying, const json_t *json)
 	return act_and_tell(carrying);
 }
 
+gboolean
+carry_out_parse(struct command *command, const char *parameters, const char *summary,
+		struct carry_out_options *ret_options, int *argc, char ***argv)
+{
+	struct carry_out_options options = {.jobs = CARRY_OUT_JOBS};
+	const GOptionEntry entries[] = {
+		{"yes", 'y', 0, G_OPTION_ARG_NONE, &options.yes, "do not ask", NULL},
+		{"emit-only", 0, 0, G_OPTION_ARG_NONE, &options.emit_only,
+		 "publish the commands for the site's own automation", NULL},
+		{"jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
+		 "act on so many targets at a time, 8 by default", "N"},
+		{NULL},
+	};
+
+	if (!command_parse(command, entries, parameters, summary, argc, argv))
+		return FALSE;
+	*ret_options = options;
+	if (!command->csv)
+		return TRUE;
+	command_fail(command, "there is no --csv of two kinds of rows");
+	return FALSE;
+}
+
 int
 carry_out(struct command *command, const struct plan *plan, const json_t *json,
 	  const struct carry_out_options *options)

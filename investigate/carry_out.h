@@ -23,6 +23,13 @@ struct carry_out_options {
 };
 
 /*
+ * Parses the options of a verb that carries out, and fills *ret_options.  parameters,
+ * summary: as of command_parse().  On failure prints one line and returns FALSE.
+ */
+gboolean carry_out_parse(struct command *command, const char *parameters, const char *summary,
+			 struct carry_out_options *ret_options, int *argc, char ***argv);
+
+/*
  * Asks on the terminal, unless yes says not to; carries the plan out; writes what
  * became of each target.  json: the plan's, as it was read or encoded.  Returns an
  * exit status: EXIT_PARTLY when something is left.

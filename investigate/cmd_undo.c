@@ -105,21 +105,11 @@ static const char *const summary =
 int
 cmd_undo(struct command *command, int argc, char **argv)
 {
-	struct carry_out_options options = {.jobs = CARRY_OUT_JOBS};
-	const GOptionEntry entries[] = {
-		{"yes", 'y', 0, G_OPTION_ARG_NONE, &options.yes, "do not ask", NULL},
-		{"emit-only", 0, 0, G_OPTION_ARG_NONE, &options.emit_only,
-		 "publish the commands for the site's own automation", NULL},
-		{"jobs", 'j', 0, G_OPTION_ARG_INT, &options.jobs,
-		 "act on so many targets at a time, 8 by default", "N"},
-		{NULL},
-	};
+	struct carry_out_options options;
 
-	if (!command_parse(command, entries, "PLAN|ID...", summary, &argc, &argv))
+	if (!carry_out_parse(command, "PLAN|ID...", summary, &options, &argc, &argv))
 		return EXIT_TROUBLE;
 	if (argc < 2)
 		return command_fail(command, "give a plan, or the id of a plan or of a command");
-	if (command->csv)
-		return command_fail(command, "there is no --csv of two kinds of rows");
 	return undo(command, argv + 1, &options);
 }
