@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * encrypted_zip.h - the encrypted members of a zip; libzip's owner.
+ * encrypted_zip.h - the encrypted members of a zip; libzip's owner for reading.
  *
  * Tells what a zip's directory says of members that nobody can read without a
  * password, CRC-32 and method among it, which libarchive does not tell.  Contents

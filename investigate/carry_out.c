@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "actuate.h"
+#include "actuator_argv.h"
 #include "ask.h"
 #include "block_force.h"
 #include "control.h"
@@ -157,33 +158,6 @@ act_at_gateways(struct carrying *carrying, struct out *out, GError **error)
 	return TRUE;
 }
 
-/* Returns the actuator of a role as an argument vector, to free; NULL if it has none. */
-static char **
-actuator_of(const struct carrying *carrying, enum openc2_role role)
-{
-	const struct settings *settings = carrying->command->settings;
-	char *const *own = role == OPENC2_MAILSTORE ? settings->mailstore_command
-			   : role == OPENC2_QUEUE   ? settings->queue_command
-						    : settings->endpoint_command;
-	g_autofree char *name = g_strdup_printf("actuator-%s", openc2_role_name(role));
-	GPtrArray *argv = g_ptr_array_new();
-
-	for (; *own; own++)
-		g_ptr_array_add(argv, g_strdup(*own));
-	if (!argv->len && role != OPENC2_ENDPOINT)
-		g_ptr_array_add(argv, command_helper(name));
-	if (!argv->len) {
-		g_ptr_array_unref(argv);
-		return NULL;
-	}
-	g_ptr_array_add(argv, g_strdup("--config"));
-	g_ptr_array_add(argv, g_strdup(carrying->command->config_path));
-	g_ptr_array_add(argv, g_strdup("--jobs"));
-	g_ptr_array_add(argv, g_strdup_printf("%d", carrying->options->jobs));
-	g_ptr_array_add(argv, NULL);
-	return (char **)g_ptr_array_free(argv, FALSE);
-}
-
 static void
 answer_without_actuator(struct carrying *carrying, const GPtrArray *commands)
 {
@@ -202,7 +176,8 @@ static void
 act_by_actuator(struct carrying *carrying, enum openc2_role role)
 {
 	const GPtrArray *commands = carrying->open[role];
-	g_auto(GStrv) argv = actuator_of(carrying, role);
+	g_auto(GStrv) argv =
+		actuator_argv(carrying->command, role, (guint)carrying->options->jobs, NULL);
 	g_autofree char *name = g_strdup_printf("the %s actuator", openc2_role_name(role));
 	const struct actuate_options options = {
 		.name = name,

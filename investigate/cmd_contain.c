@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
-#include "control.h"
 #include "coverage.h"
 #include "plan.h"
+#include "plan_head.h"
 #include "plan_table.h"
 #include "planner.h"
 #include "progress.h"
 #include "question.h"
-#include "text.h"
 
 #define DEFAULT_EXPIRES "24h"
 #define BLOCK_DAYS 30 /* of the files at the gateways, as `block add` has it */
-#define WORD_BYTES 4096
 
 struct contain_options {
 	struct question question;
@@ -34,24 +31,6 @@ struct making {
 };
 
 /* ---- making ---- */
-
-static void
-fill_head(struct making *making, char **words)
-{
-	struct command *command = making->command;
-	struct plan *plan = making->plan;
-	GPtrArray *query = g_ptr_array_new();
-
-	for (; *words; words++)
-		g_ptr_array_add(query, text_from_bytes(*words, strlen(*words), WORD_BYTES, NULL));
-	g_ptr_array_add(query, NULL);
-	plan->query = (char **)g_ptr_array_free(query, FALSE);
-	plan->created_by = control_actor(getuid());
-	plan->created_us = g_get_real_time();
-	plan->case_id = g_strdup(command->case_id);
-	plan->reason = g_strdup(command->reason);
-	plan->view.store = g_strdup(command->store_url);
-}
 
 static gboolean
 read_options(struct making *making, GError **error)
@@ -107,19 +86,14 @@ fill_view(struct making *making, struct store *store, GError **error)
 static gboolean
 fill_plan(struct making *making, GError **error)
 {
-	const struct settings *settings = making->command->settings;
-	const struct planner_options options = {
-		.local_domains = (const char *const *)settings->local_domains,
-		.never_touch = (const char *const *)settings->never_touch,
-		.devices = (const char *const *)making->options->devices,
-		.has_log = *settings->expected_followers != NULL,
-		.block_until_us = making->plan->created_us + BLOCK_DAYS * G_TIME_SPAN_DAY,
-	};
+	struct planner_options options = plan_head_options(making->command);
 	g_autoptr(store_t) store = store_open(making->command->store_url, STORE_READ, error);
 	gboolean done;
 
 	if (!store)
 		return FALSE;
+	options.devices = (const char *const *)making->options->devices;
+	options.block_until_us = making->plan->created_us + BLOCK_DAYS * G_TIME_SPAN_DAY;
 	progress_init(&making->progress, making->command->quiet);
 	done = fill_view(making, store, error) &&
 	       planner_fill(store, making->query, &options, making->plan, take_progress, making,
@@ -193,7 +167,7 @@ contain(struct making *making, char **words)
 	g_autoptr(GError) error = NULL;
 	int status;
 
-	fill_head(making, words);
+	plan_head_fill(making->plan, command, words);
 	if (!read_options(making, &error) ||
 	    !question_fill(&making->options->question, command, words, making->query, &error))
 		return command_fail(command, "%s", error->message);

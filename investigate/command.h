@@ -83,6 +83,9 @@ int cmd_legal_hold(struct command *command, int argc, char **argv);
 /* Writes a plan of containment: every copy, and a command for each. */
 int cmd_contain(struct command *command, int argc, char **argv);
 
+/* Brings copies of messages as evidence; two entries of the journal. */
+int cmd_fetch(struct command *command, int argc, char **argv);
+
 /* Approves a plan, with a key. */
 int cmd_approve(struct command *command, int argc, char **argv);
 

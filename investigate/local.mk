@@ -9,6 +9,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/anchor_feed.h \
 	investigate/actuate.c \
 	investigate/actuate.h \
+	investigate/actuator_argv.c \
+	investigate/actuator_argv.h \
 	investigate/approvals.c \
 	investigate/approvals.h \
 	investigate/ask.c \
@@ -35,6 +37,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/cmd_erase.c \
 	investigate/cmd_expire.c \
 	investigate/cmd_contain.c \
+	investigate/cmd_fetch.c \
 	investigate/cmd_follow.c \
 	investigate/cmd_import.c \
 	investigate/cmd_inspect.c \
@@ -62,6 +65,11 @@ investigate_libcli_a_SOURCES = \
 	investigate/deny_list.h \
 	investigate/event_text.c \
 	investigate/event_text.h \
+	investigate/evidence_copies.c \
+	investigate/evidence_copies.h \
+	investigate/evidence_custody.c \
+	investigate/evidence_zip.c \
+	investigate/evidence_zip.h \
 	investigate/finals.c \
 	investigate/finals.h \
 	investigate/groups.c \
@@ -92,6 +100,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/plan_control.h \
 	investigate/plan_file.c \
 	investigate/plan_gateway.c \
+	investigate/plan_head.c \
+	investigate/plan_head.h \
 	investigate/plan_json.c \
 	investigate/plan_table.c \
 	investigate/plan_table.h \
@@ -99,6 +109,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/planner_follow.c \
 	investigate/planner.h \
 	investigate/planner_internal.h \
+	investigate/private_folder.c \
+	investigate/private_folder.h \
 	investigate/progress.c \
 	investigate/progress.h \
 	investigate/question.c \
@@ -268,3 +280,9 @@ pkglibexec_PROGRAMS += investigate/emit
 investigate_emit_SOURCES = investigate/emit.c
 investigate_emit_CFLAGS = $(AM_CFLAGS)
 investigate_emit_LDADD = $(ACTUATOR_LIBS) $(BUS_LIBS) $(BASE_LIBS)
+
+# The helper that writes evidence into an encrypted zip.
+pkglibexec_PROGRAMS += investigate/seal
+investigate_seal_SOURCES = investigate/seal.c
+investigate_seal_CFLAGS = $(AM_CFLAGS) $(ZIP_CFLAGS)
+investigate_seal_LDADD = $(ZIP_LIBS) $(BASE_LIBS)

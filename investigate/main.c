@@ -39,6 +39,7 @@ static const struct verb verbs[] = {
 	{"approve", cmd_approve, "approve a plan that another person applies"},
 	{"apply", cmd_apply, "carry out a plan"},
 	{"undo", cmd_undo, "put back what a plan did"},
+	{"fetch", cmd_fetch, "bring messages as evidence"},
 	{"backup", cmd_backup, "copy the store while the collector runs"},
 	{"verify", cmd_verify, "whether the store is as it was written"},
 	{"collect", cmd_collect, "run the collector"},

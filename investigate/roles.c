@@ -26,6 +26,7 @@ static const struct {
 	{"block-remove", APPROVER | ADMINISTRATOR, "approver or administrator"},
 	{"block-force", APPROVER | ADMINISTRATOR, "approver or administrator"},
 	{"contain", ANALYST | APPROVER, "analyst or approver"},
+	{"fetch", ANALYST | APPROVER, "analyst or approver"},
 	{"plan-begin", APPROVER | ADMINISTRATOR, "approver or administrator"},
 	{"plan-result", APPROVER | ADMINISTRATOR, "approver or administrator"},
 	{"plan-gateway", APPROVER | ADMINISTRATOR, "approver or administrator"},

@@ -701,3 +701,10 @@ tests_test_planner_SOURCES = tests/test_planner.c tests/store_fixture.h
 tests_test_planner_CFLAGS = $(UNIT_CFLAGS)
 tests_test_planner_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
+
+# Evidence: brought, sealed, opened again.
+noinst_PROGRAMS += tests/tools/unseal
+tests_tools_unseal_SOURCES = tests/tools/unseal.c
+tests_tools_unseal_LDADD = $(READ_LIBS)
+TESTS += tests/it/fetch.py
+EXTRA_DIST += tests/it/fetch.py

@@ -33,16 +33,13 @@ Test(roles, each_operation_is_of_these_and_of_nobody_else)
 		const char *operation;
 		const char *may; /* analyst, approver, auditor, administrator, stranger */
 	} table[] = {
-		{"who", "yynnn"},	   {"show", "yynnn"},
-		{"block-add", "nynyn"},	   {"block-remove", "nynyn"},
-		{"block-force", "nynyn"},  {"actions", "nnynn"},
-		{"journal-read", "nnynn"}, {"journal-head", "nnynn"},
-		{"import", "nnnyn"},	   {"ingest", "nnnyn"},
-		{"backup", "nnnyn"},	   {"sensor", "nnnyn"},
-		{"reload", "nnnyn"},	   {"contain", "yynnn"},
-		{"plan-begin", "nynyn"},   {"plan-result", "nynyn"},
-		{"plan-gateway", "nynyn"}, {"approve", "nynnn"},
-		{"no-such", "nnnnn"},	   {"", "nnnnn"},
+		{"who", "yynnn"},	   {"show", "yynnn"},	      {"block-add", "nynyn"},
+		{"block-remove", "nynyn"}, {"block-force", "nynyn"},  {"actions", "nnynn"},
+		{"journal-read", "nnynn"}, {"journal-head", "nnynn"}, {"import", "nnnyn"},
+		{"ingest", "nnnyn"},	   {"backup", "nnnyn"},	      {"sensor", "nnnyn"},
+		{"reload", "nnnyn"},	   {"contain", "yynnn"},      {"plan-begin", "nynyn"},
+		{"plan-result", "nynyn"},  {"plan-gateway", "nynyn"}, {"approve", "nynnn"},
+		{"fetch", "yynnn"},	   {"no-such", "nnnnn"},      {"", "nnnnn"},
 	};
 	g_autoptr(settings_t) settings = with_roles();
 

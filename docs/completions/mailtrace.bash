@@ -17,6 +17,7 @@ _mailtrace_options()
 	apply) echo "-y --yes -j --jobs --emit-only" ;;
 	approve) echo "-k --key --name -y --yes" ;;
 	undo) echo "-y --yes -j --jobs --emit-only" ;;
+	fetch) echo "-f --file --hashes -m --members --since --until -o --output --password-file --limit --all" ;;
 	keygen) echo "-t --type" ;;
 	sensor) echo "--role" ;;
 	esac
@@ -25,7 +26,7 @@ _mailtrace_options()
 _mailtrace()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="who show inspect import watch status block contain approve apply undo actions dead-letters legal-hold expire erase backup verify collect follow keygen sensor"
+	local verbs="who show inspect import watch status block contain approve apply undo fetch actions dead-letters legal-hold expire erase backup verify collect follow keygen sensor"
 	local globals="--config --store --tenant --utc --case --reason --json --csv -q --quiet --version -h --help"
 	local terms="name: subject: from: to: id: queue: event: url: ip: sasl: sensor: malware: ext: size: direction: state:"
 	local verb="" i
@@ -57,7 +58,7 @@ _mailtrace()
 			mapfile -t COMPREPLY < <(compgen -W "add list remove $terms" -- "$word")
 		elif [ "$verb" = dead-letters ]; then
 			mapfile -t COMPREPLY < <(compgen -W "list show replay drop" -- "$word")
-		elif [ "$verb" = who ] || [ "$verb" = contain ]; then
+		elif [ "$verb" = who ] || [ "$verb" = contain ] || [ "$verb" = fetch ]; then
 			mapfile -t COMPREPLY < <(compgen -W "$terms" -- "$word")
 		fi
 		;;

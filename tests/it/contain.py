@@ -4,6 +4,8 @@
 import contextlib
 import glob
 import grp
+import hashlib
+import json
 import os
 import pwd
 import shlex
@@ -309,6 +311,43 @@ def what_a_block_held_stays_on_hold_after_undo():
         equal(outcomes(site, "apply", plan), {targets[0]: "already-gone"})
         site.mailtrace("undo", "--yes", plan, status=1)
         equal((list(queues(mx).values()), mx.inbox("alice")), (["hold"], []))
+
+
+@test
+def evidence_comes_from_hold_and_from_a_mailbox_and_stays_there():
+    with site_with_mailboxes() as (site, mx, dovecot):
+        messages = {}
+        for name, user in (("first", "alone"), ("second", "read")):
+            path, payload = message_with_payload(site, name, subject=name)
+            if name == "second":
+                site.mailtrace("block", "add", payload, "--mode", "hold")
+            send(mx, [f"{user}@example.org"], path)
+            with open(path, "rb") as handle:
+                messages[name] = handle.read().replace(b"\r\n", b"\n").split(b"\n\n", 1)[1].strip()
+        wait_until(lambda: states(site, "from:sender@example.net") == {"alone": "delivered", "read": "held"},
+                   "the log tells that one is delivered and one held")
+        (queue_id,) = queues(mx)
+        before = seen(dovecot, ["alone"])
+        zip_path, folder, password = f"{site.root}/evidence.zip", f"{site.root}/unsealed", f"{site.root}/password"
+        os.mkdir(folder)
+        with open(password, "w") as handle:
+            handle.write("a password of the case\n")
+        done = site.mailtrace("--json", "--case", "C-7", "--reason", "inquiry", "fetch", "from:sender@example.net", "-o", zip_path,
+                              "--password-file", password)
+        items = {line["target"]: line for line in json_lines(done.stdout) if line["type"] == "item"}
+        equal({target: item["outcome"] for target, item in items.items()},
+              {f"queue {queue_id} of mx1": "done", "mailbox alone@example.org": "done"})
+        run(program("tests/tools/unseal"), zip_path, folder, stdin="a password of the case\n")
+        for target, name in ((f"queue {queue_id} of mx1", "second"), ("mailbox alone@example.org", "first")):
+            with open(f"{folder}/{items[target]['file']}", "rb") as handle:
+                text = handle.read()
+            equal(hashlib.sha256(text).hexdigest(), items[target]["sha256"])
+            equal(text.replace(b"\r\n", b"\n").split(b"\n\n", 1)[1].strip(), messages[name], name)
+        with open(f"{folder}/custody.json", "rb") as handle:
+            sources = [item["source"] for item in json.load(handle)["items"]]
+        equal(sorted((source["queue_id"] or source["guid"], source["folder"]) for source in sources),
+              sorted([(queue_id, None), (dovecot.guids("alone", "mailbox", "INBOX")[0], "INBOX")]))
+        equal((queues(mx), seen(dovecot, ["alone"])), ({queue_id: "hold"}, before), "each is where it was, unread")
 
 
 main()

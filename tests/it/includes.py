@@ -15,7 +15,7 @@ OWNERS = {
     r"gmime/.*": {"common/mime.c", "common/charset.c"},
     r"clamav\.h": {"common/scan.c"},
     r"archive(_entry)?\.h": {"common/archive.c"},
-    r"zip\.h": {"common/encrypted_zip.c"},
+    r"zip\.h": {"common/encrypted_zip.c", "investigate/seal.c"},
     r"zmq\.h": {"common/bus.c"},
     r"jansson\.h": {"common/ocsf.c", "common/ocsf_json.h", "common/ocsf_mailtrace.c",
                      "common/ocsf_members.c", "common/ocsf_read.c", "common/json.c",

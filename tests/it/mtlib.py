@@ -122,7 +122,7 @@ def libexec():
     os.makedirs(folder, exist_ok=True)
     for source in ("milter/milter", "milter/scanner", "investigate/collect", "investigate/watch", "investigate/emit",
                    "milter/decompress", "milter/follow", "investigate/actuator-mailstore",
-                   "investigate/actuator-queue", "investigate/queue-helper"):
+                   "investigate/actuator-queue", "investigate/queue-helper", "investigate/seal"):
         target = os.path.join(BUILD, source)
         link = os.path.join(folder, os.path.basename(source))
         if os.path.exists(target) and not os.path.lexists(link):
