@@ -117,7 +117,7 @@ take_file(struct evidence_copy *copy, const char *name, const char *path)
 	g_autoptr(GError) error = NULL;
 
 	if (openc2_outcome_settles(copy->outcome) &&
-	    evidence_file_digest(path, -1, &copy->sha256, &copy->size, &error)) {
+	    evidence_file_digest(path, &copy->sha256, &copy->size, &error)) {
 		copy->file = g_strdup(name);
 		return TRUE;
 	}

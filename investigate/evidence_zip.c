@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h" /* renameat2() needs _GNU_SOURCE */
+
 #include "evidence_zip.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -91,23 +92,7 @@ evidence_password_new(GError **error)
 /* ---- files ---- */
 
 static gboolean
-write_all(int fd, const guint8 *bytes, gsize length)
-{
-	while (length) {
-		ssize_t done = write(fd, bytes, length);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return FALSE;
-		bytes += done;
-		length -= (gsize)done;
-	}
-	return TRUE;
-}
-
-static gboolean
-digest_fd(int fd, int to_fd, struct digester *digester, guint64 *ret_size)
+digest_fd(int fd, struct digester *digester, guint64 *ret_size)
 {
 	guint8 piece[PIECE_BYTES];
 	guint64 size = 0;
@@ -116,7 +101,7 @@ digest_fd(int fd, int to_fd, struct digester *digester, guint64 *ret_size)
 	while ((got = read(fd, piece, sizeof(piece))) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0 || (to_fd >= 0 && !write_all(to_fd, piece, (gsize)got)))
+		if (got < 0)
 			return FALSE;
 		digester_add(digester, piece, (gsize)got);
 		size += (guint64)got;
@@ -141,8 +126,7 @@ open_regular(const char *path)
 }
 
 gboolean
-evidence_file_digest(const char *path, int to_fd, char **ret_sha256, guint64 *ret_size,
-		     GError **error)
+evidence_file_digest(const char *path, char **ret_sha256, guint64 *ret_size, GError **error)
 {
 	g_autoptr(digester_t) digester = digester_new();
 	int fd = open_regular(path);
@@ -152,7 +136,7 @@ evidence_file_digest(const char *path, int to_fd, char **ret_sha256, guint64 *re
 
 	if (fd < 0)
 		return fail(error, "cannot be read", path);
-	done = digest_fd(fd, to_fd, digester, &size) || fail(error, "cannot be copied", path);
+	done = digest_fd(fd, digester, &size) || fail(error, "cannot be read", path);
 	close(fd);
 	if (!done)
 		return FALSE;
@@ -164,25 +148,37 @@ evidence_file_digest(const char *path, int to_fd, char **ret_sha256, guint64 *re
 
 /* ---- the zip ---- */
 
-/* Copied and not linked: the medium to which evidence goes may know no links. */
+/* Neither replaces a file; there are file systems that know only one of the two. */
+static gboolean
+move_to_new(const char *from, const char *path)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+		return TRUE;
+	return (errno == EINVAL || errno == ENOSYS) && link(from, path) == 0;
+}
+
+static gboolean
+flush(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	gboolean done = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* The folder is beside the path, so that the file comes there whole or not at all. */
 static gboolean
 give_away(const char *from, const char *path, char **ret_sha256, guint64 *ret_size, GError **error)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	g_autofree char *sha256 = NULL;
 	guint64 size = 0;
-	gboolean done;
 
-	if (fd < 0)
-		return fail(error, "cannot be written", path);
-	done = evidence_file_digest(from, fd, &sha256, &size, error) &&
-	       (fsync(fd) == 0 || fail(error, "cannot be written", path));
-	if (close(fd) != 0 && done)
-		done = fail(error, "cannot be written", path);
-	if (!done) {
-		g_unlink(path);
+	if (!evidence_file_digest(from, &sha256, &size, error))
 		return FALSE;
-	}
+	if (!flush(from) || !move_to_new(from, path))
+		return fail(error, "cannot be written", path);
 	*ret_sha256 = g_steal_pointer(&sha256);
 	*ret_size = size;
 	return TRUE;

@@ -27,20 +27,18 @@ char *evidence_password_new(GError **error);
 void evidence_password_free(char *password);
 
 /*
- * Seals the .eml and .json files of a folder, which is private (private_folder.h) and
- * gets the zip meanwhile, into a new file: mode 0600, whole or not at all, never over
- * one that is there.  helper: the path of seal.  *ret_sha256: of the whole
- * zip, lower-case hex; free with g_free().  FALSE with a G_FILE_ERROR or a
- * SUBPROCESS_ERROR.
+ * Seals the .eml and .json files of a folder, which is private (private_folder.h),
+ * has the zip meanwhile and is beside path, into a new file: mode 0600, whole or not at all, never
+ * over one that is there.  helper: the path of seal.  *ret_sha256: of the whole zip, lower-case
+ * hex; free with g_free().  FALSE with a G_FILE_ERROR or a SUBPROCESS_ERROR.
  */
 gboolean evidence_zip_write(const char *helper, const char *folder, const char *password,
 			    const char *path, char **ret_sha256, guint64 *ret_size, GError **error);
 
 /*
  * Takes the SHA-256 of a regular file, not of what a link names, in lower-case
- * hex; to_fd: where its bytes are written as well, -1 for nowhere.  FALSE with a
- * G_FILE_ERROR.  Free *ret_sha256 with g_free().
+ * hex.  FALSE with a G_FILE_ERROR.  Free *ret_sha256 with g_free().
  */
-gboolean evidence_file_digest(const char *path, int to_fd, char **ret_sha256, guint64 *ret_size,
+gboolean evidence_file_digest(const char *path, char **ret_sha256, guint64 *ret_size,
 			      GError **error);
 #endif

@@ -708,3 +708,10 @@ tests_tools_unseal_SOURCES = tests/tools/unseal.c
 tests_tools_unseal_LDADD = $(READ_LIBS)
 TESTS += tests/it/fetch.py
 EXTRA_DIST += tests/it/fetch.py
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_evidence_zip
+TESTS += tests/test_evidence_zip
+tests_test_evidence_zip_SOURCES = tests/test_evidence_zip.c
+tests_test_evidence_zip_CFLAGS = $(UNIT_CFLAGS)
+tests_test_evidence_zip_LDADD = investigate/libcli.a investigate/libactuator.a $(BASE_LIBS) $(UNIT_LIBS)
+endif
