@@ -295,6 +295,19 @@ def both_entries_are_in_the_journal_the_second_with_the_zips_digest():
 
 
 @test
+def what_cannot_be_sealed_is_told_and_leaves_nothing():
+    site, payload = new_site(["alice"])
+    failed = site.mailtrace(*WHY, "fetch", payload, "-o", out(site), status=2,
+                            env=environment(MAILTRACE_LIBEXEC_DIR="/no/such/folder"))
+    equal((failed.stderr.count("\n"), failed.stdout), (1, ""))
+    assert "/no/such/folder/seal" in failed.stderr and "password" not in failed.stderr, failed.stderr
+    equal(asked(site), ["alice"])
+    equal([entry["arguments"][2:] for entry in journal(site)][1:], [["sha256=none", "messages=1 left=0"]])
+    nothing_is_left(site, [])
+    site.stop()
+
+
+@test
 def killed_in_the_middle_it_leaves_no_mail_behind():
     site, payload = new_site(["alice"])
     mark(site, ".", "slow")
