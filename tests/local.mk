@@ -20,9 +20,9 @@ tests_tools_hostile_scanner_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mime_read -Wl,--w
 tests_tools_hostile_scanner_LDADD = $(READ_LIBS) $(SANDBOX_LIBS)
 # The sanitizers' builds have no limit on memory.
 if !WITH_SANITIZERS
-TESTS += tests/it/attack.py
+TESTS += tests/it/attack.py tests/it/bombs.py
 endif
-EXTRA_DIST += tests/it/attack.py
+EXTRA_DIST += tests/it/attack.py tests/it/bombs.py
 # The sandbox, and the scanner with its client.
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_sandbox
