@@ -404,13 +404,16 @@ tests_fuzz_fuzz_header_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_url_SOURCES += tests/fuzz/replay.c
 endif
 if HAVE_CRITERION
-READER_TESTS = tests/test_base64 tests/test_mime tests/test_charset tests/test_content_field tests/test_entity \
+READER_TESTS = tests/test_base64 tests/test_caps tests/test_mime tests/test_charset tests/test_content_field tests/test_entity \
 	tests/test_fingerprint tests/test_magic tests/test_url
 check_PROGRAMS += $(READER_TESTS)
 TESTS += $(READER_TESTS)
 tests_test_base64_SOURCES = tests/test_base64.c
 tests_test_base64_CFLAGS = $(UNIT_CFLAGS) $(GMIME_CFLAGS)
 tests_test_base64_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_caps_SOURCES = tests/test_caps.c
+tests_test_caps_CFLAGS = $(UNIT_CFLAGS)
+tests_test_caps_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_mime_SOURCES = tests/test_mime.c
 tests_test_mime_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_test_mime_LDADD = $(READ_LIBS) $(UNIT_LIBS)

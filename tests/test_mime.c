@@ -568,28 +568,6 @@ Test(mime, names_of_all_files_are_bounded_together)
 	cr_assert_eq(beyond->files->len, files + 2);
 }
 
-Test(mime, enclosed_messages_are_hashed_to_a_sum_and_incomplete_beyond)
-{
-	/* Sixty levels above five megabytes: the sum of what encloses is above the cap. */
-	GString *text = g_string_new(NULL);
-	g_autoptr(record_t) record = NULL;
-	const struct file *last;
-
-	for (int i = 0; i < 60; i++)
-		g_string_append(text, "Content-Type: message/rfc822\r\n\r\n");
-	g_string_append(text, "\r\n");
-	for (int i = 0; i < 70000; i++)
-		g_string_append_printf(text, "%075d\r\n", i);
-	record = mime_read(text->str, text->len);
-	cr_assert(met_cap(record, CAP_ENCLOSED_BYTES_NAME));
-	cr_assert_eq(((struct file *)record->files->pdata[0])->flags, FILE_MESSAGE);
-	cr_assert_eq(((struct file *)record->files->pdata[59])->flags,
-		     FILE_MESSAGE | FILE_INCOMPLETE);
-	last = record->files->pdata[60];
-	cr_assert_eq(last->size, 70000 * 77);
-	g_string_free(text, TRUE);
-}
-
 Test(mime, links_are_searched_to_the_cap_and_noted_beyond)
 {
 	for (int over = -1; over <= 1; over++) {
