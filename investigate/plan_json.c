@@ -162,15 +162,17 @@ json_t *
 plan_encode(struct plan *plan, GError **error)
 {
 	g_autoptr(json_t) json = encode_plan(plan);
+	g_autofree char *digest = digest_of(json);
 
+	/* It is read with its digest, so it is measured with it. */
+	json_put_text(json, "digest", digest);
 	if (!is_small_enough(json)) {
 		refuse(error, "one plan cannot hold that much: ask for less, with --since, "
 			      "--until or to:, and make several");
 		return NULL;
 	}
 	g_free(plan->digest);
-	plan->digest = digest_of(json);
-	json_put_text(json, "digest", plan->digest);
+	plan->digest = g_steal_pointer(&digest);
 	return g_steal_pointer(&json);
 }
 

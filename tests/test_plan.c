@@ -311,6 +311,103 @@ Test(plan, holds_as_many_commands_as_its_cap)
 	g_clear_error(&error);
 }
 
+/* Returns whether a plan with so many recipients, or copies beyond reach, can be made. */
+static gboolean
+can_hold(guint recipients, guint beyond)
+{
+	g_autoptr(plan_t) plan = plan_of(1);
+	g_autoptr(json_t) json = NULL;
+
+	g_ptr_array_set_size(plan->beyond, 0);
+	for (guint i = 0; i < recipients; i++)
+		plan_add_recipient(plan, "e1", "a@example.org", "delivered");
+	for (guint i = 0; i < beyond; i++)
+		plan_add_beyond(plan, "e1", "a@example.org", "x@else.example", "is not ours");
+	json = plan_encode(plan, NULL);
+	return json != NULL;
+}
+
+Test(plan, holds_as_many_entries_as_its_cap)
+{
+	for (int over = -1; over <= 1; over++) {
+		cr_expect_eq(can_hold((guint)(CAP_PLAN_ENTRIES + over), 0), over <= 0, "%d", over);
+		cr_expect_eq(can_hold(0, (guint)(CAP_PLAN_ENTRIES + over)), over <= 0, "%d", over);
+	}
+}
+
+#define WHY_BYTES 2000
+
+static void
+add_beyond(struct plan *plan, gsize why_bytes)
+{
+	g_autofree char *why = g_strnfill(why_bytes, 'w');
+
+	plan_add_beyond(plan, "e1", "a@example.org", "x@else.example", why);
+}
+
+static gssize
+bytes_of(struct plan *plan)
+{
+	g_autoptr(json_t) json = plan_encode(plan, NULL);
+
+	cr_assert_not_null(json);
+	return (gssize)json_dumpb(json, NULL, 0, JSON_COMPACT);
+}
+
+/* Returns a plan of so many bytes. */
+static struct plan *
+plan_of_bytes(gssize bytes)
+{
+	struct plan *plan = plan_of(1);
+	gssize base = bytes_of(plan), each;
+
+	add_beyond(plan, WHY_BYTES);
+	each = bytes_of(plan) - base;
+	/* The last one is longer than the others, by what is left. */
+	for (gssize left = bytes - base - each; left > 0; left -= each)
+		if (left >= 2 * each)
+			add_beyond(plan, WHY_BYTES);
+		else if (left >= each)
+			add_beyond(plan, (gsize)(WHY_BYTES + left - each));
+	return plan;
+}
+
+Test(plan, is_made_as_large_as_it_is_read)
+{
+	for (int over = -1; over <= 1; over++) {
+		g_autoptr(plan_t) plan = plan_of_bytes(CAP_PLAN_BYTES + over);
+		g_autoptr(plan_t) again = NULL;
+		g_autoptr(json_t) json = plan_encode(plan, NULL);
+
+		cr_assert_eq(json != NULL, over <= 0, "%d", over);
+		if (!json)
+			continue;
+		cr_assert_eq(json_dumpb(json, NULL, 0, JSON_COMPACT),
+			     (gsize)(CAP_PLAN_BYTES + over));
+		again = plan_decode(json, NULL);
+		cr_assert_not_null(again, "%d", over);
+	}
+}
+
+Test(plan, file_is_read_to_its_cap)
+{
+	g_autofree char *text = NULL;
+
+	write_plan();
+	cr_assert(g_file_get_contents(path, &text, NULL, NULL));
+	for (int over = -1; over <= 1; over++) {
+		g_autofree char *padded = g_strnfill((gsize)(CAP_PLAN_FILE_BYTES + over), ' ');
+		g_autoptr(plan_t) plan = NULL;
+		GError *error = NULL;
+
+		memcpy(padded, text, strlen(text));
+		write_text(padded);
+		plan = plan_read(path, NULL, &error);
+		cr_expect_eq(plan != NULL, over <= 0, "%d: %s", over, error ? error->message : "");
+		g_clear_error(&error);
+	}
+}
+
 Test(plan, scopes_are_words)
 {
 	guint scope = 0;
