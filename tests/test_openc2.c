@@ -186,6 +186,32 @@ Test(openc2, copies_are_capped)
 	cr_assert_not(is_read_with_copies(CAP_COMMAND_COPIES + 1));
 }
 
+/* Returns whether a message with so many digests is read. */
+static gboolean
+is_read_with_digests(guint count)
+{
+	g_autoptr(GString) digests = g_string_new(NULL);
+	g_autofree char *line = NULL;
+	g_autoptr(openc2_command_t) read = NULL;
+
+	for (guint i = 0; i < count; i++)
+		g_string_append_printf(digests, "%s\"%s\"", i ? "," : "", SHA256);
+	line = g_strdup_printf(
+		"{\"command_id\":\"a1\",\"action\":\"copy\",\"target\":{\"x-mailtrace:message\":"
+		"{\"mailbox\":\"u\",\"sha256\":[%s]}},\"actuator\":{\"x-mailtrace\":"
+		"{\"role\":\"mailstore\"}}}",
+		digests->str);
+	read = openc2_command_decode(line, strlen(line), NULL);
+	return read && g_strv_length(read->message->sha256) == count;
+}
+
+Test(openc2, lists_are_capped)
+{
+	cr_assert(is_read_with_digests(CAP_COMMAND_LIST - 1));
+	cr_assert(is_read_with_digests(CAP_COMMAND_LIST));
+	cr_assert_not(is_read_with_digests(CAP_COMMAND_LIST + 1));
+}
+
 /* Returns whether a mailbox whose name is so long is read. */
 static gboolean
 is_read_with_text(gsize length)

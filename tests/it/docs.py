@@ -46,6 +46,51 @@ def every_cap_stands_in_security_md_with_its_value_and_a_reason():
     assert not short, f"no reason: {short}"
 
 
+# Caps whose number no test meets, and what is tested instead; those of a message's reading are not among them.
+HELD_OTHERWISE = {
+    "CAP_BATCH_BYTES": "given to spool_read(), whose edge test_spool.c has",
+    "CAP_DOVEADM_LIST_BYTES": "given to http.c, which keeps no more",
+    "CAP_DOVEADM_TEXT_BYTES": "given to http.c, which keeps no more",
+    "CAP_JOURNAL_ANCHORS": "a million anchors take longer than a test may",
+    "CAP_QUEUE_LINE_BYTES": "given to the reader of lines, whose edge test_line_reader.c has",
+    "CAP_QUEUE_REQUESTS": "several are served by one run in test_queue_exchange.c",
+    "CAP_TRACE_HOPS": "a walk that ends earlier, test_store_delivery.c",
+    "CAP_TRACE_LINES": "a message to thousands, test_store_delivery.c",
+    "CAP_TRACE_QUEUES": "a walk that ends earlier, test_store_delivery.c",
+    "CAP_UNPACK_CPU_MS": "a limit that test_unpack.c sets to none",
+    "CAP_UNPACK_FREE_BYTES": "a limit whose edge test_unpack.c has, with a smaller one",
+    "WORKER_CPU_SECONDS": "a loop is ended by the shorter timeout of it/attack.py",
+    "WORKER_TEMP_BYTES": "it/attack.py fills the folder",
+    "WORKER_TIMEOUT_MS": "it/attack.py loops, with a shorter one",
+}
+
+
+def text_of_the_tests():
+    texts = []
+    for folder in ("tests", "tests/it"):
+        for name in sorted(os.listdir(os.path.join(SOURCE, folder))):
+            if re.fullmatch(r"test_\w+\.c|\w+\.py", name) and name != "docs.py":
+                texts.append(read(f"{folder}/{name}"))
+    return "\n".join(texts)
+
+
+@test
+def every_cap_is_named_in_a_test():
+    words = set(re.findall(r"\w+", text_of_the_tests()))
+    unnamed = {name for name in caps_of_the_header() if not {name, name + "_NAME"} & words}
+    equal(sorted(unnamed), sorted(HELD_OTHERWISE), "caps that no test names, and those listed as held otherwise")
+
+
+@test
+def tests_have_the_numbers_of_the_header():
+    header = caps_of_the_header()
+    named = re.findall(r"^((?:CAP|WORKER)_\w+) = ([\d* ]+?)(?:  #.*)?$", text_of_the_tests(), re.M)
+    assert len(named) > 5, named
+    for name, expression in named:
+        value = eval(expression)  # pylint: disable=eval-used
+        equal(value, header[name], name)
+
+
 @test
 def every_file_a_page_names_exists():
     missing = []

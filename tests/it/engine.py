@@ -10,11 +10,14 @@ import hashlib
 import os
 import signal
 
-from mtlib import Site, children, equal, main, make_message, run, program, test, wait_until
+from mtlib import Site, children, equal, json_lines, main, make_message, run, program, test, wait_until
 
 FILES = "/usr/share/clamav-testfiles"
 WITHIN = f"{FILES}/clam.exe"
 HOW_MANY = 44
+# caps.h
+CAP_SIGNATURES = 64
+CAP_SIGNATURE_BYTES = 256
 RCPT = ("--rcpt", "<alice@example.org>")
 
 
@@ -176,6 +179,34 @@ def inspect_opens_them_too_and_names_what_matches():
         text = run(program("mailtrace"), "--config", site.config, "inspect", path).stdout
         assert hashlib.sha256(digests(WITHIN)[2]).hexdigest() in text, text
         assert "\nScanner      ClamAV " in text, text
+
+
+def matched(site, names):
+    """Returns the names that inspect tells of a file in which signatures of these names match."""
+    folder = f"{site.root}/capped"
+    texts = [f"what number {i:04d} matches\n" for i in range(len(names))]
+    os.makedirs(folder, exist_ok=True)
+    with open(f"{folder}/test.ndb", "w") as handle:
+        for name, text in zip(names, texts):
+            handle.write(f"{name}:0:*:{text.encode().hex()}\n")
+    site.set("scanner", database=folder)
+    path = make_message(f"{site.root}/capped.eml", attachments=[
+        ("a.bin", "application/octet-stream", "".join(texts).encode())])
+    event, = json_lines(site.mailtrace("--json", "inspect", path).stdout)
+    files = event["unmapped"]["mailtrace"]["files"]
+    return next(file["malware"] for file in files if file.get("malware"))
+
+
+@test
+def names_of_signatures_and_their_length_end_at_their_caps():
+    site = Site()
+    for count in range(CAP_SIGNATURES - 1, CAP_SIGNATURES + 2):
+        equal(len(matched(site, [f"Test.Many-{i}" for i in range(count)])), min(count, CAP_SIGNATURES))
+    # the engine adds to names of signatures that are not ClamAV's own
+    added = len(".UNOFFICIAL")
+    for length in range(CAP_SIGNATURE_BYTES - 1, CAP_SIGNATURE_BYTES + 2):
+        name, = matched(site, ["T" * (length - added)])
+        equal(len(name), min(length, CAP_SIGNATURE_BYTES))
 
 
 main()

@@ -14,8 +14,9 @@ from mtlib import Site, equal, free_port, listens, main, make_message, stopped_s
 sys.path.append("/usr/lib/python3/dist-packages")
 from prometheus_client.openmetrics.parser import text_string_to_metric_families  # noqa: E402
 
-CONNECTIONS = 16
-REQUEST_BYTES = 16384
+# caps.h
+CAP_METRICS_CONNECTIONS = 16
+CAP_METRICS_REQUEST_BYTES = 16384
 
 
 def metrics_site(**scanner):
@@ -153,15 +154,15 @@ def status_of(site, path, **headers):
 def what_is_asked_wrongly_or_too_long_is_refused_and_mail_goes_on():
     site = metrics_site()
     equal([status_of(site, path) for path in ("/metrics", "/", "/metrics/x")], [200, 404, 404])
-    equal(status_of(site, "/metrics", Long="x" * (REQUEST_BYTES // 2)), 200)
-    assert status_of(site, "/metrics", Long="x" * (REQUEST_BYTES + 1)) in (413, 431)
+    equal(status_of(site, "/metrics", Long="x" * (CAP_METRICS_REQUEST_BYTES // 2)), 200)
+    assert status_of(site, "/metrics", Long="x" * (CAP_METRICS_REQUEST_BYTES + 1)) in (413, 431)
     site.stop()
 
 
 @test
 def scrapers_that_hang_take_their_own_places_only():
     site = metrics_site()
-    hanging = [socket.create_connection(("127.0.0.1", site.ports["milter"])) for _ in range(CONNECTIONS - 1)]
+    hanging = [socket.create_connection(("127.0.0.1", site.ports["milter"])) for _ in range(CAP_METRICS_CONNECTIONS - 1)]
     for one in hanging:
         one.sendall(b"GET /met")
     equal(status_of(site, "/metrics"), 200, "one below the cap")
