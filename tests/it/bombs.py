@@ -22,7 +22,7 @@ import zipfile
 import zlib
 
 import mtlib
-from mtlib import Site, equal, main, make_message, test
+from mtlib import Site, equal, main, make_message, test, wait_until
 
 RCPT = ("--client", "203.0.113.5", "--rcpt", "<b@example.org>")
 CPU_SECONDS = 5.0
@@ -32,16 +32,19 @@ CLEAN = b"the file of a message that is no bomb\n" * 50
 FIRST = ("From: s@example.net\r\nTo: b@example.org\r\nSubject: bomb\r\nMIME-Version: 1.0\r\n")
 
 
-# Around the scanner: its descriptor 3 is handed on and not kept, as its end is told by that.
+# Around the scanner: its descriptor 3 is handed on and not kept, as its end is told by that;
+# in a session of its own, to outlive a milter that is killed.
 AROUND = """#!{python}
 import os, resource, signal, subprocess, sys
+os.setsid()
 scanner = subprocess.Popen([{scanner!r}, *sys.argv[1:]], pass_fds=(3,))
 os.close(3)
 signal.signal(signal.SIGTERM, lambda *_: scanner.terminate())
 status = scanner.wait()
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-with open({told!r}, "w") as handle:
+with open({told!r} + ".part", "w") as handle:
     handle.write(f"{{used.ru_utime + used.ru_stime}} {{used.ru_maxrss}}")
+os.rename({told!r} + ".part", {told!r})
 sys.exit(status)
 """
 
@@ -64,7 +67,9 @@ class Measured(Site):
 
     def used(self):
         """Ends it; returns (seconds of processor time, KB of one process)."""
-        self.stop()
+        # Killed, as a milter without collector takes seconds to end; its scanner ends in order.
+        self.milter.kill()
+        wait_until(lambda: os.path.exists(f"{self.root}/used"), "the scanner's end")
         with open(f"{self.root}/used") as handle:
             seconds, most_kb = handle.read().split()
         return float(seconds), int(most_kb)
