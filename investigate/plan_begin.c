@@ -6,6 +6,7 @@
 #include "approvals.h"
 #include "deny_list.h"
 #include "plan_change.h"
+#include "undo.h"
 
 /* A command that was added to the store. */
 struct added {
@@ -70,7 +71,7 @@ fits_kind(const struct plan *plan, const struct openc2_command *command)
 	return plan->kind == PLAN_UNDO ? undoes && command->undoes : contains;
 }
 
-/* Finds what a command undoes: it was done, in the same place, and is not undone yet. */
+/* Finds what a command undoes: it was done, and this is exactly its inverse. */
 static gboolean
 find_undone(const struct beginning *beginning, const struct openc2_command *command,
 	    gint64 *ret_number, GError **error)
@@ -82,11 +83,13 @@ find_undone(const struct beginning *beginning, const struct openc2_command *comm
 	if (!store_command_find(change->plans->store, change->tenant, command->undoes, &undone,
 				&found, error))
 		return FALSE;
-	fits = found && undone.settled && !undone.undoes && undone.role == (int)command->role;
+	fits = found && undone.settled && !undone.undoes && undo_is_of(command, &undone);
 	*ret_number = undone.number;
 	store_command_clear(&undone);
-	return fits || plan_change_refuse(error, "command %s, which is to be undone, was not done",
-					  command->undoes);
+	return fits ||
+	       plan_change_refuse(
+		       error, "what is to undo command %s is not its inverse, or it was not done",
+		       command->undoes);
 }
 
 static gboolean

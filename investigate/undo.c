@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "store_plans.h"
-
 /* A plan of undoing, being made. */
 struct undoing {
 	struct plan *plan;
@@ -46,25 +44,57 @@ invert(struct openc2_command *command, struct openc2_response *response)
 		command->copies = g_ptr_array_ref(response->copies);
 }
 
-static gboolean
-add_inverse(struct undoing *undoing, const struct store_command *stored)
+/* Returns what undoes a command that was answered; NULL with an error, or when it changed nothing.
+ */
+static struct openc2_command *
+inverse_of(const struct store_command *stored, GError **error)
 {
 	g_autoptr(openc2_command_t) command =
-		openc2_command_decode(stored->json, strlen(stored->json), &undoing->error);
+		openc2_command_decode(stored->json, strlen(stored->json), error);
 	g_autoptr(openc2_response_t) response = NULL;
 
 	if (command)
-		response = openc2_response_decode(stored->response, strlen(stored->response),
-						  &undoing->error);
-	if (!response)
-		return FALSE;
-	if (!has_effect(stored, response)) {
-		undoing->left->nothing++;
-		return TRUE;
-	}
+		response =
+			openc2_response_decode(stored->response, strlen(stored->response), error);
+	if (!response || !has_effect(stored, response))
+		return NULL;
 	invert(command, response);
-	g_ptr_array_add(undoing->plan->commands, g_steal_pointer(&command));
-	return TRUE;
+	return g_steal_pointer(&command);
+}
+
+static void
+set_text(char **text, const char *value)
+{
+	g_free(*text);
+	*text = g_strdup(value);
+}
+
+gboolean
+undo_is_of(const struct openc2_command *command, const struct store_command *stored)
+{
+	g_autoptr(openc2_command_t) inverse = stored->response ? inverse_of(stored, NULL) : NULL;
+	g_autofree char *wanted = NULL, *got = NULL;
+
+	if (!inverse)
+		return FALSE;
+	set_text(&inverse->command_id, command->command_id);
+	set_text(&inverse->case_id, command->case_id);
+	set_text(&inverse->reason, command->reason);
+	wanted = openc2_command_encode(inverse);
+	got = openc2_command_encode(command);
+	return strcmp(wanted, got) == 0;
+}
+
+static gboolean
+add_inverse(struct undoing *undoing, const struct store_command *stored)
+{
+	struct openc2_command *command = inverse_of(stored, &undoing->error);
+
+	if (command)
+		g_ptr_array_add(undoing->plan->commands, command);
+	else if (!undoing->error)
+		undoing->left->nothing++;
+	return !undoing->error;
 }
 
 static gboolean

@@ -12,6 +12,7 @@
 
 #include "plan.h"
 #include "store.h"
+#include "store_plans.h"
 
 /* What is not put back. */
 struct undo_left {
@@ -26,4 +27,10 @@ struct undo_left {
  */
 gboolean undo_add(struct store *store, const char *id, struct plan *plan, struct undo_left *left,
 		  gboolean *ret_known, GError **error);
+
+/*
+ * Returns whether a command is the inverse of one that was answered: the same target,
+ * and the copies that were told; id, case and reason are its own.
+ */
+gboolean undo_is_of(const struct openc2_command *command, const struct store_command *stored);
 #endif

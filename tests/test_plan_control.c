@@ -569,7 +569,7 @@ Test(plan_control, a_plan_contains_or_undoes_and_nothing_else)
 	expect_refused(begin(undo, APPLIER, &why), why, "kind");
 	g_clear_pointer(&why, g_free);
 	((struct openc2_command *)undo->commands->pdata[0])->undoes = g_uuid_string_random();
-	expect_refused(begin(undo, APPLIER, &why), why, "was not done");
+	expect_refused(begin(undo, APPLIER, &why), why, "not done");
 }
 
 /* ---- results ---- */
@@ -818,6 +818,35 @@ Test(plan_control, undo_takes_what_was_done_with_its_copies_and_names_the_rest)
 	cr_assert_eq(inverse->copies->len, 1);
 	copy = inverse->copies->pdata[0];
 	cr_expect_str_eq(copy->folder, "INBOX");
+}
+
+/* What an edited plan of undoing could otherwise do: put a message where none was taken. */
+Test(plan_control, only_what_was_taken_is_put_back_and_only_there)
+{
+	static const char *const changed[] = {"mailbox", "folder", "guid"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(changed); i++) {
+		g_autoptr(plan_t) plan = make_plan(PLAN_CONTAIN);
+		const char *id = add_mailbox(plan, "alice@s.example")->command_id;
+		g_autoptr(plan_t) undo = NULL;
+		g_autofree char *why = NULL;
+		struct openc2_command *inverse;
+		struct openc2_copy *copy;
+		struct undo_left left;
+		char **texts[3];
+
+		begin_well(plan);
+		record(plan, id, OPENC2_DONE, 1);
+		undo = undo_of(plan, &left);
+		inverse = undo->commands->pdata[0];
+		copy = inverse->copies->pdata[0];
+		texts[0] = &inverse->message->mailbox;
+		texts[1] = &copy->folder;
+		texts[2] = &copy->guid;
+		g_free(*texts[i]);
+		*texts[i] = g_strdup("another");
+		expect_refused(begin(undo, APPLIER, &why), why, "not its inverse");
+	}
 }
 
 Test(plan_control, what_undoes_is_not_undone)
