@@ -17,6 +17,7 @@
 #include "text.h"
 
 #define COMPLAINT_BYTES 4096	     /* of standard error that is looked at */
+#define LOOK_US 10000		     /* between two looks */
 #define KILL_US (2 * G_USEC_PER_SEC) /* between asking it to end and ending it */
 
 G_DEFINE_QUARK(mailtrace_subprocess_error, subprocess_error)
@@ -96,13 +97,20 @@ static gboolean
 await(GPid pid, gint64 deadline_us, int *ret_status)
 {
 	struct pollfd ended = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+	/* Without one (a full table of descriptors) it is looked at again and again. */
+	gint64 pace_us = ended.fd >= 0 ? G_MAXINT : LOOK_US;
+	siginfo_t info = {0};
 	gint64 left_us;
 	int got;
 
 	do {
-		left_us = MAX(deadline_us - g_get_monotonic_time(), 0);
-		got = poll(&ended, 1, (int)MIN(left_us / 1000 + 1, G_MAXINT));
-	} while (got < 0 && errno == EINTR);
+		left_us = CLAMP(deadline_us - g_get_monotonic_time(), 0, G_MAXINT);
+		got = poll(&ended, 1, (int)(MIN(left_us, pace_us) / 1000 + 1));
+		if (got == 0 && ended.fd < 0 &&
+		    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		    info.si_pid)
+			got = 1;
+	} while ((got < 0 && errno == EINTR) || (got == 0 && left_us > 0));
 	if (ended.fd >= 0)
 		close(ended.fd);
 	if (got == 0)
