@@ -97,15 +97,18 @@ Test(subprocess, output_that_nobody_wants_does_not_stop_it)
 Test(subprocess, an_end_is_seen_without_a_descriptor_to_spare, .timeout = 60)
 {
 	const char *const argv[] = {"true", NULL};
-	struct rlimit none = {0};
+	struct rlimit former, few;
 	g_autoptr(GError) error = NULL;
 	struct subprocess *process = subprocess_start(argv, NULL, NULL, &error);
+	gboolean ended;
 
 	cr_assert(process, "%s", error ? error->message : "");
-	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &none), 0);
-	none.rlim_cur = 3; /* poll(2) may have so many */
-	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-	cr_assert(subprocess_end(process, g_get_monotonic_time() + 3600 * (gint64)G_USEC_PER_SEC,
-				 &error),
-		  "%s", error ? error->message : "");
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &former), 0);
+	few = former;
+	few.rlim_cur = 3; /* poll(2) may have so many */
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ended = subprocess_end(process, g_get_monotonic_time() + 3600 * (gint64)G_USEC_PER_SEC,
+			       &error);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &former), 0);
+	cr_assert(ended, "%s", error ? error->message : "");
 }
