@@ -79,8 +79,14 @@ milter_scanner_LDADD = $(READ_LIBS) $(SANDBOX_LIBS)
 # What the MTA's log says of a message.
 noinst_LIBRARIES += milter/libfollow.a
 milter_libfollow_a_SOURCES = \
+	milter/dovecot_export.c \
+	milter/dovecot_line.c \
+	milter/dovecot_line.h \
+	milter/dovecot_lmtp.c \
 	milter/dovecot_log.c \
 	milter/dovecot_log.h \
+	milter/dovecot_mail_log.c \
+	milter/dovecot_session.c \
 	milter/log_history.c \
 	milter/log_history.h \
 	milter/log_tail.c \
