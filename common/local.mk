@@ -46,11 +46,13 @@ common_libread_a_SOURCES = \
 	common/content_field.c common/content_field.h \
 	common/document_urls.c common/document_urls.h \
 	common/embedded.c common/embedded_html.c common/embedded.h \
-	common/entity.c common/entity.h \
+	common/entity.c common/entity.h common/entity_header.c common/entity_lines.c \
+	common/entity_splitter.h \
 	common/fingerprint.c common/fingerprint.h \
 	common/magic.c common/magic.h \
 	common/mail_file.c common/mail_file.h \
-	common/mime.c \
+	common/mime.c common/mime_describe.c common/mime_header.c common/mime_leaf.c \
+	common/mime_otherwise.c common/mime_reader.h common/mime_transfer.c \
 	common/passwords.c common/passwords.h \
 	common/pasted.c common/pasted.h \
 	common/rar_headers.c common/rar_headers.h \

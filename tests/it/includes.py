@@ -12,7 +12,7 @@ from mtlib import SOURCE, main, test
 FOLDERS = ("common", "milter", "investigate")
 # Header, as it stands between the angle brackets -> who may include it.
 OWNERS = {
-    r"gmime/.*": {"common/mime.c", "common/charset.c"},
+    r"gmime/.*": {"common/mime_header.c", "common/mime_transfer.c", "common/charset.c"},
     r"clamav\.h": {"common/scan.c"},
     r"archive(_entry)?\.h": {"common/archive.c"},
     r"zip\.h": {"common/encrypted_zip.c", "investigate/seal.c"},

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An entity's header: its fields, and where it ends. */
+#include "entity_splitter.h"
+
+#include <string.h>
+
+#include "caps.h"
+
+static const struct {
+	const char *name;
+	enum field_kind kind;
+} field_names[] = {
+	{"content-type", FIELD_CONTENT_TYPE},
+	{"content-disposition", FIELD_CONTENT_DISPOSITION},
+	{"content-transfer-encoding", FIELD_CONTENT_TRANSFER_ENCODING},
+	{"content-id", FIELD_CONTENT_ID},
+	{"subject", FIELD_SUBJECT},
+	{"message-id", FIELD_MESSAGE_ID},
+	{"date", FIELD_DATE},
+	{"from", FIELD_FROM},
+	{"to", FIELD_TO},
+	{"cc", FIELD_CC},
+	{"reply-to", FIELD_REPLY_TO},
+	{"list-id", FIELD_LIST_ID},
+	{"delivered-to", FIELD_DELIVERED_TO},
+	{"x-original-to", FIELD_ORIGINAL_TO},
+	{"authentication-results", FIELD_AUTHENTICATION_RESULTS},
+};
+
+/* Returns the length of a field's name (RFC 5322 2.2), 0 when the line is no field. */
+static gsize
+name_length(const char *text, gsize length)
+{
+	gsize i = 0, name;
+
+	while (i < length && text[i] > ' ' && text[i] < 0x7f && text[i] != ':')
+		i++;
+	name = i;
+	while (i < length && (text[i] == ' ' || text[i] == '\t'))
+		i++; /* obsolete, and still read (RFC 5322 4.5) */
+	return i < length && text[i] == ':' ? name : 0;
+}
+
+static gboolean
+field_kind_of(const char *name, gsize length, enum field_kind *ret_kind)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(field_names); i++) {
+		if (strlen(field_names[i].name) == length &&
+		    g_ascii_strncasecmp(field_names[i].name, name, length) == 0) {
+			*ret_kind = field_names[i].kind;
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+/* Returns whether a line begins with a field of MIME's own. */
+gboolean
+splitter_begins_content_field(const struct splitter *splitter, gsize at)
+{
+	const char *text = splitter->bytes + at;
+	struct line line;
+
+	if (splitter->length - at < 8 || g_ascii_strncasecmp(text, "Content-", 8) != 0)
+		return FALSE;
+	line = splitter_line_at(splitter, at);
+	return name_length(text, line.end - line.begin) > 0;
+}
+
+/* Notes a second field of a kind, and says whether it is the one that counts. */
+static gboolean
+takes_last(struct splitter *splitter, struct entity *entity, enum field_kind kind, gsize offset)
+{
+	enum doubt doubt = 0;
+
+	if (kind == FIELD_CONTENT_TYPE)
+		doubt = DOUBT_TYPE_TWICE;
+	else if (kind == FIELD_CONTENT_TRANSFER_ENCODING)
+		doubt = DOUBT_ENCODING_TWICE;
+	splitter_note_departure(splitter, "duplicate-header", offset);
+	splitter->out->doubts |= doubt;
+	entity->doubts |= doubt;
+	return (splitter->options->last_fields & 1u << kind) != 0;
+}
+
+/* Keeps a field that is of use.  value: after the colon. */
+static void
+keep_field(struct splitter *splitter, int index, enum field_kind kind, struct span value)
+{
+	struct entity *entity = splitter_entity(splitter, index);
+	struct field field = {.kind = kind, .value = value};
+
+	if (kind < ENTITY_FIELD_KINDS) {
+		if (!entity->fields[kind].begin || takes_last(splitter, entity, kind, value.begin))
+			entity->fields[kind] = value;
+	} else if (index == 0 && splitter->out->fields->len < CAP_FIELDS) {
+		g_array_append_val(splitter->out->fields, field);
+	} else if (index == 0) {
+		splitter_note_cap(splitter, CAP_FIELDS_NAME);
+	}
+}
+
+/* The field that is being read, its folded lines to come. */
+struct open_field {
+	gboolean wanted;
+	enum field_kind kind;
+	struct span value;
+};
+
+static void
+finish_field(struct splitter *splitter, int index, struct open_field *field)
+{
+	if (field->wanted)
+		keep_field(splitter, index, field->kind, field->value);
+	field->wanted = FALSE;
+}
+
+/* "From " or ">From ", which an mbox leaves above a message. */
+static gboolean
+is_mbox_separator(const char *text, gsize length)
+{
+	return (length >= 5 && memcmp(text, "From ", 5) == 0) ||
+	       (length >= 6 && memcmp(text, ">From ", 6) == 0);
+}
+
+/*
+ * Returns the kind of a field of MIME whose name readers mend: they pass over
+ * NULs, 8-bit bytes, blanks and folds, and take "_" for "-".
+ */
+static gboolean
+mended_kind(const char *text, gsize length, enum field_kind *ret_kind)
+{
+	char name[32];
+	gsize used = 0;
+
+	for (gsize i = 0; i < length && text[i] != ':'; i++) {
+		if (text[i] <= ' ' || text[i] >= 0x7f)
+			continue;
+		if (used == sizeof(name) - 1)
+			return FALSE;
+		name[used++] = text[i] == '_' ? '-' : text[i];
+	}
+	return field_kind_of(name, used, ret_kind) && *ret_kind < ENTITY_FIELD_KINDS;
+}
+
+/* Opens the field whose name stands on this line, before a colon. */
+static void
+begin_field(struct splitter *splitter, int index, struct line line, gboolean wanted,
+	    enum field_kind kind, struct open_field *field)
+{
+	const char *text = splitter->bytes + line.begin;
+	const char *colon = memchr(text, ':', line.end - line.begin);
+
+	finish_field(splitter, index, field);
+	field->wanted = wanted && colon;
+	field->kind = kind;
+	if (!colon)
+		return;
+	field->value.begin = line.begin + (gsize)(colon + 1 - text);
+	field->value.length = line.end - field->value.begin;
+}
+
+/* Takes a line whose name is no field's by the standard; returns FALSE if by no reading. */
+static gboolean
+mended_line(struct splitter *splitter, int index, struct line line, struct open_field *field)
+{
+	const char *text = splitter->bytes + line.begin;
+	enum field_kind kind;
+
+	if (!mended_kind(text, line.end - line.begin, &kind))
+		return FALSE;
+	splitter_note_doubt(splitter, DOUBT_FIELD_NAME, "odd-field-name", line.begin);
+	if (!splitter->options->mend_names)
+		return FALSE;
+	begin_field(splitter, index, line, TRUE, kind, field);
+	return TRUE;
+}
+
+/* Takes a line that begins with blanks: the rest of a field, or a field for some readers. */
+static void
+folded_line(struct splitter *splitter, int index, struct line line, struct open_field *field)
+{
+	const char *text = splitter->bytes + line.begin;
+	struct line rest = line;
+	enum field_kind kind;
+
+	while (rest.begin < rest.end && (*text == ' ' || *text == '\t')) {
+		rest.begin++;
+		text++;
+	}
+	if (rest.begin == rest.end) {
+		splitter_note_doubt(splitter, DOUBT_BLANK_LINE, "blank-line-in-header", line.begin);
+	} else if (splitter_begins_content_field(splitter, rest.begin)) {
+		splitter_note_doubt(splitter, DOUBT_FIELD_BLANK, "blank-before-field", line.begin);
+		if (splitter->options->blank_fields &&
+		    field_kind_of(text, name_length(text, rest.end - rest.begin), &kind)) {
+			begin_field(splitter, index, rest, TRUE, kind, field);
+			return;
+		}
+	}
+	field->value.length = line.end - field->value.begin;
+}
+
+/* Takes a line that is no field; returns FALSE when the header ends before it. */
+static gboolean
+garbage_line(struct splitter *splitter, int index, struct line line, gboolean first,
+	     struct open_field *field)
+{
+	const char *text = splitter->bytes + line.begin;
+
+	if (first && is_mbox_separator(text, line.end - line.begin))
+		return TRUE;
+	if (mended_line(splitter, index, line, field))
+		return TRUE;
+	if (first && (*text == ' ' || *text == '\t'))
+		folded_line(splitter, index, line, field);
+	splitter_note_departure(splitter, "header-without-colon", line.begin);
+	splitter->out->doubts |= DOUBT_HEADER_LINE;
+	if (splitter->options->garbage == GARBAGE_FOLDS && !first)
+		field->value.length = line.end - field->value.begin;
+	return splitter->options->garbage != GARBAGE_ENDS || (first && field->wanted);
+}
+
+/* Takes one line of a header; returns FALSE when it is none. */
+static gboolean
+header_line(struct splitter *splitter, int index, struct line line, gboolean first,
+	    struct open_field *field)
+{
+	const char *text = splitter->bytes + line.begin;
+	gsize length = line.end - line.begin;
+	gsize name = name_length(text, length);
+	enum field_kind kind = 0;
+	gboolean wanted;
+
+	if (memchr(text, '\r', length))
+		splitter_note_doubt(splitter, DOUBT_BARE_CR, "bare-cr", line.begin);
+	if (!first && (*text == ' ' || *text == '\t')) {
+		folded_line(splitter, index, line, field);
+		return TRUE;
+	}
+	if (!name)
+		return garbage_line(splitter, index, line, first, field);
+	wanted = field_kind_of(text, name, &kind);
+	if (!wanted && memchr(text, '_', name) && mended_line(splitter, index, line, field))
+		return TRUE;
+	begin_field(splitter, index, line, wanted, kind, field);
+	return TRUE;
+}
+
+/* Whether the empty line that ends at next is followed by more header, in some reading. */
+static gboolean
+header_goes_on(struct splitter *splitter, gsize next)
+{
+	gsize field = next;
+
+	while (field < splitter->length && strchr(" \t", splitter->bytes[field]) &&
+	       splitter->bytes[field])
+		field++;
+	if (!splitter_begins_content_field(splitter, field))
+		return FALSE;
+	splitter_note_doubt(splitter, DOUBT_HEADER_END, "field-after-header", next);
+	return splitter->options->header_goes_on;
+}
+
+static gboolean
+is_blank_line(const struct splitter *splitter, struct line line)
+{
+	for (gsize i = line.begin; i < line.end; i++)
+		if (splitter->bytes[i] != ' ' && splitter->bytes[i] != '\t')
+			return FALSE;
+	return TRUE;
+}
+
+/* Whether a line ends the header; *ret_next is where the body begins then. */
+static gboolean
+ends_header(struct splitter *splitter, struct line line, gboolean first, gsize *ret_next)
+{
+	struct delimiter unused;
+
+	if (line.end == line.begin ||
+	    (splitter->options->blank_line_ends && !first && is_blank_line(splitter, line))) {
+		*ret_next = line.next;
+		return !header_goes_on(splitter, line.next);
+	}
+	*ret_next = line.begin;
+	return splitter_line_delimits(splitter, line, &unused);
+}
+
+/* A field's name may be folded before its colon for readers that mend names. */
+static struct line
+header_line_at(const struct splitter *splitter, gsize at)
+{
+	struct line line = splitter_line_at(splitter, at);
+	const char *next = splitter->bytes + line.next;
+
+	if (splitter->options->mend_names && splitter->length - line.next > 2 &&
+	    (*next == ' ' || *next == '\t') && next[1] == ':')
+		return (struct line){at, splitter_line_at(splitter, line.next).end,
+				     splitter_line_at(splitter, line.next).next};
+	return line;
+}
+
+/* Reads a header from begin on; returns where the body begins. */
+gsize
+splitter_read_header(struct splitter *splitter, int index, gsize begin)
+{
+	struct open_field field = {0};
+	gsize at = begin;
+
+	while (at < splitter->length) {
+		struct line line = header_line_at(splitter, at);
+		gsize next;
+
+		if (ends_header(splitter, line, at == begin, &next)) {
+			splitter_note_line_end(splitter, next);
+			at = next;
+			break;
+		}
+		splitter_note_line_end(splitter, line.next);
+		if (line.end - begin > CAP_HEADER_BYTES) {
+			splitter_note_cap(splitter, CAP_HEADER_BYTES_NAME);
+			splitter_entity(splitter, index)->cut = TRUE;
+			finish_field(splitter, index, &field);
+		} else if (line.end > line.begin &&
+			   !header_line(splitter, index, line, at == begin, &field)) {
+			break;
+		}
+		at = line.next;
+	}
+	finish_field(splitter, index, &field);
+	return at;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an entity's own header says of its file: names, types, and what it is opened as. */
+#include "mime_reader.h"
+
+#include <string.h>
+
+#include "caps.h"
+#include "charset.h"
+#include "embedded.h"
+
+/* ---- names ---- */
+
+/* A name's bytes as text. */
+static char *
+name_text(const struct parameter *parameter, GBytes *raw, gboolean *ret_undecoded)
+{
+	gsize length;
+	const char *bytes = g_bytes_get_data(raw, &length);
+	char *text = NULL;
+
+	if (!bytes)
+		bytes = "";
+	if (parameter->extended && parameter->charset) {
+		text = charset_convert(parameter->charset, bytes, length);
+		if (!text && !charset_known(parameter->charset))
+			*ret_undecoded = TRUE;
+		if (!text)
+			text = charset_guess(bytes, length, NULL, NULL);
+		return text;
+	}
+	return header_decode(bytes, length, ret_undecoded);
+}
+
+static void
+add_name(struct reader *reader, struct file *file, const struct parameter *parameter, GBytes *raw,
+	 const char *reading)
+{
+	gboolean undecoded = FALSE;
+	g_autofree char *text = NULL;
+	g_autofree char *bounded = NULL;
+	gsize length;
+	const void *bytes = g_bytes_get_data(raw, &length);
+
+	if (file->names->len >= CAP_NAMES) {
+		record_note_cap(reader->record, CAP_NAMES_NAME);
+		return;
+	}
+	if (reader->names_bytes + length > CAP_NAMES_BYTES) {
+		record_note_cap(reader->record, CAP_NAMES_BYTES_NAME);
+		return;
+	}
+	text = name_text(parameter, raw, &undecoded);
+	bounded =
+		mime_bounded_text(reader, text, strlen(text), CAP_NAME_BYTES, CAP_NAME_BYTES_NAME);
+	reader->names_bytes += strlen(bounded) + length;
+	if (undecoded)
+		file->flags |= FILE_UNDECODED;
+	if (*bounded)
+		file_add_name(file, bounded, reading,
+			      mime_same_bytes(bounded, bytes, length) ? NULL : raw);
+}
+
+/* Whether a literal is the better reading: its backslashes are halves of characters. */
+static gboolean
+is_multibyte(GBytes *literal)
+{
+	gsize length;
+	const char *bytes = g_bytes_get_data(literal, &length);
+
+	return memchr(bytes, 0x1b, length) || !g_utf8_validate(bytes, (gssize)length, NULL);
+}
+
+/* Adds the names that one field gives, of one form (RFC 2231 or plain). */
+static void
+add_names(struct reader *reader, struct file *file, const struct content_field *field,
+	  const char *name, gboolean extended)
+{
+	g_autofree char *reading = g_strconcat(name, extended ? "*" : "", NULL);
+
+	for (guint i = 0; i < field->parameters->len; i++) {
+		const struct parameter *parameter = g_ptr_array_index(field->parameters, i);
+
+		if (parameter->extended != extended || !g_str_equal(parameter->name, name))
+			continue;
+		if (parameter->literal && is_multibyte(parameter->literal))
+			add_name(reader, file, parameter, parameter->literal, reading);
+		add_name(reader, file, parameter, parameter->value, reading);
+		if (parameter->literal)
+			add_name(reader, file, parameter, parameter->literal, reading);
+	}
+}
+
+/* ---- one file ---- */
+
+/* Reads a field of an entity whose value is a token and parameters; NULL if it is not there. */
+static struct content_field *
+entity_field(struct reader *reader, const struct source *source, const struct entity *entity,
+	     enum field_kind kind)
+{
+	struct span span = entity->fields[kind];
+	struct content_field *field;
+
+	if (!span.begin)
+		return NULL;
+	field = content_field_parse(source->bytes + span.begin, span.length);
+	if (field->cut)
+		record_note_cap(reader->record, CAP_PARAMETERS_NAME);
+	return field;
+}
+
+/* A token as text, or NULL when there is none. */
+static char *
+token_text(struct reader *reader, const struct content_field *field)
+{
+	if (!field || !*field->token)
+		return NULL;
+	return mime_bounded_text(reader, field->token, strlen(field->token), CAP_FIELD_BYTES,
+				 CAP_FIELD_BYTES_NAME);
+}
+
+static char *
+content_id(struct reader *reader, const struct source *source, const struct entity *entity)
+{
+	struct span span = mime_trim(source, entity->fields[FIELD_CONTENT_ID]);
+
+	if (!span.length)
+		return NULL;
+	if (source->bytes[span.begin] == '<' && span.length >= 2 &&
+	    source->bytes[span.begin + span.length - 1] == '>') {
+		span.begin++;
+		span.length -= 2;
+	}
+	return mime_field_text(reader, source, span);
+}
+
+/* Whether readers show a content of this type in place. */
+static gboolean
+is_body_type(const char *type)
+{
+	static const char *const types[] = {"text/plain",    "text/html",	"text",
+					    "text/enriched", "text/x-amp-html", "text/richtext"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(types); i++)
+		if (g_str_equal(type, types[i]))
+			return TRUE;
+	return FALSE;
+}
+
+/* Sets what the entity's own header says of the file. */
+void
+mime_describe(struct reader *reader, const struct source *source, const struct entity *entity,
+	      struct file *file)
+{
+	g_autoptr(content_field_t) disposition =
+		entity_field(reader, source, entity, FIELD_CONTENT_DISPOSITION);
+	g_autoptr(content_field_t) encoding =
+		entity_field(reader, source, entity, FIELD_CONTENT_TRANSFER_ENCODING);
+
+	if (entity->has_type)
+		file->declared_type = token_text(reader, entity->type);
+	file->disposition = token_text(reader, disposition);
+	file->encoding = token_text(reader, encoding);
+	file->content_id = content_id(reader, source, entity);
+	if (disposition) {
+		add_names(reader, file, disposition, "filename", TRUE);
+		add_names(reader, file, disposition, "filename", FALSE);
+	}
+	add_names(reader, file, entity->type, "name", TRUE);
+	add_names(reader, file, entity->type, "name", FALSE);
+	if (entity->kind == ENTITY_MULTIPART)
+		file->flags |= FILE_MULTIPART;
+	else if (entity_is_message(entity))
+		file->flags |= FILE_MESSAGE;
+	else if (is_body_type(entity->type->token) && !file->names->len &&
+		 g_strcmp0(file->disposition, "attachment") != 0)
+		file->flags |= FILE_BODY;
+	if (entity->cut)
+		file->flags |= FILE_INCOMPLETE;
+}
+
+/* ---- what it is opened as ---- */
+
+gboolean
+mime_is_html(const struct entity *entity)
+{
+	return g_str_equal(entity->type->token, "text/html") ||
+	       g_str_equal(entity->type->token, "text/x-amp-html");
+}
+
+static gboolean
+is_named(const struct file *file, const char *suffix)
+{
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
+		g_autofree char *lower = g_ascii_strdown(name->text, -1);
+
+		if (g_str_has_suffix(lower, suffix))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean
+is_typed(const struct file *file, const char *type, const char *suffix)
+{
+	return (file->declared_type && g_str_has_suffix(file->declared_type, type)) ||
+	       is_named(file, suffix);
+}
+
+gboolean
+mime_is_tnef(const struct file *file)
+{
+	return is_typed(file, "ms-tnef", "winmail.dat") ||
+	       g_strcmp0(file->detected_type, EMBEDDED_TNEF_TYPE) == 0;
+}
+
+gboolean
+mime_is_signed(const struct file *file)
+{
+	return is_typed(file, "pkcs7-mime", ".p7m");
+}
+
+/* A leaf that mail programs open as a message though it is none by its type. */
+gboolean
+mime_is_message_otherwise(const struct file *file)
+{
+	return !(file->flags & FILE_MESSAGE) && is_typed(file, "message/partial", ".eml");
+}
