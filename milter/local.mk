@@ -24,7 +24,9 @@ milter_libsession_a_SOURCES = \
 
 # Events on disk until the collector has them; SQLite's owner in the milter.
 noinst_LIBRARIES += milter/libspool.a
-milter_libspool_a_SOURCES = milter/spool.c milter/spool.h milter/spool_alarm.c milter/spool_alarm.h
+milter_libspool_a_SOURCES = milter/spool.c milter/spool.h milter/spool_private.h milter/spool_db.c \
+	milter/spool_jobs.c milter/spool_open.c milter/spool_read.c milter/spool_writer.c \
+	milter/spool_alarm.c milter/spool_alarm.h
 milter_libspool_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 SPOOL_LIBS = milter/libspool.a $(SQLITE_LIBS)
 
