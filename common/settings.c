@@ -162,6 +162,8 @@ enum kind {
 	  "time for one message in a queue, in milliseconds")                                      \
 	X("mailstore", "url", KIND_HTTP, mailstore_url, 0, 0, NULL, "",                            \
 	  "doveadm HTTP API of the mail store: https://HOST:PORT/doveadm/v1; empty: none")         \
+	X("mailstore", "ca", KIND_OPTIONAL_PATH, mailstore_ca, 0, 0, NULL, "",                     \
+	  "file of certificates that may have signed the API's own; empty: the system's")          \
 	X("mailstore", "key", KIND_PATH, mailstore_key, 0, 0, NULL,                                \
 	  CONFIG_DIRECTORY "/doveadm.key", "file of the mail store's doveadm_api_key")             \
 	X("mailstore", "quarantine", KIND_TEXT, mailstore_quarantine, 0, 0, NULL,                  \

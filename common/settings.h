@@ -115,6 +115,7 @@ struct settings {
 
 	/* [mailstore] */
 	char *mailstore_url;	    /* of the doveadm HTTP API; "" for none */
+	char *mailstore_ca;	    /* file of certificates; "" for the system's */
 	char *mailstore_key;	    /* file of its doveadm_api_key */
 	char *mailstore_quarantine; /* prefix of mailboxes, with its separator */
 	guint mailstore_timeout_ms; /* of one command */

@@ -27,12 +27,13 @@ static const char *const mail_fields[] = {
 	"hdr.message-id", "hdr.x-mailtrace-id", "text"};
 
 struct doveadm *
-doveadm_new(const char *url, const char *key)
+doveadm_new(const char *url, const char *ca, const char *key)
 {
 	struct doveadm *doveadm = g_new0(struct doveadm, 1);
+	const struct http_tls tls = {.ca = ca};
 	char *encoded = g_base64_encode((const guchar *)key, strlen(key));
 
-	doveadm->http = http_new();
+	doveadm->http = http_new(&tls);
 	doveadm->url = g_strdup(url);
 	doveadm->authorization = g_strdup_printf("Authorization: X-Dovecot-API %s", encoded);
 	explicit_bzero(encoded, strlen(encoded));
@@ -81,10 +82,14 @@ put_place(json_t *parameters, const struct doveadm_mail *mail)
 static void
 adopt_http_error(GError *why, GError **error)
 {
-	enum doveadm_error code = why->code == HTTP_ERROR_TOO_LARGE ? DOVEADM_ERROR_TOO_LARGE
-								    : DOVEADM_ERROR_UNREACHABLE;
+	enum doveadm_error code = why->code == HTTP_ERROR_TOO_LARGE   ? DOVEADM_ERROR_TOO_LARGE
+				  : why->code == HTTP_ERROR_UNTRUSTED ? DOVEADM_ERROR_DENIED
+								      : DOVEADM_ERROR_UNREACHABLE;
 
-	g_set_error_literal(error, DOVEADM_ERROR, (int)code, why->message);
+	g_set_error(error, DOVEADM_ERROR, (int)code, "%s%s", why->message,
+		    code == DOVEADM_ERROR_DENIED ? "; compare [mailstore] ca and the host in url "
+						   "with its certificate"
+						 : "");
 	g_error_free(why);
 }
 
@@ -121,13 +126,17 @@ try_again(const struct doveadm_call *call, const GError *why, guint *broken)
 }
 
 /* Posts a body until there is an answer.  Commands may be sent twice: all go by what they find. */
-static GByteArray *
+static gboolean
 post(struct doveadm *doveadm, const struct doveadm_call *call, const char *body, gsize max_bytes,
-     guint *ret_status, GError **error)
+     struct http_answer *ret_answer, GError **error)
 {
 	const char *const headers[] = {doveadm->authorization, "Content-Type: application/json",
 				       NULL};
-	GByteArray *answer = NULL;
+	struct http_request request = {.url = doveadm->url,
+				       .headers = headers,
+				       .body = body,
+				       .length = strlen(body),
+				       .max_bytes = max_bytes};
 	GError *why = NULL;
 	guint broken = 0;
 
@@ -138,14 +147,14 @@ post(struct doveadm *doveadm, const struct doveadm_call *call, const char *body,
 		if (left_ms <= 0) {
 			g_set_error_literal(error, DOVEADM_ERROR, DOVEADM_ERROR_UNREACHABLE,
 					    "the time for this command was over");
-			return NULL;
+			return FALSE;
 		}
-		answer = http_post(doveadm->http, doveadm->url, headers, body, strlen(body),
-				   (guint)MIN(left_ms, G_MAXINT), max_bytes, ret_status, &why);
-	} while (!answer && try_again(call, why, &broken));
-	if (!answer)
-		adopt_http_error(why, error);
-	return answer;
+		request.timeout_ms = (guint)MIN(left_ms, G_MAXINT);
+		if (http_post(doveadm->http, &request, ret_answer, &why))
+			return TRUE;
+	} while (try_again(call, why, &broken));
+	adopt_http_error(why, error);
+	return FALSE;
 }
 
 /*
@@ -168,17 +177,18 @@ ask(struct doveadm *doveadm, const struct doveadm_call *call, const char *name, 
     gsize max_bytes, GError **error)
 {
 	g_autoptr(json_t) commands = json_pack("[[s, o, s]]", name, parameters, DOVEADM_TAG);
-	g_autoptr(GByteArray) answer = NULL;
-	guint status;
+	g_auto(http_answer_t) answer = {0};
+	gboolean answered;
 	char *body;
 
 	if (!check_user(call->user, error))
 		return NULL;
 	json_object_set_new(parameters, "user", json_string(call->user));
 	body = json_line(commands);
-	answer = post(doveadm, call, body, max_bytes, &status, error);
+	answered = post(doveadm, call, body, max_bytes, &answer, error);
 	free(body);
-	return answer && check_status(status, error) ? g_steal_pointer(&answer) : NULL;
+	return answered && check_status(answer.status, error) ? g_steal_pointer(&answer.body)
+							      : NULL;
 }
 
 /* Without text the last of the fields is left out. */

@@ -19,7 +19,7 @@ struct doveadm;
 
 enum doveadm_error {
 	DOVEADM_ERROR_UNREACHABLE, /* the server did not answer, or not in time */
-	DOVEADM_ERROR_DENIED,	   /* it does not take our key */
+	DOVEADM_ERROR_DENIED,	   /* it does not take our key, or we not its certificate */
 	DOVEADM_ERROR_NO_USER,	   /* it has no such user */
 	DOVEADM_ERROR_NO_MAILBOX,  /* the user has no such mailbox */
 	DOVEADM_ERROR_FAILED,	   /* it could not; the exit code of doveadm(1) is in the text */
@@ -50,10 +50,11 @@ struct doveadm_call {
 };
 
 /*
- * Returns a client.  url: of the API.  key: the server's doveadm_api_key.  Free
- * with doveadm_free().
+ * Returns a client.  url: of the API.  ca: file of certificates that may have signed
+ * the server's, "" for the system's.  key: the server's doveadm_api_key.  Free with
+ * doveadm_free().
  */
-struct doveadm *doveadm_new(const char *url, const char *key);
+struct doveadm *doveadm_new(const char *url, const char *ca, const char *key);
 
 /*
  * Finds messages in all mailboxes that the query names, or in all that are

@@ -253,12 +253,17 @@ investigate_queue_helper_LDADD = $(QUEUE_LIBS) $(BASE_LIBS)
 investigate_actuator_queue_SOURCES = investigate/actuator_queue.c
 investigate_actuator_queue_LDADD = $(QUEUE_LIBS) $(BASE_LIBS)
 
+# HTTP, for the actuators that speak it.
+noinst_LIBRARIES += investigate/libhttp.a
+investigate_libhttp_a_SOURCES = investigate/http.c investigate/http.h
+investigate_libhttp_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+HTTP_LIBS = investigate/libhttp.a $(CURL_LIBS)
+
 # The mail store's actuator.
 noinst_LIBRARIES += investigate/libmailstore.a
 investigate_libmailstore_a_SOURCES = \
 	investigate/doveadm_answer.c investigate/doveadm_answer.h \
 	investigate/doveadm_client.c investigate/doveadm_client.h \
-	investigate/http.c investigate/http.h \
 	investigate/mail_match.c investigate/mail_match.h \
 	investigate/mailstore.c investigate/mailstore.h \
 	investigate/mailstore_contain.c \
@@ -267,8 +272,8 @@ investigate_libmailstore_a_SOURCES = \
 	investigate/mailstore_restore.c \
 	investigate/mailstore_work.h \
 	investigate/quarantine.c investigate/quarantine.h
-investigate_libmailstore_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS)
-MAILSTORE_LIBS = investigate/libmailstore.a $(ACTUATOR_LIBS) investigate/libcli.a $(CURL_LIBS) $(BASE_LIBS)
+investigate_libmailstore_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+MAILSTORE_LIBS = investigate/libmailstore.a $(ACTUATOR_LIBS) investigate/libcli.a $(HTTP_LIBS) $(BASE_LIBS)
 
 pkglibexec_PROGRAMS += investigate/actuator-mailstore
 investigate_actuator_mailstore_SOURCES = investigate/actuator_mailstore.c

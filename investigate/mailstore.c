@@ -44,6 +44,7 @@ mailstore_new(const struct settings *settings, struct reader *reader, GError **e
 
 	g_mutex_init(&mailstore->large);
 	mailstore->url = g_strdup(settings->mailstore_url);
+	mailstore->ca = g_strdup(settings->mailstore_ca);
 	mailstore->quarantine = g_strdup(settings->mailstore_quarantine);
 	mailstore->recipient_delimiter = g_strdup(settings->mailstore_recipient_delimiter);
 	mailstore->idle = g_async_queue_new_full((GDestroyNotify)doveadm_free);
@@ -70,6 +71,7 @@ mailstore_free(struct mailstore *mailstore)
 	g_mutex_clear(&mailstore->large);
 	g_async_queue_unref(mailstore->idle);
 	g_free(mailstore->url);
+	g_free(mailstore->ca);
 	g_free(mailstore->quarantine);
 	g_free(mailstore->recipient_delimiter);
 	g_free(mailstore);
@@ -137,7 +139,7 @@ work_init(struct work *work, struct mailstore *mailstore, const struct actuator_
 	work->command = command;
 	work->doveadm = g_async_queue_try_pop(mailstore->idle);
 	if (!work->doveadm)
-		work->doveadm = doveadm_new(mailstore->url, mailstore->key);
+		work->doveadm = doveadm_new(mailstore->url, mailstore->ca, mailstore->key);
 	work->match.message = command->message;
 	work->match.site_key = mailstore->has_site_key ? mailstore->site_key : NULL;
 	work->match.verify_digest = mailstore->verify_digest;

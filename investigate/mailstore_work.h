@@ -11,7 +11,7 @@
 
 /* What all commands share. */
 struct mailstore {
-	char *url, *key;
+	char *url, *ca, *key;
 	char *quarantine; /* prefix of its mailboxes */
 	char *recipient_delimiter;
 	guint8 site_key[SITE_KEY_BYTES];

@@ -665,8 +665,9 @@ tests_fuzz_fuzz_queue_SOURCES += tests/fuzz/replay.c
 endif
 
 # The mail store: a real Dovecot, and what it answers.
-SYSTEM_TESTS += tests/it/mailstore.py
-EXTRA_DIST += tests/it/dovecot.py tests/it/mailstore.py
+SYSTEM_TESTS += tests/it/mailstore.py tests/it/mailstore_forms.py
+EXTRA_DIST += tests/it/actuators.py tests/it/certificates.py tests/it/dovecot.py tests/it/mailstore.py \
+	tests/it/mailstore_forms.py
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_doveadm_answer tests/test_quarantine
 TESTS += tests/test_doveadm_answer tests/test_quarantine

@@ -16,6 +16,7 @@ import poplib
 import pwd
 import signal
 import smtplib
+import ssl
 import subprocess
 import urllib.request
 
@@ -31,7 +32,7 @@ base_dir = {root}/run
 log_path = {root}/dovecot.log
 protocols = imap pop3 lmtp
 listen = 127.0.0.1
-ssl = no
+{tls}
 disable_plaintext_auth = no
 auth_mechanisms = plain
 first_valid_uid = 1
@@ -45,7 +46,7 @@ userdb {{
   driver = passwd-file
   args = {root}/users
 }}
-mail_location = maildir:~/Maildir
+mail_location = {form}:~/Mail
 mail_fsync = never
 deliver_log_format = "msgid=%m: size=%p, env_from=<%e>, env_to=<%{{to_envelope}}>, storage_id=%{{storage_id}}: %$"
 namespace inbox {{
@@ -58,6 +59,7 @@ service doveadm {{
   inet_listener http {{
     address = 127.0.0.1
     port = {http}
+    ssl = {https}
   }}
   service_count = 500
 }}
@@ -88,30 +90,37 @@ service lmtp {{
 """
 
 
-def documented_quarantine():
+def documented_quarantine(form):
     """Returns the configuration that the manual page gives, to be added to Dovecot's."""
     with open(os.path.join(mtlib.SOURCE, "docs/mailtrace-mailstore.8.in"), encoding="utf-8") as page:
         text = page.read().split(".\\\" dovecot.conf: begin\n")[1].split(".\\\" dovecot.conf: end\n")[0]
-    return "\n".join(line.replace("\\e", "\\") for line in text.splitlines() if not line.startswith("."))
+    lines = [line.replace("\\e", "\\") for line in text.splitlines() if not line.startswith(".")]
+    return "\n".join(lines).replace("location = maildir:", f"location = {form}:")
 
 
 class Dovecot:
-    """A Dovecot with users of example.org, and some without domain, each with a Maildir and a quarantine."""
+    """A Dovecot with users of example.org, and some without domain, each with mailboxes and a quarantine.
 
-    def __init__(self, users, separator="/", bare=()):
+    form: of the mailboxes.  authority: signs a certificate, and its API is had by HTTPS.
+    """
+
+    def __init__(self, users, separator="/", bare=(), form="maildir", authority=None):
         if os.geteuid() != 0:
             raise AssertionError("a real Dovecot needs root: run make check-system as root")
         self.root = mtlib.temporary_directory("mailtrace-dovecot.")
         self.separator = separator
         self.ports = {name: mtlib.free_port() for name in ("http", "imap", "pop3", "lmtp")}
-        self.url = f"http://127.0.0.1:{self.ports['http']}/doveadm/v1"
+        self.url = f"http{'s' if authority else ''}://127.0.0.1:{self.ports['http']}/doveadm/v1"
         self.key = f"{self.root}/doveadm.key"
         self.config = f"{self.root}/dovecot.conf"
+        self.tls = authority and ssl.create_default_context(cafile=authority.ca)
+        tls = "ssl = yes\nssl_cert = <{}\nssl_key = <{}".format(*authority.sign("mail")) if authority else "ssl = no"
         owner = pwd.getpwnam(OWNER)
         os.makedirs(f"{self.root}/mail")
         os.chown(f"{self.root}/mail", owner.pw_uid, owner.pw_gid)
-        quarantine = documented_quarantine().replace("prefix = mailtrace-quarantine/", "prefix = mailtrace-quarantine" + separator)
-        self.write(self.config, CONF.format(root=self.root, key=API_KEY, separator=separator, **self.ports,
+        quarantine = documented_quarantine(form).replace("prefix = mailtrace-quarantine/", "prefix = mailtrace-quarantine" + separator)
+        self.write(self.config, CONF.format(root=self.root, key=API_KEY, separator=separator, form=form, **self.ports,
+                                            tls=tls, https="yes" if authority else "no",
                                             quarantine=quarantine.replace("separator = /", f"separator = {separator}")))
         self.write(f"{self.root}/users", "".join(
             f"{user}{domain}:{PASSWORD}:{owner.pw_uid}:{owner.pw_gid}::{self.root}/mail/{user}::\n"
@@ -185,7 +194,7 @@ class Dovecot:
         """Puts messages into a user's INBOX, many in little time, as a delivery agent would."""
         owner = pwd.getpwnam(OWNER)
         for number, content in enumerate(messages):
-            path = f"{self.root}/mail/{user}/Maildir/new/{1795000000 + number}.M{number}P1.test"
+            path = f"{self.root}/mail/{user}/Mail/new/{1795000000 + number}.M{number}P1.test"
             self.write(path, content)
             os.chown(path, owner.pw_uid, owner.pw_gid)
 
@@ -236,7 +245,7 @@ class Dovecot:
         request = urllib.request.Request(self.url, body, {
             "Authorization": "X-Dovecot-API " + base64.b64encode(API_KEY.encode()).decode(),
             "Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=mtlib.DEADLINE) as answer:
+        with urllib.request.urlopen(request, timeout=mtlib.DEADLINE, context=self.tls) as answer:
             kind, rows, _ = json.loads(answer.read())[0]
         if kind != "doveadmResponse":
             raise AssertionError(f"{name} {parameters}: {rows}")

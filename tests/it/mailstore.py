@@ -10,16 +10,15 @@ import json
 import os
 import smtplib
 import stat
-import subprocess
 import threading
 import time
 import uuid
 
-import mtlib
+import actuators
+from actuators import command
 from dovecot import Dovecot
-from mtlib import PAYLOAD, Site, equal, main, make_message, test
+from mtlib import PAYLOAD, Site, equal, main, test
 
-SHA256 = hashlib.sha256(PAYLOAD).hexdigest()
 USERS = ["ann", "ben", "cat", "dan", "eva", "fay", "gus", "hal", "ida", "jon", "kim", "leo", "mia", "ned", "ole", "pia"]
 MANY = [f"m{number}" for number in range(24)]
 DOVECOT = Dovecot(USERS + MANY, bare=["solo"]).start()
@@ -31,45 +30,15 @@ os.makedirs(EVIDENCE)
 
 
 def message(name, payload=PAYLOAD, subject="Invoice 42", **keywords):
-    """Returns a message as bytes; name gives its Message-ID."""
-    path = f"{SITE.root}/{uuid.uuid4()}.eml"
-    attachments = [("a.exe", "application/octet-stream", payload)] if payload else []
-    make_message(path, subject=subject, message_id=f"<{name}@example.net>", attachments=attachments, **keywords)
-    with open(path, "rb") as handle:
-        return handle.read()
+    return actuators.message(SITE, name, payload, subject, **keywords)
 
 
-def command(action, user, arguments=None, **known):
-    """Returns an OpenC2 command; what is known of the message by the names of its form."""
-    digests = known.pop("sha256", [SHA256])
-    target = {"mailbox": user if "@" in user else f"{user}@example.org",
-              **{name: value for name, value in known.items() if value is not None}}
-    if digests:
-        target["sha256"] = [digest.upper() for digest in digests]
-    return {"action": action, "target": {"x-mailtrace:message": target},
-            "args": {"x-mailtrace": arguments or {}}, "actuator": {"x-mailtrace": {"role": "mailstore"}},
-            "command_id": str(uuid.uuid4())}
-
-
-def start(jobs=8, site=SITE, **keywords):
-    return subprocess.Popen([mtlib.program("investigate/actuator-mailstore"), "--config", site.config, "--jobs", str(jobs),
-                             "--evidence-dir", EVIDENCE], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, env=mtlib.environment(), text=True, **keywords)
+def start(jobs=8, site=SITE):
+    return actuators.start(site, EVIDENCE, jobs)
 
 
 def carry_out(*commands, site=SITE, complaint=""):
-    """Runs the actuator; returns {command_id: its answer as a dictionary}."""
-    process = start(site=site)
-    out, err = process.communicate("".join((c if isinstance(c, str) else json.dumps(c)) + "\n" for c in commands),
-                                   timeout=300)
-    equal(process.returncode, 0, err)
-    assert complaint in err if complaint else not err, err
-    return {line["results"]["x-mailtrace"]["command_id"]: answer(line) for line in mtlib.json_lines(out)}
-
-
-def answer(line):
-    ours = line["results"]["x-mailtrace"]
-    return {"outcome": ours["outcome"], "text": line["status_text"], "copies": ours.get("copies", [])}
+    return actuators.carry_out(site, EVIDENCE, *commands, complaint=complaint)
 
 
 def one(wanted, site=SITE):
