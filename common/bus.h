@@ -2,6 +2,7 @@
 /*
  * bus.h - events from sensors to the collector, acknowledged; the live stream.
  *
+ * bus_sensor.c, bus_collector.c and bus_watch.c are its three ends, bus_socket.c is
  * ZeroMQ's owner.  Everything is CURVE, on ipc: as on tcp:, and every server
  * asks its ZAP handler, which admits the keys of authorized_keys and nobody
  * else; the User-Id that it gives is the sensor's name, and the only identity
@@ -30,7 +31,7 @@
 
 #include <glib.h>
 
-#include "keys.h"
+#include "authorized_keys.h"
 
 #define BUS_VERSION "MT1"
 #define BUS_HEARTBEAT_MS 5000	  /* ZMTP heartbeats and BEAT */

@@ -153,3 +153,28 @@ key_file_create(const char *path, const char *text, mode_t mode, GError **error)
 		return key_file_errno(error, KEYS_ERROR_READ, "sync the directory of", path, errno);
 	return TRUE;
 }
+
+char *
+key_file_next_line(char **cursor, guint *number)
+{
+	while (*cursor && **cursor) {
+		char *line = *cursor;
+		char *end = strchr(line, '\n');
+
+		(*number)++;
+		if (end)
+			*end = '\0';
+		*cursor = end ? end + 1 : NULL;
+		g_strstrip(line);
+		if (*line && *line != '#')
+			return line;
+	}
+	return NULL;
+}
+
+gboolean
+key_file_wrong_line(GError **error, const char *path, guint number, const char *why)
+{
+	g_set_error(error, KEYS_ERROR, KEYS_ERROR_FORM, "%s:%u: %s", path, number, why);
+	return FALSE;
+}

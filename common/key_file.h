@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * key_file.h - how files with keys are read and made; for keys.c, signing_key.c.
+ * key_file.h - how files with keys are read and made; for keys.c, authorized_keys.c, signing_key.c.
  *
  * Knows no kind of key.  Errors are those of keys.h.  Any thread.
  */
@@ -34,4 +34,14 @@ gboolean key_file_read(const char *path, mode_t refused, key_text *ret_text, GEr
  * cut; KEYS_ERROR_EXISTS if the name is taken.
  */
 gboolean key_file_create(const char *path, const char *text, mode_t mode, GError **error);
+
+/*
+ * Takes the next line of *cursor's text that is neither empty nor a comment, without
+ * the space around it, and counts all lines in *number; a comment begins its line,
+ * for '#' is also a digit of Z85.  Returns NULL at the end.
+ */
+char *key_file_next_line(char **cursor, guint *number);
+
+/* Sets "PATH:NUMBER: WHY" as KEYS_ERROR_FORM; returns FALSE. */
+gboolean key_file_wrong_line(GError **error, const char *path, guint number, const char *why);
 #endif

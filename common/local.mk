@@ -5,6 +5,7 @@
 noinst_LIBRARIES += common/libbase.a
 common_libbase_a_SOURCES = \
 	common/answer.h \
+	common/authorized_keys.c common/authorized_keys.h \
 	common/bus.h \
 	common/caps.h \
 	common/charset.h \
@@ -21,7 +22,8 @@ common_libbase_a_SOURCES = \
 	common/settings.h \
 	common/text.h \
 	common/trace_id.h \
-	common/url.h
+	common/url.h \
+	common/z85.c common/z85.h
 common_libbase_a_SOURCES += common/answer.c common/digest.c common/event.c common/record.c common/text.c
 common_libbase_a_SOURCES += common/log.c common/network.c common/settings.c \
 	common/settings_check.c common/password_list.c common/password_list.h common/sealed.c common/sealed.h
@@ -92,7 +94,9 @@ METRICS_LIBS = common/libmetrics.a $(MICROHTTPD_LIBS)
 
 # The bus; ZeroMQ's owner.
 noinst_LIBRARIES += common/libbus.a
-common_libbus_a_SOURCES = common/bus.c common/bus_frames.c common/bus_frames.h
+common_libbus_a_SOURCES = common/bus_collector.c common/bus_frames.c common/bus_frames.h \
+	common/bus_live.c common/bus_live.h common/bus_sensor.c common/bus_socket.c \
+	common/bus_socket.h common/bus_watch.c common/bus_zap.c common/bus_zap.h
 common_libbus_a_CFLAGS = $(AM_CFLAGS) $(ZMQ_CFLAGS)
 BUS_LIBS = common/libbus.a $(ZMQ_LIBS)
 

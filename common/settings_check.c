@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "keys.h"
+#include "authorized_keys.h"
 #include "password_list.h"
 #include "signing_key.h"
 

@@ -3,7 +3,7 @@
 
 #include "command.h"
 #include "control.h"
-#include "keys.h"
+#include "authorized_keys.h"
 
 static const struct {
 	const char *name;

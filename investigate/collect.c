@@ -24,7 +24,7 @@
 #include "collect_journal.h"
 #include "collect_metrics.h"
 #include "ingest.h"
-#include "keys.h"
+#include "authorized_keys.h"
 #include "log.h"
 #include "metrics_server.h"
 #include "settings.h"

@@ -117,8 +117,11 @@ EXTRA_DIST += tests/it/mtlib.py tests/data/minimal.eml tests/data/event.json \
 	tests/data/locked-zipcrypto.zip tests/data/locked-aes-256.zip tests/data/frames/tell.hex \
 	tests/data/frames/have.hex
 if HAVE_CRITERION
-check_PROGRAMS += tests/test_keys
-TESTS += tests/test_keys
+check_PROGRAMS += tests/test_keys tests/test_authorized_keys
+TESTS += tests/test_keys tests/test_authorized_keys
+tests_test_authorized_keys_SOURCES = tests/test_authorized_keys.c
+tests_test_authorized_keys_CFLAGS = $(UNIT_CFLAGS)
+tests_test_authorized_keys_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_keys_SOURCES = tests/test_keys.c
 tests_test_keys_CFLAGS = $(UNIT_CFLAGS) $(ZMQ_CFLAGS)
 tests_test_keys_LDADD = $(BASE_LIBS) $(UNIT_LIBS) $(ZMQ_LIBS)

@@ -10,7 +10,7 @@
 
 #include "bus.h"
 #include "engine.h"
-#include "keys.h"
+#include "authorized_keys.h"
 #include "publisher.h"
 #include "settings.h"
 #include "spool.h"

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "keys.h"
+#include "authorized_keys.h"
 #include "settings.h"
 #include "signing_key.h"
 

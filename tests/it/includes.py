@@ -16,7 +16,7 @@ OWNERS = {
     r"clamav\.h": {"common/scan.c"},
     r"archive(_entry)?\.h": {"common/archive.c"},
     r"zip\.h": {"common/encrypted_zip.c", "investigate/seal.c"},
-    r"zmq\.h": {"common/bus.c"},
+    r"zmq\.h": {"common/bus_socket.c"},
     r"jansson\.h": {"common/ocsf.c", "common/ocsf_json.h", "common/ocsf_mailtrace.c",
                      "common/ocsf_members.c", "common/ocsf_read.c", "common/json.c",
                      "common/json.h"},
