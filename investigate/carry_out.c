@@ -8,6 +8,7 @@
 #include "ask.h"
 #include "block_force.h"
 #include "control.h"
+#include "departures.h"
 #include "outcome_table.h"
 #include "plan_control.h"
 #include "progress.h"
@@ -23,7 +24,8 @@ struct carrying {
 	const struct plan *plan;
 	const struct carry_out_options *options;
 	struct control *control;
-	GPtrArray *open[ROLES]; /* of struct openc2_command, borrowed from the plan */
+	struct departures *departures; /* as known before anything was done */
+	GPtrArray *open[ROLES];	       /* of struct openc2_command, borrowed from the plan */
 	guint total, done;
 	json_t *unreported; /* responses that the collector does not have yet */
 	GError *lost;	    /* why it does not take them */
@@ -75,9 +77,13 @@ take_answer(const struct openc2_command *command, const struct openc2_response *
 	    void *data)
 {
 	struct carrying *carrying = data;
-	g_autofree char *line = openc2_response_encode(response);
-	g_autofree char *what = NULL;
+	g_autofree char *text = departures_text(carrying->departures, response);
+	struct openc2_response told = *response;
+	g_autofree char *line = NULL, *what = NULL;
 
+	told.outcome = departures_outcome(carrying->departures, response);
+	told.text = text;
+	line = openc2_response_encode(&told);
 	json_array_append_new(carrying->unreported, json_parse_object(line, strlen(line)));
 	carrying->done++;
 	what = g_strdup_printf("%u of %u targets", carrying->done, carrying->total);
@@ -98,6 +104,7 @@ take_command(const struct store_command *stored, void *data)
 	return TRUE;
 }
 
+/* Reads what is settled already, and what has left its mailbox by now. */
 static gboolean
 read_closed(struct carrying *carrying, GHashTable *closed, GError **error)
 {
@@ -105,8 +112,11 @@ read_closed(struct carrying *carrying, GHashTable *closed, GError **error)
 	struct store_plan plan = {0};
 	gboolean found = FALSE, done;
 
-	if (!store || !store_plan_find(store, carrying->plan->tenant, carrying->plan->plan_id,
-				       &plan, &found, error))
+	if (store)
+		carrying->departures = departures_read(store, carrying->plan, error);
+	if (!carrying->departures ||
+	    !store_plan_find(store, carrying->plan->tenant, carrying->plan->plan_id, &plan, &found,
+			     error))
 		return FALSE;
 	if (!found) {
 		g_set_error(error, STORE_ERROR, STORE_ERROR_ABSENT,
@@ -322,5 +332,6 @@ carry_out(struct command *command, const struct plan *plan, const json_t *json,
 		g_ptr_array_unref(carrying.open[i]);
 	json_decref(carrying.unreported);
 	control_free(carrying.control);
+	departures_free(carrying.departures);
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "evidence_copies.h"
 #include "evidence_zip.h"
 #include "plan_head.h"
+#include "plan_table.h"
 #include "private_folder.h"
 #include "progress.h"
 #include "question.h"
@@ -186,31 +187,6 @@ write_items(struct out *out, const struct evidence_copies *copies)
 }
 
 static void
-write_beyond(struct out *out, const struct plan *plan)
-{
-	static const struct out_column columns[] = {
-		{"recipient", "BEYOND REACH", OUT_TEXT, 40},
-		{"address", "ADDRESS", OUT_TEXT, 40},
-		{"why", "WHY", OUT_TEXT, 60},
-		{"event_id", "", OUT_TEXT, 0},
-		{NULL},
-	};
-
-	if (!plan->beyond->len)
-		return;
-	out_begin(out, "beyond", columns);
-	for (guint i = 0; i < plan->beyond->len; i++) {
-		const struct plan_beyond *beyond = plan->beyond->pdata[i];
-
-		out_row(out, (const struct out_value[]){{beyond->recipient, 0},
-							{beyond->address, 0},
-							{beyond->why, 0},
-							{beyond->event_id, 0}});
-	}
-	out_end(out);
-}
-
-static void
 write_sum(struct out *out, const struct fetching *fetching)
 {
 	static const struct out_column columns[] = {
@@ -251,7 +227,7 @@ tell(const struct fetching *fetching)
 	int status = EXIT_FOUND;
 
 	write_items(out, copies);
-	write_beyond(out, fetching->plan);
+	plan_table_beyond(out, fetching->plan->beyond);
 	write_sum(out, fetching);
 	if (!copies->tried->len)
 		status = EXIT_NOTHING;

@@ -65,6 +65,7 @@ beyond_of(const struct plan *plan)
 		json_put_text(object, "event_id", beyond->event_id);
 		json_put_text(object, "recipient", beyond->recipient);
 		json_put_text(object, "address", beyond->address);
+		json_put_text(object, "kind", plan_beyond_name(beyond->kind));
 		json_put_text(object, "why", beyond->why);
 		json_array_append_new(array, object);
 	}

@@ -61,6 +61,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/dead_letter_control.h \
 	investigate/erasure.c \
 	investigate/erasure.h \
+	investigate/departures.c \
+	investigate/departures.h \
 	investigate/deny_list.c \
 	investigate/deny_list.h \
 	investigate/event_text.c \

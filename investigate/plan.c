@@ -6,6 +6,9 @@
 G_DEFINE_QUARK(mailtrace_plan_error, plan_error)
 
 static const char *const scope_names[] = {"queue", "mailbox", "gateway", "device"};
+static const char *const beyond_names[PLAN_BEYOND_COUNT] = {
+	"out-of-reach", "no-copy", "out-of-scope", "downloaded", "forwarded",
+};
 
 /* ---- making and freeing ---- */
 
@@ -21,11 +24,13 @@ recipient_free(void *data)
 	g_free(recipient);
 }
 
-static void
-beyond_free(void *data)
+void
+plan_beyond_free(void *data)
 {
 	struct plan_beyond *beyond = data;
 
+	if (!beyond)
+		return;
 	g_free(beyond->event_id);
 	g_free(beyond->recipient);
 	g_free(beyond->address);
@@ -43,7 +48,7 @@ plan_new(enum plan_kind kind, const char *tenant)
 	plan->tenant = g_strdup(tenant);
 	plan->commands = g_ptr_array_new_with_free_func((GDestroyNotify)openc2_command_free);
 	plan->recipients = g_ptr_array_new_with_free_func(recipient_free);
-	plan->beyond = g_ptr_array_new_with_free_func(beyond_free);
+	plan->beyond = g_ptr_array_new_with_free_func(plan_beyond_free);
 	return plan;
 }
 
@@ -80,7 +85,7 @@ plan_add_recipient(struct plan *plan, const char *event_id, const char *recipien
 	return entry;
 }
 
-void
+struct plan_beyond *
 plan_add_beyond(struct plan *plan, const char *event_id, const char *recipient, const char *address,
 		const char *why)
 {
@@ -91,6 +96,28 @@ plan_add_beyond(struct plan *plan, const char *event_id, const char *recipient, 
 	entry->address = g_strdup(address);
 	entry->why = g_strdup(why);
 	g_ptr_array_add(plan->beyond, entry);
+	return entry;
+}
+
+gboolean
+plan_beyond_is_left(const struct plan_beyond *beyond)
+{
+	return beyond->kind != PLAN_BEYOND_GONE && beyond->kind != PLAN_BEYOND_SCOPE;
+}
+
+const char *
+plan_beyond_name(enum plan_beyond_kind kind)
+{
+	return beyond_names[kind];
+}
+
+enum plan_beyond_kind
+plan_beyond_parse(const char *word)
+{
+	for (gsize i = 0; i < PLAN_BEYOND_COUNT; i++)
+		if (g_strcmp0(word, beyond_names[i]) == 0)
+			return (enum plan_beyond_kind)i;
+	return PLAN_BEYOND_REACH;
 }
 
 const struct openc2_command *

@@ -50,8 +50,19 @@ struct plan_recipient {
 	GPtrArray *commands; /* of char *: their ids */
 };
 
+/* What is beyond reach: for programs, what why says for people. */
+enum plan_beyond_kind {
+	PLAN_BEYOND_REACH,	/* a copy that nobody here can act on, or may */
+	PLAN_BEYOND_GONE,	/* there is no copy: refused, bounced, discarded */
+	PLAN_BEYOND_SCOPE,	/* a copy in a place that was not asked for */
+	PLAN_BEYOND_DOWNLOADED, /* a copy that a client took, whatever became of ours */
+	PLAN_BEYOND_FORWARDED,	/* a copy that its user sent on, likewise */
+};
+#define PLAN_BEYOND_COUNT 5
+
 /* A copy that no command reaches. */
 struct plan_beyond {
+	enum plan_beyond_kind kind;
 	char *event_id;
 	char *recipient; /* envelope address as recorded */
 	char *address;	 /* final address, where it is known; or NULL */
@@ -95,9 +106,24 @@ void plan_free(struct plan *plan);
 struct plan_recipient *plan_add_recipient(struct plan *plan, const char *event_id,
 					  const char *recipient, const char *state);
 
-/* Adds a copy beyond reach; address may be NULL. */
-void plan_add_beyond(struct plan *plan, const char *event_id, const char *recipient,
-		     const char *address, const char *why);
+/*
+ * Adds a copy beyond reach, of the kind PLAN_BEYOND_REACH; address may be NULL.
+ * Returns it, borrowed, for another kind to be set.
+ */
+struct plan_beyond *plan_add_beyond(struct plan *plan, const char *event_id, const char *recipient,
+				    const char *address, const char *why);
+
+/* Frees a copy beyond reach.  NULL is allowed. */
+void plan_beyond_free(void *beyond);
+
+/* Returns whether a copy stays somewhere that whoever made the plan did not exclude. */
+gboolean plan_beyond_is_left(const struct plan_beyond *beyond);
+
+/* Returns the word of the JSON form ("downloaded", "no-copy"), static. */
+const char *plan_beyond_name(enum plan_beyond_kind kind);
+
+/* Reads it back; another word, or NULL, is PLAN_BEYOND_REACH. */
+enum plan_beyond_kind plan_beyond_parse(const char *word);
 
 /* Returns a command of the plan by its id, borrowed, or NULL. */
 const struct openc2_command *plan_find(const struct plan *plan, const char *command_id);

@@ -157,6 +157,8 @@ add_recipients(struct beginning *beginning, GError **error)
 	for (guint i = 0; i < plan->beyond->len; i++) {
 		const struct plan_beyond *entry = plan->beyond->pdata[i];
 
+		if (entry->kind == PLAN_BEYOND_GONE)
+			continue;
 		g_hash_table_add(beyond, recipient_key(entry->event_id, entry->recipient));
 	}
 	for (guint i = 0; i < plan->recipients->len; i++) {

@@ -119,6 +119,7 @@ encode_beyond(const struct plan *plan)
 		json_put_text(json, "event_id", entry->event_id);
 		json_put_text(json, "recipient", entry->recipient);
 		json_put_text(json, "address", entry->address);
+		json_put_text(json, "kind", plan_beyond_name(entry->kind));
 		json_put_text(json, "why", entry->why);
 		json_array_append_new(list, json);
 	}
@@ -321,10 +322,9 @@ read_beyond(const json_t *json, struct plan *plan, GError **error)
 	if (!json_is_array(list) || json_array_size(list) > CAP_PLAN_ENTRIES)
 		return refuse(error, "what is beyond reach is not a plan's");
 	json_array_foreach (list, i, value) {
-		struct plan_beyond *entry;
+		struct plan_beyond *entry = plan_add_beyond(plan, NULL, NULL, NULL, NULL);
 
-		plan_add_beyond(plan, NULL, NULL, NULL, NULL);
-		entry = g_ptr_array_index(plan->beyond, plan->beyond->len - 1);
+		entry->kind = plan_beyond_parse(json_get_text(value, "kind"));
 		if (!read_text(value, "event_id", &entry->event_id, error) ||
 		    !read_text(value, "recipient", &entry->recipient, error) ||
 		    !read_optional(value, "address", &entry->address, error) ||

@@ -30,28 +30,30 @@ write_commands(struct out *out, const struct plan *plan)
 	out_end(out);
 }
 
-static void
-write_beyond(struct out *out, const struct plan *plan)
+void
+plan_table_beyond(struct out *out, const GPtrArray *beyond)
 {
 	static const struct out_column columns[] = {
 		{"recipient", "BEYOND REACH", OUT_TEXT, 0},
 		{"address", "ADDRESS", OUT_TEXT, 0},
 		{"why", "WHY", OUT_TEXT, 0},
 		{"event_id", "", OUT_TEXT, 0},
+		{"kind", "", OUT_TEXT, 0},
 		{NULL},
 	};
 
-	if (!plan->beyond->len)
+	if (!beyond->len)
 		return;
 	out_note(out, "%s", "");
 	out_begin(out, "beyond", columns);
-	for (guint i = 0; i < plan->beyond->len; i++) {
-		const struct plan_beyond *entry = plan->beyond->pdata[i];
+	for (guint i = 0; i < beyond->len; i++) {
+		const struct plan_beyond *entry = beyond->pdata[i];
 
 		out_row(out, (const struct out_value[]){{entry->recipient, 0},
 							{entry->address, 0},
 							{entry->why, 0},
-							{entry->event_id, 0}});
+							{entry->event_id, 0},
+							{plan_beyond_name(entry->kind), 0}});
 	}
 	out_end(out);
 }
@@ -109,6 +111,6 @@ void
 plan_table(struct out *out, const struct plan *plan)
 {
 	write_commands(out, plan);
-	write_beyond(out, plan);
+	plan_table_beyond(out, plan->beyond);
 	write_sum(out, plan);
 }

@@ -11,4 +11,7 @@
 
 /* Writes a plan, encoded or read before. */
 void plan_table(struct out *out, const struct plan *plan);
+
+/* Writes copies beyond reach, of struct plan_beyond; nothing if there are none. */
+void plan_table_beyond(struct out *out, const GPtrArray *beyond);
 #endif

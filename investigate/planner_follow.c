@@ -3,6 +3,7 @@
 
 #include "caps.h"
 #include "deny_list.h"
+#include "departures.h"
 #include "domains.h"
 #include "planner_internal.h"
 #include "text.h"
@@ -23,7 +24,8 @@ struct following {
 /* ---- commands ---- */
 
 static void
-add_beyond(const struct following *following, const char *address, const char *why)
+add_beyond(const struct following *following, enum plan_beyond_kind kind, const char *address,
+	   const char *why)
 {
 	const struct found *found = following->found;
 
@@ -32,7 +34,8 @@ add_beyond(const struct following *following, const char *address, const char *w
 	if (g_hash_table_add(following->seen,
 			     g_strdup_printf("%s %s", address ? address : "", why)))
 		plan_add_beyond(following->planning->plan, found->event_id, found->recipient,
-				address, why);
+				address, why)
+			->kind = kind;
 }
 
 /* A message is known by the files that were asked for, else by those it has. */
@@ -112,7 +115,7 @@ is_forbidden(const struct following *following, const char *address)
 	if (!entry)
 		return FALSE;
 	why = g_strdup_printf("is never touched: %s", entry);
-	add_beyond(following, address, why);
+	add_beyond(following, PLAN_BEYOND_REACH, address, why);
 	return TRUE;
 }
 
@@ -124,7 +127,7 @@ is_out_of_scope(const struct following *following, enum plan_scope scope, const 
 	if (following->planning->plan->scope & scope)
 		return FALSE;
 	why = g_strdup_printf("is in a %s, which is out of the scope", plan_scope_name(scope));
-	add_beyond(following, address, why);
+	add_beyond(following, PLAN_BEYOND_SCOPE, address, why);
 	return TRUE;
 }
 
@@ -151,10 +154,9 @@ add_departures(const struct following *following, const struct store_final *fina
 	for (guint i = 0; i < final->acts->len; i++) {
 		const struct store_act *act = final->acts->pdata[i];
 
-		if (strcmp(act->what, "downloaded") == 0)
-			add_beyond(following, final->address, "was downloaded by POP3");
-		else if (strcmp(act->what, "forwarded") == 0)
-			add_beyond(following, final->address, "was forwarded by its user");
+		if (store_act_departs(act))
+			add_beyond(following, departure_kind(act), final->address,
+				   departure_why(act));
 	}
 }
 
@@ -163,18 +165,20 @@ static gboolean
 is_gone(const struct following *following, const struct store_final *final)
 {
 	static const struct {
-		const char *state, *why;
+		const char *state;
+		enum plan_beyond_kind kind;
+		const char *why;
 	} rows[] = {
-		{"discarded", "was discarded by the user's filter"},
-		{"forwarded", "was forwarded by the user's filter"},
-		{"deleted", "was deleted from the queue"},
-		{"expired", "expired in the queue: there is no copy"},
+		{"discarded", PLAN_BEYOND_GONE, "was discarded by the user's filter"},
+		{"forwarded", PLAN_BEYOND_FORWARDED, "was forwarded by the user's filter"},
+		{"deleted", PLAN_BEYOND_GONE, "was deleted from the queue"},
+		{"expired", PLAN_BEYOND_GONE, "expired in the queue: there is no copy"},
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		if (strcmp(final->state, rows[i].state) != 0)
 			continue;
-		add_beyond(following, final->address, rows[i].why);
+		add_beyond(following, rows[i].kind, final->address, rows[i].why);
 		return TRUE;
 	}
 	return FALSE;
@@ -241,7 +245,8 @@ add_queue(const struct following *following, guint place, const char *address)
 	if (final && is_gone(following, final))
 		return;
 	if (!queue_id) {
-		add_beyond(following, address, "waits in a queue, whose number is not known");
+		add_beyond(following, PLAN_BEYOND_REACH, address,
+			   "waits in a queue, whose number is not known");
 		return;
 	}
 	if (is_out_of_scope(following, PLAN_QUEUE, address) || is_forbidden(following, address))
@@ -287,7 +292,7 @@ follow_sent(const struct following *following, guint place, const struct deliver
 	} else {
 		why = g_strdup_printf("was sent on to %s, which is not ours",
 				      sent->relay ? sent->relay : "another host");
-		add_beyond(following, sent->recipient, why);
+		add_beyond(following, PLAN_BEYOND_REACH, sent->recipient, why);
 	}
 }
 
@@ -298,11 +303,13 @@ follow_final(const struct following *following, guint place, const struct journe
 	if (final->sent)
 		follow_sent(following, place, final->sent);
 	else if (final->bounced)
-		add_beyond(following, final->address, "bounced: there is no copy");
+		add_beyond(following, PLAN_BEYOND_GONE, final->address,
+			   "bounced: there is no copy");
 	else if (final->deferred)
 		add_queue(following, place, final->address);
 	else
-		add_beyond(following, final->address, "was refused: there is no copy");
+		add_beyond(following, PLAN_BEYOND_GONE, final->address,
+			   "was refused: there is no copy");
 }
 
 static gboolean
@@ -321,7 +328,7 @@ follow_untold(const struct following *following, guint place, const char *addres
 	guint next = journey_next(following->journey, place, NULL, address);
 
 	if (was_refused(following, hop->event))
-		add_beyond(following, address, "was refused: there is no copy");
+		add_beyond(following, PLAN_BEYOND_GONE, address, "was refused: there is no copy");
 	else if (!next && following->finals->len)
 		return; /* it went on under another queue id: follow_rest() */
 	else if (next)
@@ -333,7 +340,8 @@ follow_untold(const struct following *following, guint place, const char *addres
 	else if (is_ours(following, address))
 		add_mailbox(following, place, address);
 	else
-		add_beyond(following, address, "went to a host that is not ours");
+		add_beyond(following, PLAN_BEYOND_REACH, address,
+			   "went to a host that is not ours");
 }
 
 static gboolean
@@ -382,15 +390,17 @@ follow_rest(const struct following *following)
 		if (g_hash_table_contains(following->met, key) || is_gone(following, final))
 			continue;
 		if (strcmp(final->state, "bounced") == 0)
-			add_beyond(following, final->address, "bounced: there is no copy");
+			add_beyond(following, PLAN_BEYOND_GONE, final->address,
+				   "bounced: there is no copy");
 		else if (strcmp(final->state, "rejected") == 0)
-			add_beyond(following, final->address, "was refused: there is no copy");
+			add_beyond(following, PLAN_BEYOND_GONE, final->address,
+				   "was refused: there is no copy");
 		else if (strcmp(final->state, "delivered") != 0)
 			add_queue(following, last, final->address);
 		else if (is_ours(following, final->address))
 			add_mailbox(following, last, final->address);
 		else
-			add_beyond(following, final->address,
+			add_beyond(following, PLAN_BEYOND_REACH, final->address,
 				   "was sent on to a host that is not ours");
 	}
 }
@@ -419,7 +429,8 @@ planner_follow(struct planning *planning, const struct journey *journey, const s
 	if (*found->recipient)
 		follow(&following, journey_place(journey, found->event_id), found->recipient);
 	else
-		add_beyond(&following, NULL, "nobody knows to whom the message went");
+		add_beyond(&following, PLAN_BEYOND_REACH, NULL,
+			   "nobody knows to whom the message went");
 	follow_rest(&following);
 	return TRUE;
 }

@@ -224,6 +224,9 @@ struct store_act {
 	char *by;	  /* the service that logged it: "imap", "pop3", "doveadm", "lmtp" */
 };
 
+/* Returns whether a copy left the mailbox by an act, to where nobody reaches it. */
+gboolean store_act_departs(const struct store_act *act);
+
 /*
  * One final address of an envelope recipient, and how its copy stands; a recipient
  * that is an alias, or forwards, has several.  What is not told by any log is NULL.

@@ -64,6 +64,36 @@ store_finals_of(struct store *store, gint64 tenant, gint64 event, const char *ke
 }
 
 gboolean
+store_act_departs(const struct store_act *act)
+{
+	return strcmp(act->what, "downloaded") == 0 || strcmp(act->what, "forwarded") == 0;
+}
+
+static gboolean
+has_departed(const struct store_final *final)
+{
+	for (guint i = 0; i < final->acts->len; i++)
+		if (store_act_departs(g_ptr_array_index(final->acts, i)))
+			return TRUE;
+	return strcmp(final->state, "forwarded") == 0;
+}
+
+gboolean
+store_departed(struct store *store, gint64 tenant, gint64 event, const char *key,
+	       gboolean *ret_departed, GError **error)
+{
+	g_autoptr(GPtrArray) finals = NULL;
+	gboolean departed = FALSE;
+
+	if (!store_finals_of(store, tenant, event, key, &finals, error))
+		return FALSE;
+	for (guint i = 0; !departed && i < finals->len; i++)
+		departed = has_departed(g_ptr_array_index(finals, i));
+	*ret_departed = departed;
+	return TRUE;
+}
+
+gboolean
 store_newest_hop(struct store *store, gint64 tenant, const guint8 root[UUID_BYTES], const char *key,
 		 gint64 *ret_event, gint64 *ret_state, GError **error)
 {

@@ -150,6 +150,10 @@ gboolean store_newest_hop(struct store *store, gint64 tenant, const guint8 root[
 gboolean store_finals_of(struct store *store, gint64 tenant, gint64 event, const char *key,
 			 GPtrArray **ret_finals, GError **error);
 
+/* Tells whether a copy for a recipient left its mailbox (store_act_departs()). */
+gboolean store_departed(struct store *store, gint64 tenant, gint64 event, const char *key,
+			gboolean *ret_departed, GError **error);
+
 /*
  * Returns what a Message-ID of a mailbox's log is found by: its beginning, since the log cuts
  * long ones.  Free with g_free().

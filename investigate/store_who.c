@@ -176,6 +176,25 @@ give_hit(struct asking *asking, struct store_hit *hit, const struct candidate *c
 		asking->stopped = TRUE;
 }
 
+/*
+ * What was downloaded or sent on is not retracted, whatever was taken out of the
+ * mailbox; the log may tell of it later than that was done.
+ */
+static gboolean
+check_retracted(struct asking *asking, gint64 event, const char *key, enum recipient_state *state,
+		GError **error)
+{
+	gboolean departed = FALSE;
+
+	if (*state != STATE_RETRACTED)
+		return TRUE;
+	if (!store_departed(asking->store, asking->tenant, event, key, &departed, error))
+		return FALSE;
+	if (departed)
+		*state = STATE_DELIVERED;
+	return TRUE;
+}
+
 static gboolean
 give_recipient(struct asking *asking, const struct candidate *candidate, struct sql_stmt *row,
 	       struct store_hit *hit, GError **error)
@@ -187,6 +206,7 @@ give_recipient(struct asking *asking, const struct candidate *candidate, struct 
 	gint64 event;
 
 	if (!newest_hop(asking, candidate, key, &event, &state, error) ||
+	    !check_retracted(asking, event, key, &state, error) ||
 	    !recipient_fits(asking, row, state, &fits, error))
 		return FALSE;
 	fits = fits && is_first_of_chain(asking, candidate, key) &&

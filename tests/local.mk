@@ -689,7 +689,7 @@ EXTRA_DIST += tests/it/contain.py
 EXTRA_DIST += tests/it/plans.py tests/it/emit.py
 if HAVE_CRITERION
 CONTAIN_TESTS = tests/test_plan tests/test_deny_list tests/test_planner tests/test_actuate \
-	tests/test_plan_control
+	tests/test_plan_control tests/test_departures
 check_PROGRAMS += $(CONTAIN_TESTS)
 TESTS += $(CONTAIN_TESTS)
 tests_test_plan_SOURCES = tests/test_plan.c
@@ -704,7 +704,10 @@ tests_test_actuate_LDADD = investigate/libcli.a $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_plan_control_SOURCES = tests/test_plan_control.c tests/store_fixture.h
 tests_test_plan_control_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 tests_test_plan_control_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
-tests_test_planner_SOURCES = tests/test_planner.c tests/store_fixture.h
+tests_test_departures_SOURCES = tests/test_departures.c tests/planner_fixture.h
+tests_test_departures_CFLAGS = $(UNIT_CFLAGS)
+tests_test_departures_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_planner_SOURCES = tests/test_planner.c tests/planner_fixture.h tests/store_fixture.h
 tests_test_planner_CFLAGS = $(UNIT_CFLAGS)
 tests_test_planner_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif

@@ -61,6 +61,7 @@ make_plan(void)
 	recipient = plan_add_recipient(plan, "e1", "team@example.org", "delivered");
 	g_ptr_array_add(recipient->commands, g_strdup(command->command_id));
 	plan_add_beyond(plan, "e1", "team@example.org", "x@else.example", "is not ours");
+	plan_add_beyond(plan, "e1", "bob@example.org", NULL, "left")->kind = PLAN_BEYOND_DOWNLOADED;
 	return plan;
 }
 
@@ -136,6 +137,35 @@ Test(plan, is_read_as_it_was_written)
 	cr_expect_str_eq(recipient->commands->pdata[0], command->command_id);
 	beyond = again->beyond->pdata[0];
 	cr_expect_str_eq(beyond->address, "x@else.example");
+	cr_expect_eq(beyond->kind, PLAN_BEYOND_REACH);
+	beyond = again->beyond->pdata[1];
+	cr_expect_null(beyond->address);
+	cr_expect_eq(beyond->kind, PLAN_BEYOND_DOWNLOADED);
+}
+
+Test(plan, a_copy_beyond_reach_has_a_word_and_is_left_unless_there_is_none_or_it_was_excluded)
+{
+	static const struct {
+		enum plan_beyond_kind kind;
+		const char *name;
+		gboolean is_left;
+	} rows[PLAN_BEYOND_COUNT] = {
+		{PLAN_BEYOND_REACH, "out-of-reach", TRUE},
+		{PLAN_BEYOND_GONE, "no-copy", FALSE},
+		{PLAN_BEYOND_SCOPE, "out-of-scope", FALSE},
+		{PLAN_BEYOND_DOWNLOADED, "downloaded", TRUE},
+		{PLAN_BEYOND_FORWARDED, "forwarded", TRUE},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct plan_beyond beyond = {.kind = rows[i].kind};
+
+		cr_expect_str_eq(plan_beyond_name(rows[i].kind), rows[i].name);
+		cr_expect_eq(plan_beyond_parse(rows[i].name), rows[i].kind);
+		cr_expect_eq(plan_beyond_is_left(&beyond), rows[i].is_left);
+	}
+	cr_expect_eq(plan_beyond_parse("of a later version"), PLAN_BEYOND_REACH);
+	cr_expect_eq(plan_beyond_parse(NULL), PLAN_BEYOND_REACH, "a plan of before");
 }
 
 Test(plan, is_private_and_never_replaces_a_file)

@@ -1,129 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "caps.h"
-#include "ocsf.h"
-#include "planner.h"
-#include "store_fixture.h"
-
-#define EVIL "the file that is asked for"
-#define OTHER "another file"
-
-static struct store_fixture fixture;
-static const char *const ours[] = {"s.example", NULL};
-static const char *const untouched[] = {"postmaster@", NULL};
-static struct planner_options options;
-
-static void
-setup(void)
-{
-	store_fixture_init(&fixture);
-	options = (struct planner_options){
-		.local_domains = ours, .never_touch = untouched, .has_log = TRUE};
-}
-
-static void
-teardown(void)
-{
-	store_fixture_clear(&fixture);
-}
+#include "planner_fixture.h"
 
 TestSuite(planner, .init = setup, .fini = teardown, .timeout = 120);
-
-/* ---- what is in the store ---- */
-
-/* Stores an event as a sensor sends it, since a plan reads it whole; frees it. */
-static void
-store_whole(struct event *event)
-{
-	g_autoptr(GBytes) json = ocsf_encode_event(event, CAP_EVENT_BYTES);
-	GError *error = NULL;
-	gboolean added = FALSE;
-
-	expect_ok(store_add_event(fixture.store, event, json, NULL, &added, &error), error);
-	cr_assert(added);
-	event_free(event);
-}
-
-/* A message of a queue id to recipients separated by blanks, with the evil file. */
-static struct event *
-mail(int second, const char *queue_id, const char *recipients)
-{
-	struct event *event = make_event(second);
-	g_auto(GStrv) each = g_strsplit(recipients, " ", -1);
-	g_autofree char *message_id = g_strdup_printf("<%s@origin.example>", queue_id);
-
-	set_text(&event->host, "mx1");
-	set_text(&event->queue_id, queue_id);
-	set_text(&event->record->message_id, message_id);
-	set_text(&event->record->subject, "invoice");
-	add_file(event, "1", NULL, "whole")->flags = FILE_MULTIPART;
-	add_file(event, "2", "evil.exe", EVIL)->parent = 0;
-	for (guint i = 0; each[i]; i++) {
-		g_autofree char *typed = g_strconcat("<", each[i], ">", NULL);
-
-		add_rcpt(event, typed);
-	}
-	return event;
-}
-
-/* A line of the log of a queue id; recipient, original, next may be NULL. */
-static void
-line_of(const char *relay, guint recipients, int second, const char *queue_id,
-	enum delivery_kind kind, const char *recipient, const char *original, const char *next)
-{
-	g_autofree char *text =
-		g_strdup_printf("%d %s %d %s", second, queue_id, kind, recipient ? recipient : "-");
-	g_autofree char *id = event_id_of(text, strlen(text));
-	g_autoptr(GBytes) json = g_bytes_new(text, strlen(text));
-	const struct delivery delivery = {
-		.event_id = id,
-		.tenant = (char *)"a",
-		.sensor = (char *)"log1",
-		.log_host = (char *)"mx1",
-		.queue_id = (char *)queue_id,
-		.time_us = AT(second),
-		.kind = kind,
-		.recipient = (char *)recipient,
-		.original = (char *)original,
-		.next_queue_id = (char *)next,
-		.relay = (char *)relay,
-		.recipients = recipients,
-	};
-	GError *error = NULL;
-	gboolean added;
-
-	expect_ok(store_add_delivery(fixture.store, &delivery, json, NULL, &added, &error), error);
-}
-
-static void
-line(int second, const char *queue_id, enum delivery_kind kind, const char *recipient,
-     const char *original, const char *next)
-{
-	line_of("relay.example", 0, second, queue_id, kind, recipient, original, next);
-}
-
-/* The message is active in the queue for so many. */
-static void
-queued(int second, const char *queue_id, guint recipients)
-{
-	line_of("relay.example", recipients, second, queue_id, DELIVERY_QUEUED, NULL, NULL, NULL);
-}
-
-/* ---- plans ---- */
-
-static struct plan *
-plan_words(const char *words, guint scope)
-{
-	g_autoptr(query_t) query = make_query("a", words);
-	struct plan *plan = plan_new(PLAN_CONTAIN, "a");
-	guint64 hits = 0;
-	GError *error = NULL;
-
-	query->with_refused = TRUE;
-	plan->scope = scope;
-	expect_ok(planner_fill(fixture.store, query, &options, plan, NULL, NULL, &hits, &error),
-		  error);
-	return plan;
-}
 
 static int
 compare_texts(const void *a, const void *b)
@@ -295,11 +173,13 @@ Test(planner, why_a_copy_is_beyond_reach_is_told)
 	static const struct {
 		enum delivery_kind kind;
 		const char *address, *why;
+		enum plan_beyond_kind beyond;
 	} cases[] = {
-		{DELIVERY_BOUNCED, "carol@s.example", "bounced"},
-		{DELIVERY_REFUSED, "carol@s.example", "refused"},
-		{DELIVERY_SENT, "x@else.example", "sent on to relay.example"},
-		{DELIVERY_SENT, "postmaster@s.example", "never touched: postmaster@"},
+		{DELIVERY_BOUNCED, "carol@s.example", "bounced", PLAN_BEYOND_GONE},
+		{DELIVERY_REFUSED, "carol@s.example", "refused", PLAN_BEYOND_GONE},
+		{DELIVERY_SENT, "x@else.example", "sent on to relay.example", PLAN_BEYOND_REACH},
+		{DELIVERY_SENT, "postmaster@s.example", "never touched: postmaster@",
+		 PLAN_BEYOND_REACH},
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -314,6 +194,7 @@ Test(planner, why_a_copy_is_beyond_reach_is_told)
 		cr_assert_eq(plan->beyond->len, 1, "%s", cases[i].why);
 		beyond = plan->beyond->pdata[0];
 		cr_expect_str_eq(beyond->address, cases[i].address);
+		cr_expect_eq(beyond->kind, cases[i].beyond, "%s", cases[i].why);
 		cr_expect(strstr(beyond->why, cases[i].why) != NULL, "%s: %s", cases[i].why,
 			  beyond->why);
 	}
@@ -402,35 +283,6 @@ Test(planner, a_message_is_known_by_its_files_when_none_was_asked)
 	cr_assert_eq(g_strv_length(sha256), 2);
 	cr_expect_str_eq(sha256[0], evil);
 	cr_expect_str_eq(sha256[1], other);
-}
-
-/* What the mailbox's server logs: the MTA's line of an LMTP delivery has its session. */
-static void
-mailbox_line(int second, const char *session, enum delivery_kind kind, const char *folder,
-	     guint uid)
-{
-	g_autofree char *text = g_strdup_printf("%d %s %d %s", second, session, kind, folder);
-	g_autofree char *id = event_id_of(text, strlen(text));
-	g_autoptr(GBytes) json = g_bytes_new(text, strlen(text));
-	const struct delivery delivery = {
-		.event_id = id,
-		.tenant = (char *)"a",
-		.sensor = (char *)"log1",
-		.log_host = (char *)"mx1",
-		.queue_id = (char *)session,
-		.time_us = AT(second),
-		.kind = kind,
-		.recipient = (char *)"bob@s.example",
-		.relay = (char *)"pop3",
-		.folder = (char *)folder,
-		.storage_id = (char *)(kind == DELIVERY_STORED ? "1795.M1" : NULL),
-		.message_id = (char *)"<Q1@origin.example>",
-		.uid = uid,
-	};
-	GError *error = NULL;
-	gboolean added;
-
-	expect_ok(store_add_delivery(fixture.store, &delivery, json, NULL, &added, &error), error);
 }
 
 Test(planner, the_log_of_the_mailbox_tells_where_the_copy_is)

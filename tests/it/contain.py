@@ -82,6 +82,76 @@ def site_with_mailboxes():
             dovecot.stop()
 
 
+# What a mail store is to log, as mailtrace.conf(5) has it.
+LOGGING = """\
+mail_plugins = $mail_plugins notify mail_log
+plugin {
+  mail_log_events = save copy expunge flag_change
+  mail_log_fields = uid box msgid size flags
+}
+"""
+CLIENTS = ["plain", "kept", "taken", "latekept", "latetaken", "latemoved", "lateread", "latesent", "latedeleted"]
+
+
+@contextlib.contextmanager
+def site_that_reads_the_mailboxes_log():
+    """A Postfix that delivers to a Dovecot; the logs of both are followed."""
+    dovecot = Dovecot(CLIENTS)
+    with open(dovecot.config, "a") as handle:
+        handle.write(LOGGING)
+    dovecot.start()
+    mx = mta.Postfix()
+    mx.settings.update(virtual_mailbox_maps="static:mailbox", virtual_transport=f"lmtp:inet:127.0.0.1:{dovecot.ports['lmtp']}")
+    with site_before(mx) as site:
+        site.set("mailstore", url=dovecot.url, key=dovecot.key, timeout_ms="30000")
+        follower = follow_too(site, "mbox1", f"{dovecot.root}/dovecot.log")
+        try:
+            yield site, mx, dovecot
+        finally:
+            follower.stop()
+            dovecot.stop()
+
+
+def follow_too(site, name, log):
+    """Follows a mail store's log with a follower of its own."""
+    site.mailtrace("keygen", "--type", "sensor", f"{site.root}/keys", f"{name}-follow")
+    site.mailtrace("sensor", "add", f"{name}-follow", f"{site.root}/keys/{name}-follow.pub")
+    other = Site(root=mtlib.temporary_directory())
+    other.settings = {group: dict(values) for group, values in site.settings.items()}
+    os.makedirs(f"{other.root}/follow")
+    other.set("follow", log=log, format="dovecot", spool_directory=f"{other.root}/follow",
+              key=f"{site.root}/keys/{name}-follow.key", **{"from": "beginning"})
+    return mtlib.Daemon([program("mailtrace"), "--config", other.config, "follow"], f"{other.root}/follow.log")
+
+
+def download(dovecot, user, delete=False):
+    pop3 = dovecot.pop3(user)
+    pop3.retr(1)
+    if delete:
+        pop3.dele(1)
+    pop3.quit()
+
+
+def flag(dovecot, user, flags, expunge=False):
+    with dovecot.imap(user) as imap:
+        imap.select("INBOX")
+        imap.store("1", "+FLAGS", flags)
+        if expunge:
+            imap.expunge()
+
+
+def deeds(site, payload):
+    """Returns {user: what the log tells that was done with the copy}."""
+    return {hit["recipient"].split("@")[0]: [act["what"] for final in hit["finals"] if final["folder"] or final["acts"]
+                                             for act in final["acts"]] for hit in site.who(payload)[0]}
+
+
+def wait_deeds(site, payload, **wanted):
+    told = wait_until(lambda: (lambda got: got if all(got.get(user) == acts for user, acts in wanted.items()) else None)(
+        deeds(site, payload)), f"the log tells {wanted}")
+    return told
+
+
 def use_mailboxes(dovecot, dupe):
     """What people did before anybody knew."""
     for user, action in (("moved", "move"), ("twice", "copy")):
@@ -245,6 +315,61 @@ def one_message_in_hundreds_of_mailboxes_is_taken_away_and_comes_back_as_it_was(
         for user in MANY:
             equal(subjects(dovecot, user), {"INBOX": ["Invoice"]}, user)
         equal(states(site, payload), {"team": "delivered", "alone": "restored"})
+        site.mailtrace("actions", "--verify")
+
+
+def carried(site, path, status):
+    """Runs apply; returns {user: (outcome, contained)}, {user: kind} of what is beyond reach, and what people see."""
+    lines = json_lines(site.mailtrace("--json", "apply", "--yes", path, status=status).stdout)
+    user = lambda address: address.split("@")[0]
+    return ({user(line["recipient"]): (line["outcome"], line["contained"]) for line in lines if line["type"] == "target"},
+            {user(line["address"]): line["kind"] for line in lines if line["type"] == "beyond"})
+
+
+@test
+def what_was_downloaded_or_sent_on_is_never_contained_and_named():
+    with site_that_reads_the_mailboxes_log() as (site, mx, dovecot):
+        path, payload = message_with_payload(site, "evil", subject="Invoice")
+        send(mx, [f"{user}@example.org" for user in CLIENTS], path)
+        wait_until(lambda: len([1 for hit in site.who(payload)[0] for final in hit["finals"] if final["storage_id"]]) ==
+                   len(CLIENTS), "the logs tell where each copy is")
+        download(dovecot, "kept")
+        download(dovecot, "taken", delete=True)
+        wait_deeds(site, payload, kept=["downloaded"], taken=["downloaded", "deleted"])
+        plan = f"{site.root}/plan.json"
+        lines = json_lines(site.mailtrace("--json", "contain", payload, "--scope", "mailbox", "-o", plan).stdout)
+        equal({line["address"].split("@")[0]: line["kind"] for line in lines if line["type"] == "beyond"},
+              {"kept": "downloaded", "taken": "downloaded"})
+        # What people do between the plan and its being applied.
+        download(dovecot, "latekept")
+        download(dovecot, "latetaken", delete=True)
+        flag(dovecot, "lateread", "(\\Seen)")
+        flag(dovecot, "latesent", "($Forwarded)")
+        flag(dovecot, "latedeleted", "(\\Deleted)", expunge=True)
+        with dovecot.imap("latemoved") as imap:
+            imap.create("Work")
+            imap.select("INBOX")
+            imap.xatom("MOVE", "1", "Work")
+        wait_deeds(site, payload, latekept=["downloaded"], latetaken=["downloaded", "deleted"], lateread=["seen"],
+                   latesent=["forwarded"], latedeleted=["deleted"], latemoved=["moved"])
+        wanted = {"plain": ("done", True), "lateread": ("done", True), "latemoved": ("moved-by-user", True),
+                  "latedeleted": ("already-gone", True), "kept": ("done", False), "latekept": ("done", False),
+                  "latesent": ("done", False), "taken": ("downloaded", False), "latetaken": ("downloaded", False)}
+        beyond = {"kept": "downloaded", "taken": "downloaded", "latekept": "downloaded", "latetaken": "downloaded",
+                  "latesent": "forwarded"}
+        equal(carried(site, plan, status=3), (wanted, beyond))
+        for user in CLIENTS:
+            equal(subjects(dovecot, user), {}, user)
+        contained = [user for user, (_, whole) in wanted.items() if whole]
+        equal(states(site, payload), {user: "retracted" if user in contained else "delivered" for user in CLIENTS})
+        equal(carried(site, plan, status=3), (wanted, beyond), "nothing changes when it is run again")
+        shown = site.mailtrace("apply", "--yes", plan, status=3).stdout
+        assert "5 copies are beyond reach: the message is not contained." in shown and "Run it again" not in shown, shown
+        assert "1 moved to quarantine; was forwarded by its user" in shown, shown
+        site.mailtrace("undo", "--yes", plan)
+        equal({user for user in CLIENTS if subjects(dovecot, user)},
+              {"plain", "lateread", "latemoved", "kept", "latekept", "latesent"}, "what was taken away is back")
+        equal(subjects(dovecot, "latemoved"), {"Work": ["Invoice"]})
         site.mailtrace("actions", "--verify")
 
 
