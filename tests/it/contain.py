@@ -165,10 +165,9 @@ def use_mailboxes(dovecot, dupe):
     with dovecot.imap("read") as imap:
         imap.select("INBOX")
         imap.store("1", "+FLAGS", "(\\Seen \\Flagged Important)")
-    pop3 = dovecot.pop3("fetched")
-    pop3.retr(1)
-    pop3.dele(1)
-    pop3.quit()
+    with dovecot.pop3("fetched") as pop3:
+        pop3.retr(1)
+        pop3.dele(1)
     with dovecot.imap("expunged") as imap:
         imap.select("INBOX")
         imap.store("1", "+FLAGS", "(\\Deleted)")

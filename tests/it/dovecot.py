@@ -4,7 +4,8 @@
 Its own configuration, mailboxes and users in a temporary directory, listening on
 free ports of loopback with IMAP, POP3, LMTP and the doveadm HTTP API; the
 system's own service is neither used nor touched.  Needs root, as Dovecot does.
-The quarantine is configured as mailtrace-mailstore(8) tells administrators to.
+The quarantine is configured as mailtrace-mailstore(8) tells administrators to, and
+what it logs as mailtrace.conf(5) does.
 """
 import atexit
 import base64
@@ -29,6 +30,7 @@ API_KEY = "an-api-key-of-the-tests"
 
 CONF = """\
 base_dir = {root}/run
+state_dir = {root}/state
 log_path = {root}/dovecot.log
 protocols = imap pop3 lmtp
 listen = 127.0.0.1
@@ -48,7 +50,8 @@ userdb {{
 }}
 mail_location = {form}:~/Mail
 mail_fsync = never
-deliver_log_format = "msgid=%m: size=%p, env_from=<%e>, env_to=<%{{to_envelope}}>, storage_id=%{{storage_id}}: %$"
+{logging}
+{sieve}
 namespace inbox {{
   inbox = yes
   separator = {separator}
@@ -89,22 +92,49 @@ service lmtp {{
 }}
 """
 
+# Copies are known by their storage ids.
+EXACT = ('deliver_log_format = "msgid=%m: size=%p, env_from=<%e>, env_to=<%{to_envelope}>, '
+         'storage_id=%{storage_id}: %$"\n')
+SIEVE = """\
+protocol lmtp {{
+  mail_plugins = $mail_plugins sieve
+}}
+plugin {{
+  sieve = file:{root}/sieve/all.sieve
+}}
+lda_mailbox_autocreate = yes
+sendmail_path = {root}/sendmail
+"""
 
-def documented_quarantine(form):
-    """Returns the configuration that the manual page gives, to be added to Dovecot's."""
-    with open(os.path.join(mtlib.SOURCE, "docs/mailtrace-mailstore.8.in"), encoding="utf-8") as page:
-        text = page.read().split(".\\\" dovecot.conf: begin\n")[1].split(".\\\" dovecot.conf: end\n")[0]
-    lines = [line.replace("\\e", "\\") for line in text.splitlines() if not line.startswith(".")]
-    return "\n".join(lines).replace("location = maildir:", f"location = {form}:")
+
+def documented(page):
+    """Returns the configuration that a manual page gives, to be added to Dovecot's."""
+    with open(os.path.join(mtlib.SOURCE, f"docs/{page}.in"), encoding="utf-8") as handle:
+        parts = handle.read().split(".\\\" dovecot.conf: begin\n")[1:]
+    lines = "".join(part.split(".\\\" dovecot.conf: end\n")[0] for part in parts).splitlines()
+    return "\n".join(line.replace("\\e", "\\") for line in lines if not line.startswith("."))
+
+
+def documented_logging():
+    """Returns the configuration with which all that users do is logged."""
+    return EXACT + documented("mailtrace.conf.5")
+
+
+def documented_quarantine(form, separator):
+    text = documented("mailtrace-mailstore.8").replace("prefix = mailtrace-quarantine/",
+                                                       f"prefix = mailtrace-quarantine{separator}")
+    text = text.replace("separator = /", f"separator = {separator}")
+    return text.replace("location = maildir:", f"location = {form}:")
 
 
 class Dovecot:
     """A Dovecot with users of example.org, and some without domain, each with mailboxes and a quarantine.
 
     form: of the mailboxes.  authority: signs a certificate, and its API is had by HTTPS.
+    logging: what is logged, as configuration; None: all.  sieve: everybody's filter.
     """
 
-    def __init__(self, users, separator="/", bare=(), form="maildir", authority=None):
+    def __init__(self, users, separator="/", bare=(), form="maildir", authority=None, logging=None, sieve=None):
         if os.geteuid() != 0:
             raise AssertionError("a real Dovecot needs root: run make check-system as root")
         self.root = mtlib.temporary_directory("mailtrace-dovecot.")
@@ -112,20 +142,26 @@ class Dovecot:
         self.ports = {name: mtlib.free_port() for name in ("http", "imap", "pop3", "lmtp")}
         self.url = f"http{'s' if authority else ''}://127.0.0.1:{self.ports['http']}/doveadm/v1"
         self.key = f"{self.root}/doveadm.key"
+        self.log = f"{self.root}/dovecot.log"
         self.config = f"{self.root}/dovecot.conf"
         self.tls = authority and ssl.create_default_context(cafile=authority.ca)
         tls = "ssl = yes\nssl_cert = <{}\nssl_key = <{}".format(*authority.sign("mail")) if authority else "ssl = no"
         owner = pwd.getpwnam(OWNER)
-        os.makedirs(f"{self.root}/mail")
-        os.chown(f"{self.root}/mail", owner.pw_uid, owner.pw_gid)
-        quarantine = documented_quarantine(form).replace("prefix = mailtrace-quarantine/", "prefix = mailtrace-quarantine" + separator)
+        for folder in ("mail", "sieve"):
+            os.makedirs(f"{self.root}/{folder}")
+            os.chown(f"{self.root}/{folder}", owner.pw_uid, owner.pw_gid)
         self.write(self.config, CONF.format(root=self.root, key=API_KEY, separator=separator, form=form, **self.ports,
                                             tls=tls, https="yes" if authority else "no",
-                                            quarantine=quarantine.replace("separator = /", f"separator = {separator}")))
+                                            quarantine=documented_quarantine(form, separator),
+                                            logging=documented_logging() if logging is None else logging,
+                                            sieve=SIEVE.format(root=self.root) if sieve else ""))
         self.write(f"{self.root}/users", "".join(
             f"{user}{domain}:{PASSWORD}:{owner.pw_uid}:{owner.pw_gid}::{self.root}/mail/{user}::\n"
             for domain, names in (("@example.org", users), ("", bare)) for user in names), 0o644)
         self.write(self.key, API_KEY + "\n")
+        if sieve:
+            self.write(f"{self.root}/sieve/all.sieve", sieve, 0o644)
+            self.write(f"{self.root}/sendmail", "#!/bin/sh\nexec cat >/dev/null\n", 0o755)
 
     @staticmethod
     def write(path, text, mode=0o600):
@@ -137,7 +173,7 @@ class Dovecot:
         # Not through pipes, which its daemon would keep open.
         with open(f"{self.root}/start.log", "wb") as log:
             subprocess.run(["/usr/sbin/dovecot", "-c", self.config], check=True, stdin=subprocess.DEVNULL,
-                           stdout=log, stderr=log)
+                           stdout=log, stderr=log, env=mtlib.environment())
         atexit.register(self.stop)
         mtlib.wait_until(lambda: all(mtlib.listens(port) for port in self.ports.values()),
                          f"Dovecot listens; log:\n{self.logged()}")
@@ -177,7 +213,7 @@ class Dovecot:
 
     def logged(self):
         with contextlib.suppress(FileNotFoundError):
-            with open(f"{self.root}/dovecot.log", errors="replace", encoding="utf-8") as handle:
+            with open(self.log, errors="replace", encoding="utf-8") as handle:
                 return handle.read()
         return ""
 
@@ -199,20 +235,24 @@ class Dovecot:
             os.chown(path, owner.pw_uid, owner.pw_gid)
 
     @contextlib.contextmanager
-    def imap(self, user):
+    def imap(self, user, folder=None):
         connection = imaplib.IMAP4("127.0.0.1", self.ports["imap"], timeout=mtlib.DEADLINE)
         connection.login(f"{user}@example.org", PASSWORD)
+        if folder:
+            mtlib.equal(connection.select(folder)[0], "OK")
         try:
             yield connection
         finally:
             with contextlib.suppress(Exception):
                 connection.logout()
 
+    @contextlib.contextmanager
     def pop3(self, user):
         connection = poplib.POP3("127.0.0.1", self.ports["pop3"], timeout=mtlib.DEADLINE)
         connection.user(f"{user}@example.org")
         connection.pass_(PASSWORD)
-        return connection
+        yield connection
+        connection.quit()
 
     def folders(self, user):
         """What an IMAP client sees: {folder: [(subject, flags, internal date)]}."""

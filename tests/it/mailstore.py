@@ -89,7 +89,7 @@ def a_message_is_gone_from_its_folder_and_comes_back_as_it_was():
     copy, = done["copies"]
     equal((copy["guid"], copy["folder"], sorted(copy["flags"]), copy["sha256_verified"]),
           (guid, "INBOX", ["Important", "\\Flagged", "\\Seen"], True))
-    with contextlib.closing(DOVECOT.pop3("ann")) as pop3:
+    with DOVECOT.pop3("ann") as pop3:
         equal(pop3.stat()[0], 1, "messages that POP3 offers")
     again = contain("ann", "already-gone", storage_id=guid, message_id="<plain@example.net>", folder="INBOX")
     equal(again["copies"], done["copies"])
