@@ -86,8 +86,12 @@ void
 document_urls_of_relationships(struct record *record, const char *xml, gsize length)
 {
 	g_autoptr(GString) html = g_string_new(NULL);
-	const char *at = xml, *end = xml + length;
+	const char *at = xml, *end;
 
+	/* An empty member has no bytes to point to. */
+	if (length == 0)
+		return;
+	end = xml + length;
 	while ((at = memmem(at, (gsize)(end - at), RELATIONSHIP, strlen(RELATIONSHIP))) != NULL) {
 		const char *tag = at + strlen(RELATIONSHIP);
 		const char *close = memchr(tag, '>', (gsize)(end - tag));

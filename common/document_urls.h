@@ -18,8 +18,8 @@
 gboolean document_urls_are_in(const char *name);
 
 /*
- * Adds the external targets in a relationship part, length bytes of XML, to the
- * record's URLs, as url_collect() does and by its caps.
+ * Adds the external targets in a relationship part, length bytes of XML (NULL for
+ * none), to the record's URLs, as url_collect() does and by its caps.
  */
 void document_urls_of_relationships(struct record *record, const char *xml, gsize length);
 

@@ -41,6 +41,7 @@ Test(document_urls, external_relationships_are_links)
 
 	assert_urls(document_urls_of_relationships, xml,
 		    "http://a.example/?x=1&y=2 https://b.example/t.dotm");
+	g_free(urls_of(document_urls_of_relationships, NULL, 0)); /* of an empty member */
 	cr_assert(document_urls_are_in("word/_rels/document.xml.rels"));
 	cr_assert(!document_urls_are_in("word/document.xml"));
 	cr_assert(!document_urls_are_in(".rels"));
