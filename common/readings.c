@@ -115,7 +115,8 @@ readings_join(const struct reading *first, const struct reading *second, char *r
 GByteArray *
 readings_carriage_lines(const char *bytes, gsize length)
 {
-	GByteArray *lines = g_byte_array_sized_new((guint)length);
+	/* One more, so that nothing stands somewhere too. */
+	GByteArray *lines = g_byte_array_sized_new((guint)length + 1);
 	const char *at = bytes, *end = bytes + length;
 
 	while (at < end) {

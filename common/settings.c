@@ -427,8 +427,9 @@ is_milter_socket(const char *value)
 	const char *rest = strchr(value, ':');
 	g_auto(GStrv) halves = NULL;
 
-	if (!rest++)
+	if (!rest)
 		return FALSE;
+	rest++;
 	if (g_str_has_prefix(value, "unix:"))
 		return is_socket_path(rest);
 	if (!g_str_has_prefix(value, "inet:") && !g_str_has_prefix(value, "inet6:"))

@@ -292,7 +292,8 @@ tests_tools_record_twice_SOURCES = tests/tools/record_twice.c
 tests_tools_record_twice_LDADD = $(READ_LIBS)
 TESTS += tests/it/event_form.py tests/it/event_join.py
 EXTRA_DIST += tests/it/event_form.py tests/it/event_join.py tests/tools/ocsf_check.py \
-	tests/data/ocsf-1.8-email_activity.json tests/data/ocsf-1.8-journal.json tests/fuzz/corpus
+	tests/data/ocsf-1.8-email_activity.json tests/data/ocsf-1.8-journal.json tests/fuzz/corpus \
+	tests/fuzz/run.sh
 tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c
 tests_fuzz_fuzz_answer_LDADD = $(BASE_LIBS)
 tests_fuzz_fuzz_ocsf_SOURCES = tests/fuzz/fuzz_ocsf.c
@@ -614,6 +615,32 @@ else
 check_PROGRAMS += tests/fuzz/fuzz_archive
 TESTS += tests/fuzz/fuzz_archive
 tests_fuzz_fuzz_archive_SOURCES += tests/fuzz/replay.c
+endif
+
+# What stands on the programs' own disks, and readings by themselves.
+OWN_FUZZ_TARGETS = tests/fuzz/fuzz_kept tests/fuzz/fuzz_keys tests/fuzz/fuzz_readings \
+	tests/fuzz/fuzz_settings
+tests_fuzz_fuzz_kept_SOURCES = tests/fuzz/fuzz_kept.c
+tests_fuzz_fuzz_kept_LDADD = milter/libsession.a $(SPOOL_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_keys_SOURCES = tests/fuzz/fuzz_keys.c
+tests_fuzz_fuzz_keys_LDADD = $(BASE_LIBS)
+tests_fuzz_fuzz_readings_SOURCES = tests/fuzz/fuzz_readings.c
+tests_fuzz_fuzz_readings_LDADD = $(READ_LIBS)
+tests_fuzz_fuzz_settings_SOURCES = tests/fuzz/fuzz_settings.c
+tests_fuzz_fuzz_settings_LDADD = $(BASE_LIBS)
+if WITH_FUZZER
+noinst_PROGRAMS += $(OWN_FUZZ_TARGETS)
+tests_fuzz_fuzz_kept_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_keys_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_readings_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_settings_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += $(OWN_FUZZ_TARGETS)
+TESTS += $(OWN_FUZZ_TARGETS)
+tests_fuzz_fuzz_kept_SOURCES += tests/fuzz/replay.c
+tests_fuzz_fuzz_keys_SOURCES += tests/fuzz/replay.c
+tests_fuzz_fuzz_readings_SOURCES += tests/fuzz/replay.c
+tests_fuzz_fuzz_settings_SOURCES += tests/fuzz/replay.c
 endif
 
 # What the actuators stand on.
