@@ -38,6 +38,17 @@ begins(const char *line, gsize length, const char *with)
 	return length >= strlen(with) && memcmp(line, with, strlen(with)) == 0;
 }
 
+/* A mode has three digits or four, or six with the file's type, as git writes them. */
+#define UU_MODE_DIGITS 7
+
+static gsize
+after_blanks(const char *line, gsize length, gsize at)
+{
+	while (at < length && line[at] == ' ')
+		at++;
+	return at;
+}
+
 /* Returns the name after "begin 644 ", or NULL when the mode is none.  Free with g_free(). */
 static char *
 name_after_mode(const char *line, gsize length, const char *keyword)
@@ -46,13 +57,15 @@ name_after_mode(const char *line, gsize length, const char *keyword)
 
 	if (!begins(line, length, keyword))
 		return NULL;
+	at = after_blanks(line, length, at);
 	while (at < length && line[at] >= '0' && line[at] <= '7') {
 		at++;
 		digits++;
 	}
-	if (digits < 3 || digits > 4 || at + 1 >= length || line[at] != ' ')
+	if (digits < 3 || digits > UU_MODE_DIGITS || at == length || line[at] != ' ')
 		return NULL;
-	return g_strndup(line + at + 1, length - at - 1);
+	at = after_blanks(line, length, at);
+	return at < length ? g_strndup(line + at, length - at) : NULL;
 }
 
 /* ---- uuencode ---- */
@@ -122,37 +135,103 @@ read_base64(struct lines *lines, GByteArray *out)
 	g_byte_array_append(out, bytes->data, bytes->len);
 }
 
-/* yEnc 1.3: each byte plus 42; "=" escapes, by 64 more. */
+/* ---- yEnc 1.3 ---- */
+
+/* A file of several parts, up to where they have come. */
+struct parts {
+	char *name;
+	guint64 size;
+	GByteArray *bytes;
+};
+
 static void
-read_yenc(struct lines *lines, GByteArray *out)
+parts_flush(struct parts *parts, embedded_function found, gpointer user)
 {
-	const char *line;
-	gsize length;
-
-	while (next_line(lines, &line, &length) && !begins(line, length, "=yend")) {
-		if (begins(line, length, "=ypart"))
-			continue;
-		for (gsize i = 0; i < length; i++) {
-			guint8 byte = (guint8)line[i];
-
-			if (byte == '=' && i + 1 < length)
-				byte = (guint8)(line[++i] - 64);
-			byte = (guint8)(byte - 42);
-			g_byte_array_append(out, &byte, 1);
-		}
-	}
+	if (parts->bytes && parts->bytes->len)
+		found("yenc-in-text", (const char *[]){parts->name, NULL}, parts->bytes, user);
+	g_clear_pointer(&parts->bytes, g_byte_array_unref);
+	g_clear_pointer(&parts->name, g_free);
 }
 
-/* Returns what follows "name=" to the end of the line, or NULL.  Free with g_free(). */
+/* Returns the number behind " key=" in a line, or 0. */
+static guint64
+yenc_number(const char *line, gsize length, const char *key)
+{
+	const char *at = memmem(line, length, key, strlen(key));
+	guint64 number = 0;
+
+	if (!at)
+		return 0;
+	for (at += strlen(key); at < line + length && g_ascii_isdigit(*at); at++)
+		number = MIN(number, G_MAXUINT32) * 10 + (guint64)(*at - '0');
+	return number;
+}
+
+/* Returns what follows "name=" to the end of the line, or "".  Free with g_free(). */
 static char *
 yenc_name(const char *line, gsize length)
 {
-	const char *name;
+	const char *name = memmem(line, length, " name=", 6);
 
-	if (!begins(line, length, "=ybegin "))
-		return NULL;
-	name = memmem(line, length, " name=", 6);
 	return name ? g_strndup(name + 6, (gsize)(line + length - name - 6)) : g_strdup("");
+}
+
+/* Undoes a line: each byte plus 42; "=" escapes, by 64 more. */
+static void
+yenc_line(const char *line, gsize length, GByteArray *out)
+{
+	for (gsize i = 0; i < length; i++) {
+		guint8 byte = (guint8)line[i];
+
+		if (byte == '=' && i + 1 < length)
+			byte = (guint8)(line[++i] - 64);
+		byte = (guint8)(byte - 42);
+		g_byte_array_append(out, &byte, 1);
+	}
+}
+
+/* Reads up to "=yend", of what has no end as much as was announced; returns where it begins. */
+static guint64
+read_yenc(struct lines *lines, guint64 size, GByteArray *out)
+{
+	guint64 begin = 1;
+	const char *line;
+	gsize length;
+	gboolean ended = FALSE;
+
+	while (!ended && next_line(lines, &line, &length)) {
+		ended = begins(line, length, "=yend");
+		if (begins(line, length, "=ypart"))
+			begin = yenc_number(line, length, " begin=");
+		else if (!ended)
+			yenc_line(line, length, out);
+	}
+	if (!ended && size && size < out->len)
+		g_byte_array_set_size(out, (guint)size);
+	return begin;
+}
+
+/* Reads the file, or the part of one, that begins after this line; parts are put together. */
+static void
+read_yenc_file(struct lines *lines, const char *line, gsize length, struct parts *parts,
+	       embedded_function found, gpointer user)
+{
+	struct parts part = {.name = yenc_name(line, length),
+			     .size = yenc_number(line, length, " size="),
+			     .bytes = g_byte_array_new()};
+	guint64 begin = read_yenc(lines, part.size, part.bytes);
+
+	if (parts->bytes && begin == parts->bytes->len + (guint64)1 &&
+	    g_str_equal(part.name, parts->name)) {
+		g_byte_array_append(parts->bytes, part.bytes->data, part.bytes->len);
+		g_byte_array_unref(part.bytes);
+		g_free(part.name);
+	} else {
+		parts_flush(parts, found, user);
+		*parts = part;
+	}
+	if (parts->bytes->len >= parts->size)
+		parts_flush(parts, found, user);
 }
 
 /* ---- BinHex 4.0 (RFC 1741) ---- */
@@ -245,19 +324,18 @@ read_binhex(struct lines *lines, embedded_function found, gpointer user)
 	data = g_byte_array_new();
 	g_byte_array_append(data, all->data + head, (guint)MIN(size, all->len - head));
 	if (data->len)
-		found("binhex-in-text", name, data, user);
+		found("binhex-in-text", (const char *[]){name, NULL}, data, user);
 }
 
 /* ---- what begins with a line of its own ---- */
 
 static const struct {
 	const char *how;
-	const char *keyword; /* before the mode; NULL for yEnc */
+	const char *keyword; /* before the mode */
 	void (*read)(struct lines *lines, GByteArray *out);
 } text_forms[] = {
 	{"uuencode-in-text", "begin ", read_uuencode},
 	{"base64-in-text", "begin-base64 ", read_base64},
-	{"yenc-in-text", NULL, read_yenc},
 };
 
 /* Reads the file that begins after this line, if one does. */
@@ -266,9 +344,7 @@ read_form(struct lines *lines, const char *line, gsize length, embedded_function
 	  gpointer user)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(text_forms); i++) {
-		const char *keyword = text_forms[i].keyword;
-		g_autofree char *name =
-			keyword ? name_after_mode(line, length, keyword) : yenc_name(line, length);
+		g_autofree char *name = name_after_mode(line, length, text_forms[i].keyword);
 		g_autoptr(GByteArray) bytes = NULL;
 
 		if (!name)
@@ -276,7 +352,7 @@ read_form(struct lines *lines, const char *line, gsize length, embedded_function
 		bytes = g_byte_array_new();
 		text_forms[i].read(lines, bytes);
 		if (bytes->len)
-			found(text_forms[i].how, name, bytes, user);
+			found(text_forms[i].how, (const char *[]){name, NULL}, bytes, user);
 		return;
 	}
 }
@@ -285,76 +361,30 @@ void
 embedded_in_text(const void *bytes, gsize length, embedded_function found, gpointer user)
 {
 	struct lines lines = {bytes, (const char *)bytes + length};
+	struct parts parts = {0};
 	const char *line;
 
 	while (next_line(&lines, &line, &length))
-		if (length > 8 && (*line == 'b' || *line == '='))
+		if (begins(line, length, "=ybegin "))
+			read_yenc_file(&lines, line, length, &parts, found, user);
+		else if (length > 8 && *line == 'b')
 			read_form(&lines, line, length, found, user);
 		else if (begins(line, length, BINHEX_LINE))
 			read_binhex(&lines, found, user);
+	parts_flush(&parts, found, user);
 }
 
-/* ---- TNEF ---- */
-
-#define TNEF_SIGNATURE 0x223e9f78u /* MS-OXTNEF 2.1.3.1 */
-#define TNEF_RENDERING 0x00069002u /* attAttachRendData begins an attachment */
-#define TNEF_TITLE 0x00018010u	   /* attAttachTitle */
-#define TNEF_DATA 0x0006800fu	   /* attAttachData */
-
-static guint32
-little_endian(const guint8 *at)
+gboolean
+embedded_begins(const void *bytes, gsize length)
 {
-	return (guint32)at[0] | (guint32)at[1] << 8 | (guint32)at[2] << 16 | (guint32)at[3] << 24;
-}
+	struct lines lines = {bytes, (const char *)bytes + MIN(length, EMBEDDED_HEAD)};
+	const char *line;
 
-struct tnef {
-	char *name;
-	GByteArray *data;
-};
-
-static void
-tnef_flush(struct tnef *tnef, embedded_function found, gpointer user)
-{
-	if (tnef->data && tnef->data->len)
-		found("tnef", tnef->name, tnef->data, user);
-	g_clear_pointer(&tnef->data, g_byte_array_unref);
-	g_clear_pointer(&tnef->name, g_free);
-}
-
-static void
-tnef_attribute(struct tnef *tnef, guint32 id, const guint8 *value, guint32 length)
-{
-	if (id == TNEF_TITLE) {
-		g_free(tnef->name);
-		tnef->name = g_strndup((const char *)value, length);
-	} else if (id == TNEF_DATA) {
-		g_clear_pointer(&tnef->data, g_byte_array_unref);
-		tnef->data = g_byte_array_sized_new(length);
-		g_byte_array_append(tnef->data, value, length);
-	}
-}
-
-void
-embedded_in_tnef(const void *bytes, gsize length, embedded_function found, gpointer user)
-{
-	const guint8 *at = bytes, *end = at + length;
-	struct tnef tnef = {0};
-
-	if (length < 6 || little_endian(at) != TNEF_SIGNATURE)
-		return;
-	/* Level, attribute, length, the value and a checksum of two bytes. */
-	for (at += 6; end - at >= 9;) {
-		guint32 id = little_endian(at + 1), size = little_endian(at + 5);
-
-		at += 9;
-		if (size > (gsize)(end - at))
-			break;
-		if (id == TNEF_RENDERING)
-			tnef_flush(&tnef, found, user);
-		tnef_attribute(&tnef, id, at, size);
-		at += MIN(size + (gsize)2, (gsize)(end - at));
-	}
-	tnef_flush(&tnef, found, user);
+	while (next_line(&lines, &line, &length))
+		if (begins(line, length, "begin ") || begins(line, length, "begin-base64 ") ||
+		    begins(line, length, "=ybegin ") || begins(line, length, BINHEX_LINE))
+			return TRUE;
+	return FALSE;
 }
 
 /* ---- S/MIME ---- */

@@ -13,12 +13,25 @@
 
 #include <glib.h>
 
-/* How a file was embedded: a label, static.  name: as written, or NULL; not kept. */
-typedef void (*embedded_function)(const char *how, const char *name, const GByteArray *bytes,
-				  gpointer user);
+/* So many names of one file are told. */
+#define EMBEDDED_NAMES 4
+
+/*
+ * how: a label, static, of how a file was embedded.  names: as written, up to a NULL; some
+ * may be empty.  Neither names nor bytes are kept.
+ */
+typedef void (*embedded_function)(const char *how, const char *const *names,
+				  const GByteArray *bytes, gpointer user);
 
 /* Calls found for each file in a text of length bytes. */
 void embedded_in_text(const void *bytes, gsize length, embedded_function found, gpointer user);
+
+/* So many bytes of a file tell whether it holds others as a text does. */
+#define EMBEDDED_HEAD 4096
+
+/* Returns whether a file of length bytes, that is none shown as text, may hold some all the same.
+ */
+gboolean embedded_begins(const void *bytes, gsize length);
 
 /*
  * Calls found for each link of HTML whose target is in it (RFC 2397), but those
@@ -29,7 +42,11 @@ void embedded_in_html(const void *bytes, gsize length, embedded_function found, 
 /* What magic_type() says of a TNEF stream. */
 #define EMBEDDED_TNEF_TYPE "application/ms-tnef"
 
-/* Calls found for each attachment in a TNEF stream; not at all if it is none. */
+/*
+ * Calls found for each attachment in a TNEF stream, twice if its data stand there as an
+ * attribute and as a property; not at all if it is none.  An embedded message is a TNEF
+ * stream.
+ */
 void embedded_in_tnef(const void *bytes, gsize length, embedded_function found, gpointer user);
 
 /*

@@ -52,8 +52,16 @@ is_header_line(const char *line, gsize length)
 gboolean
 mail_file_begins(const char *bytes, gsize length)
 {
-	const char *at = bytes, *end = bytes + MIN(length, MAIL_FILE_BYTES);
+	const char *at = bytes, *end = bytes + MIN(length, MAIL_FILE_BYTES), *first;
 	guint fields = 0;
+
+	/* What an mbox has above a message. */
+	if (end - at > 5 && memcmp(at, "From ", 5) == 0) {
+		const char *feed = memchr(at, '\n', (gsize)(end - at));
+
+		at = feed ? feed + 1 : end;
+	}
+	first = at;
 
 	while (at < end && fields < 2) {
 		const char *feed = memchr(at, '\n', (gsize)(end - at));
@@ -63,7 +71,7 @@ mail_file_begins(const char *bytes, gsize length)
 			return FALSE;
 		if (is_message_field(at, (gsize)(stop - at)))
 			fields++;
-		else if (at == bytes)
+		else if (at == first)
 			return FALSE;
 		at = feed ? feed + 1 : end;
 	}

@@ -7,6 +7,7 @@
 #include "caps.h"
 #include "charset.h"
 #include "embedded.h"
+#include "mail_file.h"
 
 /* ---- names ---- */
 
@@ -220,9 +221,65 @@ mime_is_signed(const struct file *file)
 	return is_typed(file, "pkcs7-mime", ".p7m");
 }
 
-/* A leaf that mail programs open as a message though it is none by its type. */
+gboolean
+mime_opens_in_browser(const struct file *file)
+{
+	static const char *const endings[] = {".htm", ".html", ".xhtml", ".shtml", ".svg"};
+
+	if (file->declared_type && (g_str_equal(file->declared_type, "text/html") ||
+				    g_str_equal(file->declared_type, "application/xhtml+xml") ||
+				    g_str_equal(file->declared_type, "image/svg+xml")))
+		return TRUE;
+	for (gsize i = 0; i < G_N_ELEMENTS(endings); i++)
+		if (is_named(file, endings[i]))
+			return TRUE;
+	return FALSE;
+}
+
+/* Whether readers show a content of this type of message's as it stands (RFC 3464, 3798, …). */
+static gboolean
+is_status_type(const char *type)
+{
+	static const char *const types[] = {"delivery-status",
+					    "disposition-notification",
+					    "feedback-report",
+					    "tracking-status",
+					    "external-body",
+					    "global-delivery-status",
+					    "global-disposition-notification",
+					    "global-headers",
+					    "http",
+					    "imdn+xml",
+					    "s-http",
+					    "sip",
+					    "sipfrag"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(types); i++)
+		if (g_str_equal(type, types[i]))
+			return TRUE;
+	return FALSE;
+}
+
+/* A message/partial (RFC 2046 5.2.2), and for Python any message/… that is none of a status. */
+static gboolean
+is_message_type(const char *type)
+{
+	return type && g_str_has_prefix(type, "message/") &&
+	       !is_status_type(type + strlen("message/"));
+}
+
 gboolean
 mime_is_message_otherwise(const struct file *file)
 {
-	return !(file->flags & FILE_MESSAGE) && is_typed(file, "message/partial", ".eml");
+	if (file->flags & FILE_MESSAGE)
+		return FALSE;
+	if (is_message_type(file->declared_type))
+		return TRUE;
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
+
+		if (mail_file_is_named(name->text))
+			return TRUE;
+	}
+	return FALSE;
 }

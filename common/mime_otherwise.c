@@ -8,20 +8,23 @@
 #include "charset.h"
 #include "embedded.h"
 #include "magic.h"
+#include "mail_file.h"
 #include "pasted.h"
 #include "readings.h"
 #include "unpack.h"
 #include "wide.h"
 
-/* The leaf whose decodings are tried. */
+/* The file whose content is read otherwise. */
 struct recoding {
 	struct reader *reader;
 	const struct source *source;
-	const struct entity *entity;
+	const struct entity *entity; /* the leaf that it is, or is in */
 	int index;
+	gboolean within; /* it is in another's content, so that the entity is not its own */
 };
 
-/* Whether one more reading, of so many bytes, may be tried. */
+static void read_in_content(const struct recoding *recoding, const GByteArray *bytes);
+
 gboolean
 mime_may_read(struct reader *reader, guint64 bytes)
 {
@@ -57,24 +60,30 @@ add_content(const struct recoding *recoding, const char *name, const GByteArray 
 
 /* A file in a text or a wrapper has its own name and no type. */
 static void
-add_embedded(const char *how, const char *name, const GByteArray *bytes, gpointer user)
+add_embedded(const char *how, const char *const *names, const GByteArray *bytes, gpointer user)
 {
 	const struct recoding *recoding = user;
+	struct recoding inner = *recoding;
 	struct file *file = add_content(recoding, how, bytes);
-	g_autofree char *decoded = NULL;
-	g_autofree char *text = NULL;
 
 	if (!file)
 		return;
 	g_ptr_array_set_size(file->names, 0);
 	g_clear_pointer(&file->declared_type, g_free);
 	g_clear_pointer(&file->disposition, g_free);
-	if (!name || !*name)
-		return;
-	decoded = header_decode(name, strlen(name), NULL);
-	text = mime_bounded_text(recoding->reader, decoded, strlen(decoded), CAP_NAME_BYTES,
-				 CAP_NAME_BYTES_NAME);
-	file_add_name(file, text, how, NULL);
+	for (; *names; names++) {
+		g_autofree char *decoded = header_decode(*names, strlen(*names), NULL);
+		g_autofree char *text =
+			mime_bounded_text(recoding->reader, decoded, strlen(decoded),
+					  CAP_NAME_BYTES, CAP_NAME_BYTES_NAME);
+
+		if (*text)
+			file_add_name(file, text, how, NULL);
+	}
+	/* Outlook wraps messages within messages; each level counts for CAP_READINGS. */
+	inner.index = (int)recoding->reader->record->files->len - 1;
+	inner.within = TRUE;
+	read_in_content(&inner, bytes);
 }
 
 /* Reads a message that is in a leaf, for the contents that it shows. */
@@ -96,7 +105,7 @@ read_inner(struct reader *reader, int index, const char *name, const void *bytes
 	readings_merge(record, other, index, name);
 }
 
-/* Returns a text in UTF-16 that does not say so, or NULL when it is none. */
+/* Returns a text in UTF-16 that does not say which, or that it is, or NULL when it is none. */
 static char *
 undeclared_wide_text(const GByteArray *kept)
 {
@@ -108,12 +117,27 @@ undeclared_wide_text(const GByteArray *kept)
 	return g_strndup((const char *)narrow->data, narrow->len);
 }
 
+/* Whether the name of a character set, in letters and digits, is of one that is no superset of
+ * ASCII. */
+static gboolean
+is_wide_set(const char *name)
+{
+	static const char *const begins[] = {"utf32",	"utf7",	   "unicode11utf7", "ucs4",
+					     "utf16be", "utf16le", "iso10646ucs4"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(begins); i++)
+		if (g_str_has_prefix(name, begins[i]))
+			return TRUE;
+	return FALSE;
+}
+
 /* The bytes of a text in an encoding that is no superset of ASCII, as UTF-8, or NULL. */
 static char *
 wide_text(const struct entity *entity, const GByteArray *kept)
 {
 	const struct parameter *charset = content_field_get(entity->type, "charset", FALSE);
 	g_autofree char *name = NULL;
+	g_autoptr(GString) key = g_string_new(NULL);
 	gsize length;
 	const char *value = charset ? g_bytes_get_data(charset->value, &length) : NULL;
 	char *text = NULL;
@@ -121,8 +145,10 @@ wide_text(const struct entity *entity, const GByteArray *kept)
 	if (!value)
 		return undeclared_wide_text(kept);
 	name = g_ascii_strdown(value, (gssize)MIN(length, 64));
-	if (g_str_has_prefix(name, "utf-16") || g_str_has_prefix(name, "utf-32") ||
-	    g_str_equal(name, "utf-7"))
+	for (const char *at = name; *at; at++)
+		if (g_ascii_isalnum(*at))
+			g_string_append_c(key, *at);
+	if (is_wide_set(key->str))
 		text = charset_convert(name, kept->data, kept->len);
 	return text ? text : undeclared_wide_text(kept);
 }
@@ -138,46 +164,86 @@ add_pasted(const char *at, gsize length, gpointer user)
 
 /* Reads what a body shows as text and some readers as files. */
 static void
-read_in_text(struct recoding *recoding, const char *text, gsize length)
+read_in_text(const struct recoding *recoding, const char *text, gsize length)
 {
 	const struct reader *reader = recoding->reader;
+	struct recoding into = *recoding;
 
 	if (mime_is_html(recoding->entity))
-		embedded_in_html(text, length, add_embedded, recoding);
-	embedded_in_text(text, length, add_embedded, recoding);
+		embedded_in_html(text, length, add_embedded, &into);
+	embedded_in_text(text, length, add_embedded, &into);
 	/* Of other readings' bodies most are a message's source by themselves. */
 	if (reader->options == &mime_plain_reading && reader->record == reader->result)
-		pasted_messages(text, length, add_pasted, recoding);
+		pasted_messages(text, length, add_pasted, &into);
 }
 
-/* Reads what stands in a leaf without MIME's saying so. */
+/* Reads what stands in the file of an attachment that is opened by itself. */
+static void
+read_in_attachment(const struct recoding *recoding, const struct file *file,
+		   const GByteArray *bytes)
+{
+	struct recoding into = *recoding;
+	const char *text = (const char *)bytes->data;
+
+	if (mail_file_begins(text, bytes->len))
+		return read_inner(recoding->reader, recoding->index, "message-in-file", text,
+				  bytes->len, recoding->entity->depth);
+	if (mime_opens_in_browser(file))
+		embedded_in_html(text, bytes->len, add_embedded, &into);
+	if (embedded_begins(text, bytes->len))
+		embedded_in_text(text, bytes->len, add_embedded, &into);
+}
+
+/* Reads what stands in a leaf's own content without MIME's saying so. */
+static void
+read_in_leaf(const struct recoding *recoding, const struct file *file, const GByteArray *bytes)
+{
+	g_autofree char *wide = recoding->within ? NULL : wide_text(recoding->entity, bytes);
+
+	if (wide)
+		read_in_text(recoding, wide, strlen(wide));
+	else if (file->flags & FILE_BODY)
+		read_in_text(recoding, (const char *)bytes->data, bytes->len);
+	else
+		read_in_attachment(recoding, file, bytes);
+}
+
+/* Reads what stands in a content: a wrapper's, a message's, or a text's. */
+static void
+read_in_content(const struct recoding *recoding, const GByteArray *bytes)
+{
+	struct reader *reader = recoding->reader;
+	const struct file *file = g_ptr_array_index(reader->record->files, (guint)recoding->index);
+	struct recoding into = *recoding;
+	g_autoptr(GByteArray) content = NULL;
+
+	if (mime_is_tnef(file) ||
+	    g_strcmp0(magic_type(bytes->data, bytes->len), EMBEDDED_TNEF_TYPE) == 0)
+		return embedded_in_tnef(bytes->data, bytes->len, add_embedded, &into);
+	if (mime_is_signed(file))
+		content = embedded_in_signed(bytes->data, bytes->len);
+	if (content)
+		return read_inner(reader, recoding->index, "signed-content", content->data,
+				  content->len, recoding->entity->depth);
+	if (mime_is_message_otherwise(file))
+		return read_inner(reader, recoding->index, "message-in-file", bytes->data,
+				  bytes->len, recoding->entity->depth);
+	read_in_leaf(recoding, file, bytes);
+}
+
 void
 mime_read_embedded(struct reader *reader, const struct source *source, const struct entity *entity,
 		   int index, const GByteArray *kept)
 {
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	struct recoding recoding = {reader, source, entity, index};
-	g_autofree char *wide = wide_text(entity, kept);
-	g_autoptr(GByteArray) content = NULL;
-	gboolean inner = mime_is_message_otherwise(file);
+	struct recoding recoding = {reader, source, entity, index, FALSE};
 
 	if (!kept->len)
 		return;
-	if (mime_is_tnef(file))
-		return embedded_in_tnef(kept->data, kept->len, add_embedded, &recoding);
-	if (mime_is_signed(file))
-		content = embedded_in_signed(kept->data, kept->len);
-	if (content)
-		return read_inner(reader, index, "signed-content", content->data, content->len,
-				  entity->depth);
-	if (inner)
-		return read_inner(reader, index, "message-in-file", kept->data, kept->len,
-				  entity->depth);
-	if (wide)
-		read_in_text(&recoding, wide, strlen(wide));
-	else if (file->flags & FILE_BODY)
-		read_in_text(&recoding, (const char *)kept->data, kept->len);
-	else if (mime_encoding(file) == ENCODING_IDENTITY)
+	read_in_content(&recoding, kept);
+	/* Of what stands unencoded all is at hand. */
+	if (!(file->flags & FILE_BODY) && mime_encoding(file) == ENCODING_IDENTITY &&
+	    !embedded_begins(kept->data, kept->len))
 		embedded_in_text(source->bytes + entity->body.begin, entity->body.length,
 				 add_embedded, &recoding);
 }
@@ -190,7 +256,6 @@ add_decoding(const char *name, const GByteArray *bytes, gpointer user)
 	struct reader *reader = recoding->reader;
 	const struct entity *entity = recoding->entity;
 	const struct file *above = g_ptr_array_index(reader->record->files, (guint)recoding->index);
-	gboolean body = (above->flags & FILE_BODY) != 0;
 
 	if (entity->wrapped) {
 		g_autoptr(GString) message =
@@ -203,8 +268,8 @@ add_decoding(const char *name, const GByteArray *bytes, gpointer user)
 		read_inner(reader, recoding->index, name, bytes->data, bytes->len, entity->depth);
 	if (above->flags & FILE_MESSAGE)
 		return;
-	if (add_content(recoding, name, bytes) && body)
-		read_in_text(recoding, (const char *)bytes->data, bytes->len);
+	if (add_content(recoding, name, bytes))
+		read_in_content(recoding, bytes);
 }
 
 void
@@ -212,7 +277,7 @@ mime_read_decodings(struct reader *reader, const struct source *source, const st
 		    int index, enum encoding encoding)
 {
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	struct recoding recoding = {reader, source, entity, index};
+	struct recoding recoding = {reader, source, entity, index, FALSE};
 	struct encoded encoded = {
 		.bytes = source->bytes + entity->body.begin,
 		.length = entity->body.length,

@@ -108,6 +108,9 @@ gboolean mime_is_html(const struct entity *entity);
 gboolean mime_is_tnef(const struct file *file);
 gboolean mime_is_signed(const struct file *file);
 
+/* Returns whether a click on the file opens it as a page, links and all. */
+gboolean mime_opens_in_browser(const struct file *file);
+
 /* Returns whether mail programs open a leaf as a message though it is none by its type. */
 gboolean mime_is_message_otherwise(const struct file *file);
 

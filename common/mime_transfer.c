@@ -7,6 +7,8 @@
 
 #include "base64.h"
 #include "caps.h"
+#include "embedded.h"
+#include "mail_file.h"
 #include "unpack.h"
 
 /* Letters and digits of a transfer encoding that say what it resembles. */
@@ -79,7 +81,9 @@ keep(struct content *content, const char *bytes, gsize length)
 	if (some == length || content->known)
 		return;
 	content->known = TRUE;
-	if (!unpack_is_archive(content->kept->data, content->kept->len, content->attachment))
+	if (!unpack_is_archive(content->kept->data, content->kept->len, content->attachment) &&
+	    !embedded_begins(content->kept->data, content->kept->len) &&
+	    !mail_file_begins((const char *)content->kept->data, content->kept->len))
 		return;
 	content->keep = CAP_KEPT_BYTES;
 	keep(content, bytes + some, length - some);

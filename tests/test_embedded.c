@@ -5,10 +5,12 @@
 #include "embedded.h"
 
 static void
-collect(const char *how, const char *name, const GByteArray *bytes, gpointer user)
+collect(const char *how, const char *const *names, const GByteArray *bytes, gpointer user)
 {
-	g_string_append_printf(user, "%s %s=%.*s;", how, name ? name : "-", (int)bytes->len,
-			       (const char *)bytes->data);
+	g_string_append_printf(user, "%s %s", how, *names ? *names : "-");
+	for (; *names && names[1]; names++)
+		g_string_append_printf(user, "|%s", names[1]);
+	g_string_append_printf(user, "=%.*s;", (int)bytes->len, (const char *)bytes->data);
 }
 
 static char *
@@ -72,6 +74,53 @@ Test(embedded, yenc_is_undone_with_its_escapes)
 	cr_assert_str_eq(found, "yenc-in-text a.txt=hello;");
 }
 
+Test(embedded, yenc_without_an_end_is_as_long_as_it_says)
+{
+	g_autofree char *found =
+		files_in("=ybegin line=128 size=5 name=a\r\n\x92\x8f\x96\x96\x99\r\n"
+			 "\r\nSome words.\r\n");
+
+	cr_assert_str_eq(found, "yenc-in-text a=hello;");
+}
+
+Test(embedded, parts_of_yenc_that_follow_each_other_are_one_file)
+{
+	g_autofree char *whole =
+		files_in("=ybegin part=1 total=2 line=128 size=5 name=a\r\n=ypart begin=1 end=2\r\n"
+			 "\x92\x8f\r\n=yend size=2\r\nand\r\n"
+			 "=ybegin part=2 total=2 line=128 size=5 name=a\r\n=ypart begin=3 end=5\r\n"
+			 "\x96\x96\x99\r\n=yend size=3\r\n");
+	g_autofree char *apart =
+		files_in("=ybegin part=1 total=2 line=128 size=5 name=a\r\n=ypart begin=1 end=2\r\n"
+			 "\x92\x8f\r\n=yend size=2\r\n"
+			 "=ybegin part=2 total=2 line=128 size=5 name=b\r\n=ypart begin=3 end=5\r\n"
+			 "\x96\x96\x99\r\n=yend size=3\r\n");
+
+	cr_assert_str_eq(whole, "yenc-in-text a=hello;");
+	cr_assert_str_eq(apart, "yenc-in-text a=he;yenc-in-text b=llo;");
+}
+
+Test(embedded, a_mode_may_be_long_and_blanks_about_it_many)
+{
+	g_autofree char *found = files_in("begin 100644 a\r\n#8F%R\r\n`\r\nend\r\n"
+					  "begin  644  b\r\n#8F%R\r\n`\r\nend\r\n"
+					  "begin 100000644 c\r\n#8F%R\r\n");
+
+	cr_assert_str_eq(found, "uuencode-in-text a=bar;uuencode-in-text b=bar;");
+}
+
+Test(embedded, a_file_that_begins_as_such_a_text_does_is_told)
+{
+	static const char *const begins[] = {
+		"begin 644 a\r\n", "words\r\n=ybegin line=1 name=a\r\n", "begin-base64 644 a\r\n",
+		"\r\n(This file must be converted with BinHex 4.0)\r\n"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(begins); i++)
+		cr_expect(embedded_begins(begins[i], strlen(begins[i])), "%s", begins[i]);
+	cr_expect(!embedded_begins("We begin 644 a\r\n", 16));
+	cr_expect(!embedded_begins("", 0));
+}
+
 Test(embedded, a_link_that_holds_its_target_is_a_file_and_an_image_is_none)
 {
 	const char *text = "<a download=\"x\" href=\"data:a/b;base64,aGVsbG8=\">x</a>"
@@ -92,6 +141,10 @@ Test(embedded, a_link_is_read_however_it_is_written)
 		"<iframe src='data:text/html,hello'>",
 		"<object data=\"data:;base64,aGVs%0AbG8=\">",
 		"<a href=\"data:a/b,hello",
+		"<a href='data:a/b ; base64 ,aGVsbG8='>",
+		"<a href='da\tta\n:a/b,hello'>",
+		"<a href='&#100;&#x41;ta&colon;a/b&semi;base64&comma;aGVsbG8&#61;'>",
+		"<a href='data&#58a/b;base64,aGVsbG8='>",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(links); i++) {
@@ -141,6 +194,49 @@ Test(embedded, each_attachment_of_tnef_has_its_title)
 	put_attribute(tnef, 0x00018010, "b", 1);
 	embedded_in_tnef(tnef->data, tnef->len, collect, found);
 	cr_assert_str_eq(found->str, "tnef a.txt=hello;tnef b=bar;");
+}
+
+/* MAPI's properties of an attachment: a time, a named one, its names and its data of a type. */
+static void
+put_properties(GByteArray *out, const char *type, const char *data, guint32 length)
+{
+	g_autoptr(GByteArray) all = g_byte_array_new();
+	guint32 size = GUINT32_TO_LE(length);
+
+#define PUT(text) g_byte_array_append(all, (const guint8 *)(text), sizeof(text) - 1)
+	PUT("\5\0\0\0\x40\0\x07\x30"
+	    "12345678");
+	PUT("\3\0\0\x80"
+	    "0123456789abcdef\1\0\0\0\4\0\0\0n\0\0\0wxyz");
+	PUT("\3\x10\x99\x30\2\0\0\0aaaabbbb");
+	PUT("\x1e\0\x04\x37\1\0\0\0\6\0\0\0A~1.TX\0\0");
+	PUT("\x1f\0\x07\x37\1\0\0\0\6\0\0\0\xe4\0.\0\x41\0\0\0");
+	g_byte_array_append(all, (const guint8 *)type, 2);
+	PUT("\x01\x37\1\0\0\0");
+	g_byte_array_append(all, (const guint8 *)&size, 4);
+	g_byte_array_append(all, (const guint8 *)data, length);
+#undef PUT
+	put_attribute(out, 0x00069005, (const char *)all->data, all->len);
+}
+
+Test(embedded, tnef_has_attachments_as_properties_with_both_their_names)
+{
+	g_autoptr(GByteArray) tnef = g_byte_array_new();
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	g_byte_array_append(tnef, (const guint8 *)"\x78\x9f\x3e\x22\1\0", 6);
+	put_attribute(tnef, 0x00069002, "r", 1);
+	put_properties(tnef, "\2\1", "hello", 5);
+	put_attribute(tnef, 0x00069002, "r", 1);
+	put_properties(tnef, "\x0d\0", "an interfaces idnested", 22);
+	embedded_in_tnef(tnef->data, tnef->len, collect, found);
+	cr_assert_str_eq(found->str, "tnef A~1.TX|\xc3\xa4.A=hello;tnef A~1.TX|\xc3\xa4.A=nested;",
+			 "%s", found->str);
+	for (guint length = 0; length < tnef->len; length++) {
+		g_autofree guint8 *copy = g_memdup2(tnef->data, length);
+
+		embedded_in_tnef(copy, length, collect, found);
+	}
 }
 
 Test(embedded, tnef_that_is_cut_anywhere_is_read_up_to_there)
