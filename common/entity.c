@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "caps.h"
+#include "embedded.h"
 #include "entity_splitter.h"
 #include "wide.h"
 
@@ -254,6 +255,17 @@ part_after_close(const struct splitter *splitter, gsize at)
 	return splitter_begins_content_field(splitter, at) ? at : 0;
 }
 
+/* Whether a text after a closing delimiter has a file in it, as uuencode does. */
+static gboolean
+has_file(const struct splitter *splitter, gsize at)
+{
+	const char *text = splitter->bytes + at;
+	gsize length = MIN(splitter->length - at, EMBEDDED_HEAD);
+
+	return at < splitter->length && memmem(text, length, "begin ", 6) &&
+	       embedded_begins(text, length);
+}
+
 static void
 note_epilogue(struct splitter *splitter, const struct boundary *boundary, gsize at)
 {
@@ -263,9 +275,23 @@ note_epilogue(struct splitter *splitter, const struct boundary *boundary, gsize 
 
 	if (size)
 		again = memmem(splitter->bytes + at, splitter->length - at, text, size);
-	if (part_after_close(splitter, at) ||
+	if (part_after_close(splitter, at) || has_file(splitter, at) ||
 	    (again && again - splitter->bytes > 2 && again[-1] == '-' && again[-2] == '-'))
 		splitter_note_doubt(splitter, DOUBT_EPILOGUE, "part-in-epilogue", at);
+}
+
+/* Whether a boundary has blanks, which are allowed and at which some readers end it. */
+static gboolean
+has_blank_boundary(const struct entity *entity)
+{
+	const struct parameter *parameter = content_field_get(entity->type, "boundary", FALSE);
+	const char *text;
+	gsize length;
+
+	if (!parameter)
+		return FALSE;
+	text = g_bytes_get_data(parameter->value, &length);
+	return memchr(text, ' ', length) || memchr(text, '\t', length);
 }
 
 /* Notes how a multipart ended. */
@@ -278,6 +304,12 @@ note_end(struct splitter *splitter, const struct entity *entity)
 	if (entity->children)
 		return;
 	splitter_note_doubt(splitter, DOUBT_NO_PARTS, "no-parts", entity->body.begin);
+	if (has_blank_boundary(entity))
+		splitter_note_doubt(splitter, DOUBT_BOUNDARY, "doubtful-boundary",
+				    entity->fields[FIELD_CONTENT_TYPE].begin);
+	if (part_after_close(splitter, entity->body.begin))
+		splitter_note_doubt(splitter, DOUBT_PREAMBLE, "part-in-preamble",
+				    entity->body.begin);
 	note_form(splitter, entity);
 }
 
@@ -322,7 +354,7 @@ take_delimiter(struct splitter *splitter, struct delimiter delimiter)
 		note_epilogue(splitter, boundary, next);
 	end_entities(splitter, boundary->running, delimiter.line.begin - break_bytes, break_bytes);
 	close_boundaries(splitter, delimiter, delimiter.closes && !ignored);
-	if (ignored)
+	if (ignored && !has_file(splitter, next))
 		next = part_after_close(splitter, next);
 	if (delimiter.closes && !(ignored && next))
 		return delimiter.line.next;

@@ -82,6 +82,7 @@ enum doubt {
 	DOUBT_LEAF = 1 << 18,		 /* a content that can be decoded differently */
 	DOUBT_BARE_LF = 1 << 19,	 /* a lone LF ends some of the lines that matter */
 	DOUBT_WIDE = 1 << 20,		 /* a multipart without parts, in UTF-16 */
+	DOUBT_LF_CR = 1 << 21,		 /* a line of a header that begins with CR */
 };
 
 /* What becomes of a line in a header that is no field. */

@@ -123,9 +123,18 @@ is_mbox_separator(const char *text, gsize length)
 	       (length >= 6 && memcmp(text, ">From ", 6) == 0);
 }
 
+/* Returns where the comment that begins at i ends, or i. */
+static gsize
+comment_end(const char *text, gsize length, gsize i)
+{
+	const char *end = memchr(text + i, ')', length - i);
+
+	return end ? (gsize)(end - text) : i;
+}
+
 /*
  * Returns the kind of a field of MIME whose name readers mend: they pass over
- * NULs, 8-bit bytes, blanks and folds, and take "_" for "-".
+ * NULs, 8-bit bytes, blanks, folds and comments, and take "_" for "-".
  */
 static gboolean
 mended_kind(const char *text, gsize length, enum field_kind *ret_kind)
@@ -134,7 +143,9 @@ mended_kind(const char *text, gsize length, enum field_kind *ret_kind)
 	gsize used = 0;
 
 	for (gsize i = 0; i < length && text[i] != ':'; i++) {
-		if (text[i] <= ' ' || text[i] >= 0x7f)
+		if (text[i] == '(')
+			i = comment_end(text, length, i);
+		if (i == length || text[i] <= ' ' || text[i] >= 0x7f || text[i] == ')')
 			continue;
 		if (used == sizeof(name) - 1)
 			return FALSE;
@@ -201,6 +212,16 @@ folded_line(struct splitter *splitter, int index, struct line line, struct open_
 	field->value.length = line.end - field->value.begin;
 }
 
+/* Whether nothing is to be seen in a line: blanks, C's too, and NULs. */
+static gboolean
+is_blank_line(const struct splitter *splitter, struct line line)
+{
+	for (gsize i = line.begin; i < line.end; i++)
+		if (splitter->bytes[i] && !strchr(" \t\v\f", splitter->bytes[i]))
+			return FALSE;
+	return TRUE;
+}
+
 /* Takes a line that is no field; returns FALSE when the header ends before it. */
 static gboolean
 garbage_line(struct splitter *splitter, int index, struct line line, gboolean first,
@@ -214,6 +235,8 @@ garbage_line(struct splitter *splitter, int index, struct line line, gboolean fi
 		return TRUE;
 	if (first && (*text == ' ' || *text == '\t'))
 		folded_line(splitter, index, line, field);
+	if (is_blank_line(splitter, line))
+		splitter_note_doubt(splitter, DOUBT_BLANK_LINE, "blank-line-in-header", line.begin);
 	splitter_note_departure(splitter, "header-without-colon", line.begin);
 	splitter->out->doubts |= DOUBT_HEADER_LINE;
 	if (splitter->options->garbage == GARBAGE_FOLDS && !first)
@@ -234,6 +257,8 @@ header_line(struct splitter *splitter, int index, struct line line, gboolean fir
 
 	if (memchr(text, '\r', length))
 		splitter_note_doubt(splitter, DOUBT_BARE_CR, "bare-cr", line.begin);
+	if (line.begin && length > 1 && text[0] == '\r' && g_ascii_isalpha(text[1]))
+		splitter_note_doubt(splitter, DOUBT_LF_CR, "lf-cr", line.begin);
 	if (!first && (*text == ' ' || *text == '\t')) {
 		folded_line(splitter, index, line, field);
 		return TRUE;
@@ -241,10 +266,31 @@ header_line(struct splitter *splitter, int index, struct line line, gboolean fir
 	if (!name)
 		return garbage_line(splitter, index, line, first, field);
 	wanted = field_kind_of(text, name, &kind);
-	if (!wanted && memchr(text, '_', name) && mended_line(splitter, index, line, field))
+	if (!wanted && (memchr(text, '_', name) || memchr(text, '(', name)) &&
+	    mended_line(splitter, index, line, field))
 		return TRUE;
 	begin_field(splitter, index, line, wanted, kind, field);
 	return TRUE;
+}
+
+/* So many more empty lines are passed over before a header that goes on. */
+#define EMPTY_LINES 4
+
+/* Returns where a field may begin behind an empty line: behind more of them, and blanks. */
+static gsize
+after_empty_lines(const struct splitter *splitter, gsize next)
+{
+	for (guint i = 0; i < EMPTY_LINES && next < splitter->length; i++) {
+		struct line line = splitter_line_at(splitter, next);
+
+		if (line.end > line.begin)
+			break;
+		next = line.next;
+	}
+	while (next < splitter->length && strchr(" \t", splitter->bytes[next]) &&
+	       splitter->bytes[next])
+		next++;
+	return next;
 }
 
 /* Whether the empty line that ends at next is followed by more header, in some reading. */
@@ -253,22 +299,13 @@ header_goes_on(struct splitter *splitter, gsize next)
 {
 	gsize field = next;
 
-	while (field < splitter->length && strchr(" \t", splitter->bytes[field]) &&
-	       splitter->bytes[field])
-		field++;
+	/* Most bodies begin with a letter. */
+	if (next < splitter->length && !g_ascii_isalpha(splitter->bytes[next]))
+		field = after_empty_lines(splitter, next);
 	if (!splitter_begins_content_field(splitter, field))
 		return FALSE;
 	splitter_note_doubt(splitter, DOUBT_HEADER_END, "field-after-header", next);
 	return splitter->options->header_goes_on;
-}
-
-static gboolean
-is_blank_line(const struct splitter *splitter, struct line line)
-{
-	for (gsize i = line.begin; i < line.end; i++)
-		if (splitter->bytes[i] != ' ' && splitter->bytes[i] != '\t')
-			return FALSE;
-	return TRUE;
 }
 
 /* Whether a line ends the header; *ret_next is where the body begins then. */

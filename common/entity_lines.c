@@ -196,18 +196,41 @@ begins_line(const struct splitter *splitter, const char *at)
 static const char *
 next_dashed_line(struct splitter *splitter, const char *at, const char *end)
 {
+	gboolean anywhere = splitter->options->delimiter_anywhere;
 	const char *dash = at;
 
 	while ((dash = memchr(dash, '-', (gsize)(end - dash))) != NULL) {
-		if (dash > at && end - dash > 1 && dash[1] == '-') {
-			if (begins_line(splitter, dash) || splitter->options->delimiter_anywhere)
-				return dash;
-			note_place(splitter, dash);
-		}
+		const char *first = dash;
+
 		while (dash < end && *dash == '-')
 			dash++;
+		if (dash - first < 2)
+			continue;
+		if (first > at && (begins_line(splitter, first) || anywhere))
+			return first;
+		if (first > at)
+			note_place(splitter, first);
+		/* Of a longer run the last two may be a delimiter's. */
+		if (dash - first > 2 && anywhere)
+			return dash - 2;
+		if (dash - first > 2)
+			note_place(splitter, dash - 2);
 	}
 	return end;
+}
+
+/* So many bytes tell whether a delimiter begins: boundaries have 70 at most. */
+#define NEAR_BYTES 4096
+
+/* The line at begin, or its first bytes where delimiters are tried anywhere in a line. */
+static struct line
+line_near(const struct splitter *splitter, gsize begin)
+{
+	struct splitter near = *splitter;
+
+	if (splitter->options->delimiter_anywhere)
+		near.length = MIN(near.length, begin + NEAR_BYTES);
+	return splitter_line_at(&near, begin);
 }
 
 /* Finds the next delimiter line at or after the line that begins at from. */
@@ -220,12 +243,15 @@ splitter_find_delimiter(struct splitter *splitter, gsize from, struct delimiter 
 	if (!splitter->boundaries->len)
 		return FALSE;
 	while (at < end) {
-		struct line line = splitter_line_at(splitter, (gsize)(at - splitter->bytes));
+		gsize begin = (gsize)(at - splitter->bytes);
 
-		if (splitter_line_delimits(splitter, line, ret_delimiter))
+		if (splitter_line_delimits(splitter, line_near(splitter, begin), ret_delimiter)) {
+			ret_delimiter->line = splitter_line_at(splitter, begin);
 			return TRUE;
-		at = splitter->options->delimiter_undashed ? splitter->bytes + line.next
-							   : next_dashed_line(splitter, at, end);
+		}
+		at = splitter->options->delimiter_undashed
+			     ? splitter->bytes + splitter_line_at(splitter, begin).next
+			     : next_dashed_line(splitter, at, end);
 	}
 	return FALSE;
 }

@@ -59,7 +59,7 @@ common_libread_a_SOURCES = \
 	common/pasted.c common/pasted.h \
 	common/rar_headers.c common/rar_headers.h \
 	common/readings.c common/readings.h \
-	common/recode.c common/recode.h \
+	common/recode.c common/recode.h common/recode_forms.h common/recode_quoted.c \
 	common/wide.c common/wide.h \
 	common/unpack.c common/unpack.h \
 	common/zip_views.c common/zip_views.h \

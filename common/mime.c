@@ -164,14 +164,16 @@ mime_read_message(struct reader *reader, const char *nullable, gsize length, int
 	const char *bytes = nullable ? nullable : ""; /* C knows no NULL + 0 */
 	g_autoptr(GByteArray) lines = NULL;
 
-	if (!reader->carriage)
+	if (reader->line_rule == LINES_PLAIN)
 		return read_lines(reader, bytes, length, parent, depth);
-	if (bytes == reader->whole && reader->lines)
-		lines = g_byte_array_ref(reader->lines);
-	else
+	if (bytes == reader->whole && reader->lines[reader->line_rule])
+		lines = g_byte_array_ref(reader->lines[reader->line_rule]);
+	else if (reader->line_rule == LINES_CARRIAGE)
 		lines = readings_carriage_lines(bytes, length);
-	if (bytes == reader->whole && !reader->lines)
-		reader->lines = g_byte_array_ref(lines);
+	else
+		lines = readings_lf_cr_lines(bytes, length);
+	if (bytes == reader->whole && !reader->lines[reader->line_rule])
+		reader->lines[reader->line_rule] = g_byte_array_ref(lines);
 	read_lines(reader, lines->data ? (const char *)lines->data : "", lines->len, parent, depth);
 }
 
@@ -184,9 +186,11 @@ read_as(struct reader *reader, const struct reading *reading, const char *messag
 
 	reader->record = other;
 	reader->options = &reading->options;
-	reader->carriage = reading->carriage_lines;
+	reader->line_rule = reading->carriage_lines ? LINES_CARRIAGE
+			    : reading->lf_cr_lines  ? LINES_LF_CR
+						    : LINES_PLAIN;
 	mime_read_message(reader, message, length, -1, reader->depth);
-	reader->carriage = FALSE;
+	reader->line_rule = LINES_PLAIN;
 	readings_merge(record, other, -1, reading->name);
 	reader->record = record;
 	reader->options = &mime_plain_reading;
@@ -277,7 +281,8 @@ read_every_way(struct reader *reader, const char *message, gsize length,
 	mime_read_message(reader, message, length, -1, reader->depth);
 	if (reader->doubts)
 		read_otherwise(reader, message, length);
-	g_clear_pointer(&reader->lines, g_byte_array_unref);
+	for (guint i = 0; i < LINE_RULES; i++)
+		g_clear_pointer(&reader->lines[i], g_byte_array_unref);
 	return unpack_finish(reader->unpacker);
 }
 

@@ -168,9 +168,10 @@ was_read(struct reader *reader, const struct source *source, const struct entity
 	struct content_span span = {
 		.whole = source->bytes, .body = entity->body, .encoding = encoding};
 	gboolean plain = reader->options == &mime_plain_reading;
-	gboolean carriage = reader->lines && source->bytes == (char *)reader->lines->data;
+	const GByteArray *lines = reader->lines[reader->line_rule];
+	gboolean of_lines = lines && source->bytes == (char *)lines->data;
 
-	if ((source->bytes != reader->whole && !carriage) || is_opened(entity, file))
+	if ((source->bytes != reader->whole && !of_lines) || is_opened(entity, file))
 		return FALSE;
 	if (!plain && g_hash_table_contains(reader->spans, &span))
 		return TRUE;

@@ -23,6 +23,14 @@
 /* All zero: as the standards say, and where they are broken, as most readers do. */
 extern const struct split_options mime_plain_reading;
 
+/* What ends a line in the reading in hand. */
+enum line_rule {
+	LINES_PLAIN,
+	LINES_CARRIAGE, /* a lone CR too */
+	LINES_LF_CR,	/* LF CR too */
+	LINE_RULES,
+};
+
 struct reader {
 	struct record *record;
 	struct fingerprint *fingerprint;
@@ -33,17 +41,17 @@ struct reader {
 	gsize enclosed_bytes; /* of enclosed messages hashed so far */
 	guint delivered;      /* Delivered-To fields so far */
 	const struct split_options *options;
-	guint doubts;	       /* of enum doubt, met by the plain reading */
-	guint readings;	       /* other readings and decodings tried so far */
-	guint64 reading_bytes; /* and what they read */
-	const char *whole;     /* the message in hand, as it came */
-	GHashTable *spans;     /* set of contents of it that the plain reading saw */
-	GHashTable *others;    /* likewise, of those that another reading saw */
-	GByteArray *lines;     /* it with CR LF for each CR, once it was wanted */
-	gboolean carriage;     /* the reading in hand takes a lone CR for a line's end */
-	gboolean joined;       /* it is of two rows */
-	guint depth;	       /* levels above the message, of one that is in an archive */
-	char *piece;	       /* PIECE_BYTES * 2 */
+	guint doubts;		       /* of enum doubt, met by the plain reading */
+	guint readings;		       /* other readings and decodings tried so far */
+	guint64 reading_bytes;	       /* and what they read */
+	const char *whole;	       /* the message in hand, as it came */
+	GHashTable *spans;	       /* set of contents of it that the plain reading saw */
+	GHashTable *others;	       /* likewise, of those that another reading saw */
+	GByteArray *lines[LINE_RULES]; /* it with CR LF for each line's end, once it was wanted */
+	enum line_rule line_rule;
+	gboolean joined; /* it is of two rows */
+	guint depth;	 /* levels above the message, of one that is in an archive */
+	char *piece;	 /* PIECE_BYTES * 2 */
 };
 
 /* A message in hand: the whole, or one that was decoded from a part. */
@@ -122,7 +130,7 @@ enum encoding mime_encoding(const struct file *file);
 /* Returns whether the header names a transfer encoding that all readers know, and does so once. */
 gboolean mime_encoding_is_certain(const struct source *source, const struct entity *entity);
 
-/* Returns what a transfer encoding's name resembles, but for other than letters and digits. */
+/* Returns what the name of the transfer encoding, or of that of the multipart around, resembles. */
 enum encoding mime_resembled_encoding(const struct source *source, const struct entity *entity);
 
 /* Decodes bytes into the reader's fingerprint, and keeps the first of them in content. */

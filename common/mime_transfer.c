@@ -39,26 +39,9 @@ mime_encoding(const struct file *file)
 }
 
 /* Whether the header names a transfer encoding that all readers know, and does so once. */
-gboolean
-mime_encoding_is_certain(const struct source *source, const struct entity *entity)
+static enum encoding
+resembled(const struct source *source, struct span span)
 {
-	struct span span = mime_trim(source, entity->fields[FIELD_CONTENT_TRANSFER_ENCODING]);
-
-	if (entity->doubts & DOUBT_ENCODING_TWICE)
-		return FALSE;
-	for (gsize i = 0; i < G_N_ELEMENTS(encodings); i++)
-		if (span.length == strlen(encodings[i].name) &&
-		    g_ascii_strncasecmp(source->bytes + span.begin, encodings[i].name,
-					span.length) == 0)
-			return TRUE;
-	return !entity->fields[FIELD_CONTENT_TRANSFER_ENCODING].begin;
-}
-
-/* What a transfer encoding's name resembles, with everything but letters and digits left out. */
-enum encoding
-mime_resembled_encoding(const struct source *source, const struct entity *entity)
-{
-	struct span span = entity->fields[FIELD_CONTENT_TRANSFER_ENCODING];
 	g_autoptr(GString) name = g_string_new(NULL);
 
 	for (gsize i = 0; i < span.length && name->len < RESEMBLED_BYTES; i++)
@@ -67,6 +50,41 @@ mime_resembled_encoding(const struct source *source, const struct entity *entity
 	if (strstr(name->str, "base64"))
 		return ENCODING_BASE64;
 	return strstr(name->str, "quotedprintable") ? ENCODING_QUOTED_PRINTABLE : ENCODING_IDENTITY;
+}
+
+/* What the multipart around an entity declares, which RFC 2045 6.4 forbids and some inherit. */
+static enum encoding
+inherited(const struct source *source, const struct entity *entity)
+{
+	if (entity->parent < 0)
+		return ENCODING_IDENTITY;
+	entity = &g_array_index(source->entities->list, struct entity, (guint)entity->parent);
+	return resembled(source, entity->fields[FIELD_CONTENT_TRANSFER_ENCODING]);
+}
+
+gboolean
+mime_encoding_is_certain(const struct source *source, const struct entity *entity)
+{
+	struct span span = mime_trim(source, entity->fields[FIELD_CONTENT_TRANSFER_ENCODING]);
+
+	if (entity->doubts & DOUBT_ENCODING_TWICE)
+		return FALSE;
+	if (!entity->fields[FIELD_CONTENT_TRANSFER_ENCODING].begin)
+		return inherited(source, entity) == ENCODING_IDENTITY;
+	for (gsize i = 0; i < G_N_ELEMENTS(encodings); i++)
+		if (span.length == strlen(encodings[i].name) &&
+		    g_ascii_strncasecmp(source->bytes + span.begin, encodings[i].name,
+					span.length) == 0)
+			return TRUE;
+	return FALSE;
+}
+
+enum encoding
+mime_resembled_encoding(const struct source *source, const struct entity *entity)
+{
+	struct span span = entity->fields[FIELD_CONTENT_TRANSFER_ENCODING];
+
+	return span.begin ? resembled(source, span) : inherited(source, entity);
 }
 
 /* ---- decoding ---- */

@@ -28,6 +28,7 @@ static const struct reading table[] = {
 	{"header-after-blank-line", DOUBT_HEADER_END, .options = {.header_goes_on = TRUE}},
 	{"header-ends-at-blanks", DOUBT_BLANK_LINE, .options = {.blank_line_ends = TRUE}},
 	{"bare-cr-ends-line", DOUBT_BARE_CR | DOUBT_NO_PARTS, .carriage_lines = TRUE},
+	{"lf-cr-ends-line", DOUBT_LF_CR, .lf_cr_lines = TRUE},
 	{"text-after-delimiter", DOUBT_DELIMITER_TAIL, .options = {.delimiter_prefix = TRUE}},
 	{"delimiter-within-line", DOUBT_DELIMITER_PLACE, .options = {.delimiter_anywhere = TRUE}},
 	{"delimiter-without-dashes", DOUBT_NO_PARTS | DOUBT_ONE_PART,
@@ -60,6 +61,7 @@ static gboolean
 is_same(const struct reading *first, const struct reading *second)
 {
 	return first->carriage_lines == second->carriage_lines &&
+	       first->lf_cr_lines == second->lf_cr_lines &&
 	       memcmp(&first->options, &second->options, sizeof(first->options)) == 0;
 }
 
@@ -73,6 +75,7 @@ readings_join(const struct reading *first, const struct reading *second, char *r
 		.name = ret_name,
 		.doubts = first->doubts | second->doubts,
 		.carriage_lines = first->carriage_lines || second->carriage_lines,
+		.lf_cr_lines = first->lf_cr_lines || second->lf_cr_lines,
 		.options =
 			{
 				.last_fields = a->last_fields | b->last_fields,
@@ -100,7 +103,7 @@ readings_join(const struct reading *first, const struct reading *second, char *r
 		return FALSE;
 	joined.options.boundary = boundary;
 	joined.options.garbage = garbage;
-	if (joined.carriage_lines && joined.options.strict_lines)
+	if (joined.carriage_lines + joined.lf_cr_lines + joined.options.strict_lines > 1)
 		return FALSE;
 	if (is_same(&joined, first))
 		joined.name = first->name;
@@ -127,6 +130,27 @@ readings_carriage_lines(const char *bytes, gsize length)
 		if (carriage && (stop == end || *stop != '\n'))
 			g_byte_array_append(lines, (const guint8 *)"\n", 1);
 		at = stop;
+	}
+	return lines;
+}
+
+GByteArray *
+readings_lf_cr_lines(const char *bytes, gsize length)
+{
+	GByteArray *lines = g_byte_array_sized_new((guint)length);
+	const char *at = bytes, *end = bytes + length;
+
+	while (at < end) {
+		const char *feed = memchr(at, '\n', (gsize)(end - at));
+		gboolean pair = feed && end - feed > 1 && feed[1] == '\r';
+		const char *stop = feed ? feed + 1 : end;
+
+		if (pair)
+			stop = feed > at && feed[-1] == '\r' ? feed - 1 : feed;
+		g_byte_array_append(lines, (const guint8 *)at, (guint)(stop - at));
+		if (pair)
+			g_byte_array_append(lines, (const guint8 *)"\r\n", 2);
+		at = pair ? feed + 2 : stop;
 	}
 	return lines;
 }

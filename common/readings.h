@@ -27,6 +27,7 @@ struct reading {
 	const char *name;	 /* a label of record.h */
 	guint doubts;		 /* of enum doubt: any of them calls for it */
 	gboolean carriage_lines; /* a lone CR ends a line */
+	gboolean lf_cr_lines;	 /* LF CR does */
 	struct split_options options;
 };
 
@@ -48,6 +49,10 @@ gboolean readings_join(const struct reading *first, const struct reading *second
  * with g_byte_array_unref().
  */
 GByteArray *readings_carriage_lines(const char *bytes, gsize length);
+
+/* The same with CR LF for each LF CR, and for a CR before one, which a transport may have put
+ * there. */
+GByteArray *readings_lf_cr_lines(const char *bytes, gsize length);
 
 /*
  * Takes the contents of another reading into the record: each distinct one, by

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "recode_forms.h"
+
 /*
  * What counts as base64 in disguise has at least so many characters: where the
  * header leaves the encoding open, and where it says that there is none.
@@ -14,18 +16,6 @@
 
 /* So many characters at the begin tell whether base64 holds base64. */
 #define TWICE_PROBE 64
-
-static gboolean
-is_break(char byte)
-{
-	return byte == '\r' || byte == '\n';
-}
-
-static gboolean
-is_space(char byte)
-{
-	return is_break(byte) || byte == ' ' || byte == '\t';
-}
 
 /* Returns the six bits of a base64 character (RFC 2045 6.8), or -1. */
 static int
@@ -48,6 +38,7 @@ enum base64_way {
 	BASE64_NO_PADDING,  /* padding is passed over */
 	BASE64_TO_PADDING,  /* padding ends it all */
 	BASE64_CLEAN_LINES, /* lines with other characters are passed over */
+	BASE64_URL_SAFE,    /* "-" and "_" are characters (RFC 4648 5) */
 };
 
 struct base64 {
@@ -84,20 +75,11 @@ base64_end(struct base64 *state)
 	g_byte_array_set_size(state->out, length);
 }
 
-/* Returns the length of the line at at, its break included. */
-static gsize
-line_length(const char *at, const char *end)
-{
-	const char *feed = memchr(at, '\n', (gsize)(end - at));
-
-	return (gsize)((feed ? feed + 1 : end) - at);
-}
-
 static gboolean
 line_is_clean(const char *at, gsize length)
 {
 	for (gsize i = 0; i < length; i++)
-		if (sextet(at[i]) < 0 && at[i] != '=' && !is_space(at[i]))
+		if (sextet(at[i]) < 0 && at[i] != '=' && !recode_is_space(at[i]))
 			return FALSE;
 	return TRUE;
 }
@@ -109,6 +91,8 @@ base64_line(struct base64 *state, const char *at, gsize length, enum base64_way 
 	for (gsize i = 0; i < length; i++) {
 		int six = sextet(at[i]);
 
+		if (way == BASE64_URL_SAFE && (at[i] == '-' || at[i] == '_'))
+			six = at[i] == '-' ? 62 : 63;
 		if (six >= 0)
 			base64_put(state, six);
 		if (at[i] != '=' || way == BASE64_NO_PADDING)
@@ -128,7 +112,7 @@ base64_decode(const char *bytes, gsize length, enum base64_way way)
 	gsize line;
 
 	for (const char *at = bytes; at < end; at += line) {
-		line = line_length(at, end);
+		line = recode_line_length(at, end);
 		if (way == BASE64_CLEAN_LINES && !line_is_clean(at, line))
 			continue;
 		if (!base64_line(&state, at, line, way))
@@ -142,11 +126,11 @@ base64_decode(const char *bytes, gsize length, enum base64_way way)
 static void
 strip(const char **bytes, gsize *length)
 {
-	while (*length && is_space((*bytes)[0])) {
+	while (*length && recode_is_space((*bytes)[0])) {
 		(*bytes)++;
 		(*length)--;
 	}
-	while (*length && is_space((*bytes)[*length - 1]))
+	while (*length && recode_is_space((*bytes)[*length - 1]))
 		(*length)--;
 }
 
@@ -163,7 +147,7 @@ base64_is_regular(const struct encoded *encoded)
 	guint64 characters;
 
 	strip(&bytes, &length);
-	stride = line_length(bytes, bytes + length);
+	stride = recode_line_length(bytes, bytes + length);
 	for (gsize at = stride; at < length; at += stride) {
 		if (bytes[at - 1] != '\n')
 			return FALSE;
@@ -200,7 +184,7 @@ looks_base64(const char *bytes, gsize length, gboolean demanding)
 		count++;
 	}
 	for (gsize i = 0; i < length; i++) {
-		if (is_break(bytes[i]))
+		if (recode_is_break(bytes[i]))
 			continue;
 		if (sextet(bytes[i]) < 0)
 			return FALSE;
@@ -257,6 +241,23 @@ clean_lines(const struct encoded *encoded)
 	return base64_decode(encoded->bytes, encoded->length, BASE64_CLEAN_LINES);
 }
 
+/* Whether the other alphabet's characters are there, and those for which they stand are not. */
+static gboolean
+is_url_safe_base64(const struct encoded *encoded)
+{
+	return is_irregular_base64(encoded) &&
+	       (memchr(encoded->bytes, '-', encoded->length) ||
+		memchr(encoded->bytes, '_', encoded->length)) &&
+	       !memchr(encoded->bytes, '+', encoded->length) &&
+	       !memchr(encoded->bytes, '/', encoded->length);
+}
+
+static GByteArray *
+url_safe(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_URL_SAFE);
+}
+
 /* Whether base64 begins with what is base64 again. */
 static gboolean
 is_base64_twice(const struct encoded *encoded)
@@ -271,7 +272,7 @@ is_base64_twice(const struct encoded *encoded)
 	probe = base64_decode(bytes, MIN(length, TWICE_PROBE), BASE64_STREAMS);
 	for (guint i = 0; i < probe->len; i++)
 		if (sextet((char)probe->data[i]) < 0 && probe->data[i] != '=' &&
-		    !is_break((char)probe->data[i]))
+		    !recode_is_break((char)probe->data[i]))
 			return FALSE;
 	return probe->len > 0;
 }
@@ -288,257 +289,7 @@ twice(const struct encoded *encoded)
 	return base64_decode((const char *)once->data, once->len, BASE64_STREAMS);
 }
 
-/* ---- quoted-printable, and none ---- */
-
-static gboolean
-is_octet(const char *at, const char *end)
-{
-	return end - at >= 2 && g_ascii_isxdigit(at[0]) && g_ascii_isxdigit(at[1]);
-}
-
-static guint8
-octet(const char *at)
-{
-	return (guint8)(g_ascii_xdigit_value(at[0]) << 4 | g_ascii_xdigit_value(at[1]));
-}
-
-/* Whether there is an encoded octet, and no more than that is needed to call it encoded. */
-static gboolean
-is_hidden_quoted(const struct encoded *encoded)
-{
-	const char *at = encoded->bytes, *end = at + encoded->length;
-
-	if (encoded->certain || encoded->declared == ENCODING_QUOTED_PRINTABLE)
-		return FALSE;
-	while ((at = memchr(at, '=', (gsize)(end - at))) != NULL)
-		if (is_octet(++at, end))
-			return TRUE;
-	return FALSE;
-}
-
-/* Whether an "=" stands where RFC 2045 6.7 allows none, or a NUL anywhere. */
-static gboolean
-is_irregular_quoted(const struct encoded *encoded)
-{
-	const char *at = encoded->bytes, *end = at + encoded->length;
-
-	if (encoded->declared != ENCODING_QUOTED_PRINTABLE)
-		return FALSE;
-	if (memchr(at, '\0', encoded->length))
-		return TRUE;
-	for (; (at = memchr(at, '=', (gsize)(end - at))) != NULL; at++)
-		if (end - at > 1 && !is_break(at[1]) && !is_octet(at + 1, end))
-			return TRUE;
-	return FALSE;
-}
-
-/* Passes a soft line break, blanks before it included; returns NULL when none is there. */
-static const char *
-soft_break(const char *at, const char *end)
-{
-	while (at < end && (*at == ' ' || *at == '\t'))
-		at++;
-	if (at < end && *at == '\r')
-		at++;
-	if (at < end && *at == '\n')
-		return at + 1;
-	return at == end ? at : NULL;
-}
-
-/* Decodes what stands after "=" as lenient readers do; returns where to go on. */
-static const char *
-lenient_escape(const char *at, const char *end, GByteArray *out)
-{
-	const char *after = soft_break(at, end);
-	guint8 byte = '=';
-
-	if (after)
-		return after;
-	while (at < end && (*at == ' ' || *at == '\t'))
-		at++;
-	if (at < end && *at == '=')
-		return at;
-	if (is_octet(at, end)) {
-		byte = octet(at);
-		at += 2;
-	}
-	g_byte_array_append(out, &byte, 1);
-	return at;
-}
-
-/* Blanks between "=" and what it means are passed over, and NULs; "= =" is one. */
-static GByteArray *
-lenient_quoted(const struct encoded *encoded)
-{
-	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
-	const char *at = encoded->bytes, *end = at + encoded->length;
-
-	while (at < end) {
-		if (*at == '=') {
-			at = lenient_escape(at + 1, end, out);
-			continue;
-		}
-		if (*at)
-			g_byte_array_append(out, (const guint8 *)at, 1);
-		at++;
-	}
-	return out;
-}
-
-/*
- * Whether quoted-printable is of bytes and not of text: one of its octets is a
- * control character.  Such a content has no line ends of its own (RFC 2045 6.7,
- * rule 4), and blanks and breaks in it come from the way.
- */
-static gboolean
-is_quoted_binary(const struct encoded *encoded)
-{
-	const char *at = encoded->bytes, *end = at + encoded->length;
-
-	if (encoded->declared != ENCODING_QUOTED_PRINTABLE || encoded->text)
-		return FALSE;
-	while ((at = memchr(at, '=', (gsize)(end - at))) != NULL) {
-		guint8 byte = is_octet(++at, end) ? octet(at) : ' ';
-
-		if (byte < ' ' && byte != '\t' && byte != '\r' && byte != '\n')
-			return TRUE;
-	}
-	return FALSE;
-}
-
-/* Whether a line ends here that no soft break takes away, but the last. */
-static gboolean
-is_hard_break(const char *begin, const char *feed, const char *end)
-{
-	const char *at = feed;
-
-	while (at > begin && (is_space(at[-1])))
-		at--;
-	for (feed++; feed < end && is_space(*feed);)
-		feed++;
-	return feed < end && (at == begin || at[-1] != '=');
-}
-
-static gboolean
-is_broken_quoted(const struct encoded *encoded)
-{
-	const char *at = encoded->bytes, *end = at + encoded->length;
-
-	if (!is_quoted_binary(encoded))
-		return FALSE;
-	for (; (at = memchr(at, '\n', (gsize)(end - at))) != NULL; at++)
-		if (is_hard_break(encoded->bytes, at, end))
-			return TRUE;
-	return FALSE;
-}
-
-/* Soft breaks after which a text has to go on with blanks, each time, to be folded. */
-#define FOLDS_LEAST 4
-
-/* Whether every line that goes on after a soft break begins with a blank, or ends with one. */
-static gboolean
-is_folded_quoted(const struct encoded *encoded)
-{
-	const char *at = encoded->bytes, *end = at + encoded->length;
-	guint folds = 0, blanks = 0;
-
-	if (encoded->declared != ENCODING_QUOTED_PRINTABLE)
-		return FALSE;
-	for (; (at = memchr(at, '\n', (gsize)(end - at))) != NULL; at++) {
-		if (is_hard_break(encoded->bytes, at, end) || at + 1 == end)
-			continue;
-		folds++;
-		blanks += at[1] == ' ' || at[1] == '\t';
-	}
-	return blanks && folds == blanks && (blanks >= FOLDS_LEAST || is_quoted_binary(encoded));
-}
-
-/* Whether blanks stand before a line's end, which the standard takes away (rule 3). */
-static gboolean
-is_trailing_quoted(const struct encoded *encoded)
-{
-	const char *at = encoded->bytes, *end = at + encoded->length;
-
-	if (encoded->declared != ENCODING_QUOTED_PRINTABLE || encoded->text)
-		return FALSE;
-	for (; at < end; at += line_length(at, end)) {
-		gsize length = line_length(at, end);
-
-		while (length && is_break(at[length - 1]))
-			length--;
-		if (length && is_space(at[length - 1]))
-			return TRUE;
-	}
-	return FALSE;
-}
-
-/* What is left out of quoted-printable beside the blanks at a line's end. */
-enum quoted_way {
-	QUOTED_TRIMMED,
-	QUOTED_UNFOLDED, /* blanks after a soft line break */
-	QUOTED_UNBROKEN, /* and any other line break */
-};
-
-/* Decodes a line without its break; returns whether a soft one ends it. */
-static gboolean
-quoted_line(const char *at, const char *end, GByteArray *out)
-{
-	while (end > at && is_space(end[-1]))
-		end--;
-	while (at < end) {
-		guint8 byte = (guint8)*at++;
-
-		if (byte == '=' && at == end)
-			return TRUE;
-		if (byte == '=' && is_octet(at, end)) {
-			byte = octet(at);
-			at += 2;
-		}
-		g_byte_array_append(out, &byte, 1);
-	}
-	return FALSE;
-}
-
-static GByteArray *
-quoted_by_lines(const struct encoded *encoded, enum quoted_way way)
-{
-	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
-	const char *at = encoded->bytes, *end = at + encoded->length, *next;
-	gboolean soft = FALSE;
-
-	for (; at < end; at = next) {
-		const char *stop;
-
-		next = stop = at + line_length(at, end);
-		while (stop > at && is_break(stop[-1]))
-			stop--;
-		if (way == QUOTED_UNBROKEN || (way == QUOTED_UNFOLDED && soft))
-			while (at < stop && is_space(*at))
-				at++;
-		soft = quoted_line(at, stop, out);
-		if (!soft && way != QUOTED_UNBROKEN)
-			g_byte_array_append(out, (const guint8 *)stop, (guint)(next - stop));
-	}
-	return out;
-}
-
-static GByteArray *
-trimmed_quoted(const struct encoded *encoded)
-{
-	return quoted_by_lines(encoded, QUOTED_TRIMMED);
-}
-
-static GByteArray *
-unfolded_quoted(const struct encoded *encoded)
-{
-	return quoted_by_lines(encoded, QUOTED_UNFOLDED);
-}
-
-static GByteArray *
-unbroken_quoted(const struct encoded *encoded)
-{
-	return quoted_by_lines(encoded, QUOTED_UNBROKEN);
-}
+/* ---- none ---- */
 
 static gboolean
 is_maybe_identity(const struct encoded *encoded)
@@ -563,17 +314,19 @@ static const struct {
 	GByteArray *(*decode)(const struct encoded *encoded);
 } decodings[] = {
 	{"as-base64", is_hidden_base64, as_streams},
-	{"as-quoted-printable", is_hidden_quoted, lenient_quoted},
+	{"as-quoted-printable", recode_is_hidden_quoted, recode_lenient_quoted},
 	{"as-identity", is_maybe_identity, identity},
 	{"base64-streams", is_irregular_base64, as_streams},
 	{"base64-ignoring-padding", is_irregular_base64, without_padding},
 	{"base64-to-padding", is_irregular_base64, to_padding},
 	{"base64-clean-lines", is_irregular_base64, clean_lines},
+	{"base64-url-safe", is_url_safe_base64, url_safe},
 	{"base64-twice", is_base64_twice, twice},
-	{"quoted-printable-lenient", is_irregular_quoted, lenient_quoted},
-	{"quoted-printable-trimmed", is_trailing_quoted, trimmed_quoted},
-	{"quoted-printable-unfolded", is_folded_quoted, unfolded_quoted},
-	{"quoted-printable-unbroken", is_broken_quoted, unbroken_quoted},
+	{"quoted-printable-lenient", recode_is_irregular_quoted, recode_lenient_quoted},
+	{"quoted-printable-any-break", recode_is_oddly_broken_quoted, recode_oddly_broken_quoted},
+	{"quoted-printable-trimmed", recode_is_trailing_quoted, recode_trimmed_quoted},
+	{"quoted-printable-unfolded", recode_is_folded_quoted, recode_unfolded_quoted},
+	{"quoted-printable-unbroken", recode_is_broken_quoted, recode_unbroken_quoted},
 };
 
 static void

@@ -93,9 +93,26 @@ static const struct class classes[] = {
 	CLASS("header-after-blank-line", "Subject: s\r\n\r\n" DATA),
 	CLASS("header-ends-at-blanks",
 	      "Content-Transfer-Encoding: base64\r\n \r\n cGF5bG9hZA==\r\n"),
+	CLASS("header-after-blank-line", "Subject: s\r\n\r\n\r\n\r\n" DATA),
+	CLASS("header-ends-at-blanks",
+	      "Content-Transfer-Encoding: quoted-printable\r\n\f\0\r\np=61yload"),
+	CLASS("mended-field-name",
+	      "Content-Transfer-Encoding(a)\r\n : base64\r\n\r\ncGF5bG9hZA==\r\n"),
+	CLASS("mended-field-name", "Content-Type (a): multipart/mixed; boundary=b\r\n\r\n" TEXT
+				   "--b\r\n" LEAF "--b--\r\n"),
+	CLASS("delimiter-within-line", TYPE "--b\r\n\r\nHello.\r\n---b\r\n" LEAF "--b--\r\n"),
+	CLASS("part-in-preamble", TYPE DATA),
+	CLASS("part-in-epilogue",
+	      TYPE TEXT "--b--\r\nbegin 644 f.exe\r\n'<&%Y;&]A9```\r\n`\r\nend\r\n"),
+	CLASS("token-boundary", "Content-Type: multipart/mixed; boundary=\"b c\"\r\n\r\n"
+				"--c\r\n\r\nno\r\n--c--\r\n--b\r\n" LEAF "--b--\r\n"),
 	CLASS("bare-cr-ends-line", "Subject: s\rContent-Transfer-Encoding: base64\r\n\r\n"
 				   "cGF5bG9hZA==\r\n"),
 	CLASS("bare-cr-ends-line", TYPE "--b\r\n\r\nHello.\r--b\r\n" LEAF "--b--\r\n"),
+	CLASS("lf-cr-ends-line", "Subject: s\n\rContent-Transfer-Encoding: base64\n\r\n\r"
+				 "cGF5bG9hZA==\n\r"),
+	CLASS("lf-cr-ends-line", "Subject: s\r\n\rContent-Transfer-Encoding: base64\r\n\r\r\n\r"
+				 "cGF5bG9hZA==\r\n\r"),
 	CLASS("text-after-delimiter", TYPE TEXT "--b and more\r\n" LEAF "--b--\r\n"),
 	CLASS("delimiter-within-line", TYPE "--b\r\n\r\nHello.--b\r\n" LEAF "--b--\r\n"),
 	CLASS("delimiter-without-dashes", TYPE TEXT "b\r\n" LEAF "--b--\r\n"),
@@ -228,6 +245,16 @@ Test(readings, rows_join_unless_they_exclude_each_other)
 	cr_assert_str_eq(joined.name, "last-content-type+bare-cr-ends-line");
 	cr_assert(joined.carriage_lines);
 	cr_assert_neq(joined.options.last_fields, 0U);
+}
+
+Test(readings, what_a_multipart_declares_may_be_inherited)
+{
+	const char *text = "Content-Transfer-Encoding: quoted-printable\r\n" TYPE
+			   "--b\r\n\r\nHello.\r\n--b\r\n"
+			   "Content-Disposition: attachment\r\n\r\np=61yload\r\n--b--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert(find(record, "payload", 7) != NULL);
 }
 
 Test(readings, a_row_that_has_all_of_another_is_itself)
@@ -608,6 +635,14 @@ Test(readings, other_readings_decide_nothing_of_the_key_of_a_message)
 	record_content_key(record, after);
 	cr_assert_eq(record->files->len, 3);
 	cr_assert_arr_eq(before, after, SHA256_BYTES);
+}
+
+Test(readings, line_feed_and_carriage_return_become_a_line_break)
+{
+	g_autoptr(GByteArray) lines = readings_lf_cr_lines("a\n\rb\r\n\r\n\rc\r\n\n", 13);
+
+	cr_assert_eq(lines->len, 12U);
+	cr_assert_arr_eq(lines->data, "a\r\nb\r\n\r\nc\r\n\n", 12);
 }
 
 Test(readings, a_lone_carriage_return_becomes_a_line_break)

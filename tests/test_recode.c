@@ -63,6 +63,15 @@ Test(recode, lines_that_are_no_base64_may_be_passed_over)
 	assert_has(found, "base64-clean-lines=hello ;");
 }
 
+Test(recode, the_url_safe_alphabet_is_read_where_the_other_is_not)
+{
+	g_autofree char *found = decodings("_-_-\r\n", ENCODING_BASE64, TRUE, 0);
+	g_autofree char *mixed = decodings("_-/+\r\n", ENCODING_BASE64, TRUE, 1);
+
+	assert_has(found, "base64-url-safe=\xff\xef\xfe;");
+	cr_assert_null(strstr(mixed, "base64-url-safe"));
+}
+
 Test(recode, base64_in_base64_may_be_decoded_twice_and_words_are_not)
 {
 	g_autofree char *twice =
@@ -129,6 +138,31 @@ Test(recode, a_nul_in_quoted_printable_may_be_nothing)
 
 	recode_each(&encoded, collect, found);
 	cr_assert_str_eq(found->str, "quoted-printable-lenient=ab;");
+}
+
+Test(recode, a_soft_break_may_be_any_run_of_line_ends)
+{
+	static const char *const breaks[] = {"=\r", "=\r\r\n", "=\r\n\n", "=\n\r", "=\f\r"};
+	g_autofree char *empty_line =
+		decodings("a=3Db=\r\n\r\nc\r\n", ENCODING_QUOTED_PRINTABLE, TRUE, 9);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(breaks); i++) {
+		g_autofree char *text = g_strconcat("hel", breaks[i], "lo=21", NULL);
+		g_autofree char *found = decodings(text, ENCODING_QUOTED_PRINTABLE, TRUE, 0);
+
+		assert_has(found, "quoted-printable-any-break=hello!;");
+	}
+	cr_assert_null(strstr(empty_line, "any-break"));
+}
+
+Test(recode, a_nul_or_a_blank_of_c_after_an_equals_sign_is_passed_over)
+{
+	struct encoded encoded = {"a=\0\r\nb=\f\r\nc=\0002\x31", 15, ENCODING_QUOTED_PRINTABLE,
+				  TRUE, 0};
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	recode_each(&encoded, collect, found);
+	assert_has(found->str, "quoted-printable-lenient=abc!;");
 }
 
 Test(recode, well_formed_quoted_printable_is_decoded_in_no_other_way)

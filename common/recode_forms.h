@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * recode_forms.h - what the files of the other decodings share; of no interest to others.
+ *
+ * recode.c has the table and base64, recode_quoted.c quoted-printable.  Pure; any thread.
+ */
+#ifndef MAILTRACE_RECODE_FORMS_H
+#define MAILTRACE_RECODE_FORMS_H
+
+#include <string.h>
+
+#include "recode.h"
+
+static inline gboolean
+recode_is_break(char byte)
+{
+	return byte == '\r' || byte == '\n';
+}
+
+static inline gboolean
+recode_is_space(char byte)
+{
+	return recode_is_break(byte) || byte == ' ' || byte == '\t';
+}
+
+/* Returns the length of the line at at, its break included. */
+static inline gsize
+recode_line_length(const char *at, const char *end)
+{
+	const char *feed = memchr(at, '\n', (gsize)(end - at));
+
+	return (gsize)((feed ? feed + 1 : end) - at);
+}
+
+/* Return whether a content calls for the decoding of the same name. */
+gboolean recode_is_hidden_quoted(const struct encoded *encoded);
+gboolean recode_is_irregular_quoted(const struct encoded *encoded);
+gboolean recode_is_oddly_broken_quoted(const struct encoded *encoded);
+gboolean recode_is_trailing_quoted(const struct encoded *encoded);
+gboolean recode_is_folded_quoted(const struct encoded *encoded);
+gboolean recode_is_broken_quoted(const struct encoded *encoded);
+
+/* Decode a content; free with g_byte_array_unref(). */
+GByteArray *recode_lenient_quoted(const struct encoded *encoded);
+GByteArray *recode_oddly_broken_quoted(const struct encoded *encoded);
+GByteArray *recode_trimmed_quoted(const struct encoded *encoded);
+GByteArray *recode_unfolded_quoted(const struct encoded *encoded);
+GByteArray *recode_unbroken_quoted(const struct encoded *encoded);
+#endif

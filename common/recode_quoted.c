@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Quoted-printable as lenient decoders have it. */
+#include <config.h>
+
+#include <string.h>
+
+#include "recode_forms.h"
+
+static gboolean
+is_octet(const char *at, const char *end)
+{
+	return end - at >= 2 && g_ascii_isxdigit(at[0]) && g_ascii_isxdigit(at[1]);
+}
+
+static guint8
+octet(const char *at)
+{
+	return (guint8)(g_ascii_xdigit_value(at[0]) << 4 | g_ascii_xdigit_value(at[1]));
+}
+
+/* Whether there is an encoded octet, and no more than that is needed to call it encoded. */
+gboolean
+recode_is_hidden_quoted(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	if (encoded->certain || encoded->declared == ENCODING_QUOTED_PRINTABLE)
+		return FALSE;
+	while ((at = memchr(at, '=', (gsize)(end - at))) != NULL)
+		if (is_octet(++at, end))
+			return TRUE;
+	return FALSE;
+}
+
+/* Whether an "=" stands where RFC 2045 6.7 allows none, or a NUL anywhere. */
+gboolean
+recode_is_irregular_quoted(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	if (encoded->declared != ENCODING_QUOTED_PRINTABLE)
+		return FALSE;
+	if (memchr(at, '\0', encoded->length))
+		return TRUE;
+	for (; (at = memchr(at, '=', (gsize)(end - at))) != NULL; at++)
+		if (end - at > 1 && !recode_is_break(at[1]) && !is_octet(at + 1, end))
+			return TRUE;
+	return FALSE;
+}
+
+/* Whether it is passed over after "=": a blank, of C's too, or a NUL. */
+static gboolean
+is_passed(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\v' || byte == '\f' || byte == '\0';
+}
+
+/* Passes a soft line break, blanks before it included; returns NULL when none is there. */
+static const char *
+soft_break(const char *at, const char *end)
+{
+	while (at < end && is_passed(*at))
+		at++;
+	if (at < end && *at == '\r')
+		at++;
+	if (at < end && *at == '\n')
+		return at + 1;
+	return at == end ? at : NULL;
+}
+
+/* Decodes what stands after "=" as lenient readers do; returns where to go on. */
+static const char *
+lenient_escape(const char *at, const char *end, GByteArray *out)
+{
+	const char *after = soft_break(at, end);
+	guint8 byte = '=';
+
+	if (after)
+		return after;
+	while (at < end && is_passed(*at))
+		at++;
+	if (at < end && *at == '=')
+		return at;
+	if (is_octet(at, end)) {
+		byte = octet(at);
+		at += 2;
+	}
+	g_byte_array_append(out, &byte, 1);
+	return at;
+}
+
+/* Blanks between "=" and what it means are passed over, and NULs; "= =" is one. */
+GByteArray *
+recode_lenient_quoted(const struct encoded *encoded)
+{
+	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	while (at < end) {
+		if (*at == '=') {
+			at = lenient_escape(at + 1, end, out);
+			continue;
+		}
+		if (*at)
+			g_byte_array_append(out, (const guint8 *)at, 1);
+		at++;
+	}
+	return out;
+}
+
+/* Returns the end of the line breaks that a soft one begins, blanks before it included, or NULL. */
+static const char *
+break_run(const char *at, const char *end)
+{
+	const char *begin;
+
+	while (at < end && is_passed(*at))
+		at++;
+	for (begin = at; at < end && recode_is_break(*at);)
+		at++;
+	return at > begin ? at : NULL;
+}
+
+/* Whether line breaks are other than one or more CR LF or LF each. */
+static gboolean
+is_odd_run(const char *at, const char *end)
+{
+	gboolean crlf = FALSE, lf = FALSE, cr = FALSE;
+
+	while (at < end && !recode_is_break(*at))
+		at++;
+	for (; at < end; at++) {
+		if (*at == '\r' && end - at > 1 && at[1] == '\n') {
+			crlf = TRUE;
+			at++;
+		} else {
+			cr = cr || *at == '\r';
+			lf = lf || *at == '\n';
+		}
+	}
+	return cr || (crlf && lf);
+}
+
+gboolean
+recode_is_oddly_broken_quoted(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	if (encoded->declared != ENCODING_QUOTED_PRINTABLE)
+		return FALSE;
+	while ((at = memchr(at, '=', (gsize)(end - at))) != NULL) {
+		const char *after = break_run(++at, end);
+
+		if (after && is_odd_run(at, after))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* A run of CR and LF in any order is one soft break: lone CR, CR CR LF, CR LF LF, LF CR. */
+GByteArray *
+recode_oddly_broken_quoted(const struct encoded *encoded)
+{
+	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	while (at < end) {
+		const char *after = *at == '=' ? break_run(at + 1, end) : NULL;
+		guint8 byte = (guint8)*at;
+
+		if (after) {
+			at = after;
+			continue;
+		}
+		at++;
+		if (byte == '=' && is_octet(at, end)) {
+			byte = octet(at);
+			at += 2;
+		}
+		g_byte_array_append(out, &byte, 1);
+	}
+	return out;
+}
+
+/*
+ * Whether quoted-printable is of bytes and not of text: one of its octets is a
+ * control character.  Such a content has no line ends of its own (RFC 2045 6.7,
+ * rule 4), and blanks and breaks in it come from the way.
+ */
+static gboolean
+is_quoted_binary(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	if (encoded->declared != ENCODING_QUOTED_PRINTABLE || encoded->text)
+		return FALSE;
+	while ((at = memchr(at, '=', (gsize)(end - at))) != NULL) {
+		guint8 byte = is_octet(++at, end) ? octet(at) : ' ';
+
+		if (byte < ' ' && byte != '\t' && byte != '\r' && byte != '\n')
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Whether a line ends here that no soft break takes away, but the last. */
+static gboolean
+is_hard_break(const char *begin, const char *feed, const char *end)
+{
+	const char *at = feed;
+
+	while (at > begin && (recode_is_space(at[-1])))
+		at--;
+	for (feed++; feed < end && recode_is_space(*feed);)
+		feed++;
+	return feed < end && (at == begin || at[-1] != '=');
+}
+
+gboolean
+recode_is_broken_quoted(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	if (!is_quoted_binary(encoded))
+		return FALSE;
+	for (; (at = memchr(at, '\n', (gsize)(end - at))) != NULL; at++)
+		if (is_hard_break(encoded->bytes, at, end))
+			return TRUE;
+	return FALSE;
+}
+
+/* Soft breaks after which a text has to go on with blanks, each time, to be folded. */
+#define FOLDS_LEAST 4
+
+/* Whether every line that goes on after a soft break begins with a blank, or ends with one. */
+gboolean
+recode_is_folded_quoted(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+	guint folds = 0, blanks = 0;
+
+	if (encoded->declared != ENCODING_QUOTED_PRINTABLE)
+		return FALSE;
+	for (; (at = memchr(at, '\n', (gsize)(end - at))) != NULL; at++) {
+		if (is_hard_break(encoded->bytes, at, end) || at + 1 == end)
+			continue;
+		folds++;
+		blanks += at[1] == ' ' || at[1] == '\t';
+	}
+	return blanks && folds == blanks && (blanks >= FOLDS_LEAST || is_quoted_binary(encoded));
+}
+
+/* Whether blanks stand before a line's end, which the standard takes away (rule 3). */
+gboolean
+recode_is_trailing_quoted(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	if (encoded->declared != ENCODING_QUOTED_PRINTABLE || encoded->text)
+		return FALSE;
+	for (; at < end; at += recode_line_length(at, end)) {
+		gsize length = recode_line_length(at, end);
+
+		while (length && recode_is_break(at[length - 1]))
+			length--;
+		if (length && recode_is_space(at[length - 1]))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* What is left out of quoted-printable beside the blanks at a line's end. */
+enum quoted_way {
+	QUOTED_TRIMMED,
+	QUOTED_UNFOLDED, /* blanks after a soft line break */
+	QUOTED_UNBROKEN, /* and any other line break */
+};
+
+/* Decodes a line without its break; returns whether a soft one ends it. */
+static gboolean
+quoted_line(const char *at, const char *end, GByteArray *out)
+{
+	while (end > at && recode_is_space(end[-1]))
+		end--;
+	while (at < end) {
+		guint8 byte = (guint8)*at++;
+
+		if (byte == '=' && at == end)
+			return TRUE;
+		if (byte == '=' && is_octet(at, end)) {
+			byte = octet(at);
+			at += 2;
+		}
+		g_byte_array_append(out, &byte, 1);
+	}
+	return FALSE;
+}
+
+static GByteArray *
+quoted_by_lines(const struct encoded *encoded, enum quoted_way way)
+{
+	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
+	const char *at = encoded->bytes, *end = at + encoded->length, *next;
+	gboolean soft = FALSE;
+
+	for (; at < end; at = next) {
+		const char *stop;
+
+		next = stop = at + recode_line_length(at, end);
+		while (stop > at && recode_is_break(stop[-1]))
+			stop--;
+		if (way == QUOTED_UNBROKEN || (way == QUOTED_UNFOLDED && soft))
+			while (at < stop && recode_is_space(*at))
+				at++;
+		soft = quoted_line(at, stop, out);
+		if (!soft && way != QUOTED_UNBROKEN)
+			g_byte_array_append(out, (const guint8 *)stop, (guint)(next - stop));
+	}
+	return out;
+}
+
+GByteArray *
+recode_trimmed_quoted(const struct encoded *encoded)
+{
+	return quoted_by_lines(encoded, QUOTED_TRIMMED);
+}
+
+GByteArray *
+recode_unfolded_quoted(const struct encoded *encoded)
+{
+	return quoted_by_lines(encoded, QUOTED_UNFOLDED);
+}
+
+GByteArray *
+recode_unbroken_quoted(const struct encoded *encoded)
+{
+	return quoted_by_lines(encoded, QUOTED_UNBROKEN);
+}
