@@ -6,6 +6,7 @@
 #include "journal_source.h"
 #include "progress.h"
 #include "query.h"
+#include "query_time.h"
 
 #define PROGRESS_ENTRIES 1024
 

@@ -7,6 +7,7 @@
 #include "control.h"
 #include "progress.h"
 #include "store_blocks.h"
+#include "query_time.h"
 
 #define WAIT_MS 5000 /* for the sensors, when --wait says nothing */
 #define DEFAULT_EXPIRES "30d"

@@ -9,6 +9,7 @@
 #include "planner.h"
 #include "progress.h"
 #include "question.h"
+#include "query_time.h"
 
 #define DEFAULT_EXPIRES "24h"
 #define BLOCK_DAYS 30 /* of the files at the gateways, as `block add` has it */

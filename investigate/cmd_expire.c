@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "command.h"
 #include "progress.h"
-#include "query.h"
+#include "query_time.h"
 #include "retention_client.h"
 #include "store_holds.h"
 #include "store_retention.h"

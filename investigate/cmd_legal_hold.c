@@ -4,6 +4,7 @@
 #include "command.h"
 #include "progress.h"
 #include "query.h"
+#include "query_time.h"
 #include "retention.h"
 #include "retention_client.h"
 #include "store_holds.h"

@@ -141,6 +141,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/journal_walk.c \
 	investigate/query.c \
 	investigate/query.h \
+	investigate/query_file.c investigate/query_file.h \
+	investigate/query_time.c investigate/query_time.h \
 	investigate/store.c \
 	investigate/store.h \
 	investigate/store_add.c \

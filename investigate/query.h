@@ -124,18 +124,6 @@ gboolean query_glob(const char *pattern, const char *text);
  */
 gboolean query_ip(const char *text, guint8 ret_ip[16]);
 
-/*
- * Reads a time: RFC 3339, YYYY-MM-DD (local midnight), or 7d, 12h, 30m, 2w
- * before now_us.  FALSE with QUERY_ERROR_TIME.
- */
-gboolean query_parse_time(const char *text, gint64 now_us, gint64 *ret_us, GError **error);
-
-/*
- * Reads when something ends: "never" (0), or a time as above, of which 7d, 12h, 30m
- * and 2w count forwards from now_us.  FALSE with QUERY_ERROR_TIME.
- */
-gboolean query_parse_expiry(const char *text, gint64 now_us, gint64 *ret_us, GError **error);
-
 typedef struct query query_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(query_t, query_free)
 #endif

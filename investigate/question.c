@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "members.h"
+#include "query_time.h"
 
 /* Asks for the members of a file too, and says what of it is not asked for. */
 static gboolean

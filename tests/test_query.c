@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "query.h"
+#include "query_time.h"
 
 /* Adds one word to a fresh question and returns its term, borrowed from *query. */
 static const struct query_term *
