@@ -3,7 +3,7 @@
  * record.h - what a message is, once read: headers, files, links.
  *
  * Plain value structures, shared by the reader that fills them (mime.c, in a
- * sandboxed worker), the answer codec that carries them (answer.c), the event
+ * sandboxed worker), the answer codec that carries them (answer.h), the event
  * that publishes them (ocsf.c) and the store.  This file knows no library but
  * GLib, no file descriptor and no policy.  Any thread may use a record, one
  * at a time.
