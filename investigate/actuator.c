@@ -27,6 +27,7 @@ struct loop {
 	GCond free_place;
 	guint under_way;
 	gboolean unread; /* a response could not be written */
+	gint silent;	 /* commands in a row whose server did not answer; atomic */
 };
 
 /* Says one line to people. */
@@ -83,14 +84,31 @@ answer_failed(struct loop *loop, const char *command_id, const char *text)
 
 /* ---- commands ---- */
 
+static struct openc2_response *
+try_command(struct loop *loop, const struct openc2_command *command)
+{
+	guint most = loop->kind->most_silent;
+	struct openc2_response *response;
+
+	if (most && (guint)g_atomic_int_get(&loop->silent) >= most)
+		return openc2_response_new(
+			command->command_id, OPENC2_UNREACHABLE,
+			"not tried, since the server did not answer several commands before");
+	response = loop->kind->carry_out(loop->data, loop->options, command);
+	if (response->outcome == OPENC2_UNREACHABLE)
+		g_atomic_int_inc(&loop->silent);
+	else
+		g_atomic_int_set(&loop->silent, 0);
+	return response;
+}
+
 /* A thread's work: one command. */
 static void
 carry_out(gpointer data, gpointer user_data)
 {
 	struct openc2_command *command = data;
 	struct loop *loop = user_data;
-	g_autoptr(openc2_response_t) response =
-		loop->kind->carry_out(loop->data, loop->options, command);
+	g_autoptr(openc2_response_t) response = try_command(loop, command);
 
 	answer(loop, response);
 	openc2_command_free(command);
@@ -142,7 +160,7 @@ take_line(struct loop *loop, GThreadPool *pool, const char *line, gsize length)
 	/* Told twice, it is the same command, and its answer is under way. */
 	if (!g_hash_table_add(loop->ids, g_strdup(command->command_id)))
 		return;
-	if (command->role != loop->kind->role) {
+	if (!(loop->kind->roles & ACTUATOR_ROLE(command->role))) {
 		answer_failed(loop, command->command_id, "this command is for another actuator");
 		return;
 	}

@@ -20,6 +20,8 @@
 /* Exit statuses of an actuator. */
 enum { ACTUATOR_ANSWERED = 0, ACTUATOR_UNUSABLE = 2 };
 
+#define ACTUATOR_ROLE(role) (1U << (role))
+
 /* Borrowed until the program ends. */
 struct actuator_options {
 	const char *evidence_directory; /* NULL: none was named */
@@ -30,7 +32,10 @@ struct actuator_options {
 struct actuator_kind {
 	const char *name;    /* of the program */
 	const char *summary; /* for --help, a line */
-	enum openc2_role role;
+	guint roles;	     /* whose commands it takes: ACTUATOR_ROLE() or-ed */
+	/* Unreachable ones in a row after which the rest is not tried, since a server that
+	 * hangs would take the time of each; 0: all are tried. */
+	guint most_silent;
 
 	/*
 	 * Prepares for commands, while the process has one thread.  settings live
@@ -40,7 +45,7 @@ struct actuator_kind {
 	void *(*open)(const struct settings *settings, GError **error);
 
 	/*
-	 * Carries out one command, whose role is the kind's.  Called from several
+	 * Carries out one command, whose role is one of the kind's.  Called from several
 	 * threads at once, never twice for a command_id.  Returns its response, never
 	 * NULL.
 	 */

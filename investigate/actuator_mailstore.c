@@ -71,7 +71,8 @@ main(int argc, char **argv)
 		.name = "actuator-mailstore",
 		.summary = "Takes messages out of the mailboxes of a Dovecot, and puts them back; "
 			   "see mailtrace-mailstore(8).",
-		.role = OPENC2_MAILSTORE,
+		.roles = ACTUATOR_ROLE(OPENC2_MAILSTORE),
+		.most_silent = 16,
 		.open = open_program,
 		.carry_out = carry_out,
 		.close = close_program,

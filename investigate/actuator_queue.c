@@ -240,7 +240,7 @@ static const struct actuator_kind kind = {
 	.name = "actuator-queue",
 	.summary = "Holds, releases and copies messages in mail servers' queues: OpenC2 commands\n"
 		   "on standard input, responses on standard output; see mailtrace-queue(8).",
-	.role = OPENC2_QUEUE,
+	.roles = ACTUATOR_ROLE(OPENC2_QUEUE),
 	.open = open_actuator,
 	.carry_out = carry_out,
 	.close = close_actuator,

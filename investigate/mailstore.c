@@ -7,10 +7,6 @@
 #include "mailstore_work.h"
 #include "text.h"
 
-/* Commands in a row without an answer, after which the others are not tried: a server that hangs
- * would else take the timeout of each. */
-#define SILENT_MAX 16
-
 G_DEFINE_QUARK(mailtrace_mailstore_error, mailstore_error)
 
 /* A pattern in it would be taken for many mailboxes. */
@@ -246,16 +242,8 @@ mailstore_carry_out(struct mailstore *mailstore, const struct actuator_options *
 	if (command->role != OPENC2_MAILSTORE || !command->message || !command->message->mailbox)
 		return openc2_response_new(command->command_id, OPENC2_FAILED,
 					   "the command is not for a mail store");
-	if (g_atomic_int_get(&mailstore->silent) >= SILENT_MAX)
-		return openc2_response_new(
-			command->command_id, OPENC2_UNREACHABLE,
-			"not tried, since the server did not answer several commands before");
 	work_init(&work, mailstore, options, command);
 	response = act_for_user(&work);
-	if (response->outcome == OPENC2_UNREACHABLE)
-		g_atomic_int_inc(&mailstore->silent);
-	else
-		g_atomic_int_set(&mailstore->silent, 0);
 	work_clear(&work);
 	return response;
 }

@@ -18,7 +18,6 @@ struct mailstore {
 	gboolean has_site_key, local_part, verify_digest;
 	guint timeout_ms;
 	struct reader *reader;
-	gint silent;	   /* commands in a row that had no answer; atomic */
 	GMutex large;	   /* held while a large message is in memory: one at a time */
 	GAsyncQueue *idle; /* of struct doveadm: connections that nobody uses */
 };

@@ -37,7 +37,24 @@ count(void *data, const struct actuator_options *options, const struct openc2_co
 }
 
 static const struct actuator_kind kind = {
-	.name = "actuator-test", .role = OPENC2_QUEUE, .carry_out = count};
+	.name = "actuator-test", .roles = ACTUATOR_ROLE(OPENC2_QUEUE), .carry_out = count};
+
+/* A server that does not answer, but for the fifth command. */
+static struct openc2_response *
+be_silent(void *data, G_GNUC_UNUSED const struct actuator_options *options,
+	  const struct openc2_command *command)
+{
+	struct counts *counts = data;
+
+	return openc2_response_new(command->command_id,
+				   ++counts->total == 5 ? OPENC2_DONE : OPENC2_UNREACHABLE, "");
+}
+
+static const struct actuator_kind silent_kind = {.name = "actuator-test",
+						 .roles = ACTUATOR_ROLE(OPENC2_QUEUE) |
+							  ACTUATOR_ROLE(OPENC2_MAILSTORE),
+						 .most_silent = 5,
+						 .carry_out = be_silent};
 
 /* Returns a command's line; role: as its target is. */
 static char *
@@ -56,9 +73,10 @@ line_of(enum openc2_role role, char **ret_id)
 	return g_strconcat(json, "\n", NULL);
 }
 
-/* Runs the loop over a text; returns the responses, in a list. */
+/* Runs the loop of a kind over a text; returns the responses, in a list. */
 static GPtrArray *
-run_over(const char *text, gsize length, struct counts *counts, guint jobs)
+run_kind(const struct actuator_kind *run, const char *text, gsize length, struct counts *counts,
+	 guint jobs)
 {
 	GPtrArray *responses = g_ptr_array_new_with_free_func((GDestroyNotify)openc2_response_free);
 	const struct actuator_options options = {.jobs = jobs};
@@ -71,7 +89,7 @@ run_over(const char *text, gsize length, struct counts *counts, guint jobs)
 	cr_assert_eq(fwrite(text, 1, length, in), length);
 	cr_assert_eq(fflush(in), 0);
 	rewind(in);
-	cr_assert(actuator_run(&kind, counts, &options, fileno(in), fileno(out)));
+	cr_assert(actuator_run(run, counts, &options, fileno(in), fileno(out)));
 	rewind(out);
 	while ((got = getline(&line, &room, out)) > 0) {
 		g_autoptr(GError) error = NULL;
@@ -84,6 +102,12 @@ run_over(const char *text, gsize length, struct counts *counts, guint jobs)
 	fclose(in);
 	fclose(out);
 	return responses;
+}
+
+static GPtrArray *
+run_over(const char *text, gsize length, struct counts *counts, guint jobs)
+{
+	return run_kind(&kind, text, length, counts, jobs);
 }
 
 static const struct openc2_response *
@@ -150,6 +174,30 @@ Test(actuator, what_is_no_command_is_answered_when_it_has_an_id_and_the_rest_goe
 	cr_assert_eq(counts.total, 1);
 	g_free(good);
 	g_free(foreign);
+}
+
+Test(actuator, the_rest_is_not_tried_when_several_in_a_row_had_no_answer)
+{
+	struct counts counts = {.total = 0};
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autoptr(GPtrArray) responses = NULL;
+	guint untried = 0;
+
+	for (guint i = 0; i < 20; i++) {
+		g_autofree char *line = line_of(i % 2 ? OPENC2_QUEUE : OPENC2_MAILSTORE, NULL);
+
+		g_string_append(text, line);
+	}
+	responses = run_kind(&silent_kind, text->str, text->len, &counts, 1);
+	cr_assert_eq(responses->len, 20);
+	for (guint i = 0; i < responses->len; i++) {
+		const struct openc2_response *response = g_ptr_array_index(responses, i);
+
+		untried += g_str_has_prefix(response->text, "not tried");
+		cr_assert_eq(response->outcome, i == 4 ? OPENC2_DONE : OPENC2_UNREACHABLE);
+	}
+	cr_assert_eq(counts.total, 10, "four, one that is answered, and five");
+	cr_assert_eq(untried, 10);
 }
 
 /* ---- evidence ---- */
