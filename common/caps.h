@@ -119,6 +119,7 @@
 #define CAP_COMMAND_TEXT_BYTES 4096	       /* of a text in it; a header line is 998 */
 #define CAP_COMMAND_LIST 256		       /* digests or flags in it */
 #define CAP_COMMAND_COPIES 1000		       /* copies of one message in one mailbox */
+#define CAP_OPENC2_ANSWER_BYTES (1024 * 1024)  /* of a consumer, over HTTPS */
 #define CAP_QUEUE_LINE_BYTES (4 * 1024 * 1024) /* a message of postqueue -j: 10,000 recipients */
 #define CAP_QUEUE_ANSWER_BYTES (64 * 1024)     /* between actuator and queue helper */
 #define CAP_QUEUE_REQUESTS 256		       /* of one run of the queue helper */

@@ -176,6 +176,20 @@ enum kind {
 	  NULL, "+", "what begins a detail that is no part of a user's name; empty: nothing")      \
 	X("mailstore", "verify_digest", KIND_CHOICE, mailstore_verify_digest, 0, 0, "yes|no",      \
 	  "yes", "whether a message must be seen to hold the file before it is moved")             \
+	X("openc2", "url", KIND_HTTP, openc2_url, 0, 0, NULL, "",                                  \
+	  "OpenC2 consumer that acts on devices: https://HOST:PORT; empty: none")                  \
+	X("openc2", "transfer", KIND_CHOICE, openc2_transfer, 0, 0, "1.1|1.0", "1.1",              \
+	  "version of OpenC2's transfer over HTTPS that it knows")                                 \
+	X("openc2", "ca", KIND_OPTIONAL_PATH, openc2_ca, 0, 0, NULL, "",                           \
+	  "file of certificates that may have signed the consumer's; empty: the system's")         \
+	X("openc2", "certificate", KIND_OPTIONAL_PATH, openc2_certificate, 0, 0, NULL, "",         \
+	  "file of our own certificate, with which the consumer knows us; empty: none")            \
+	X("openc2", "key", KIND_OPTIONAL_PATH, openc2_key, 0, 0, NULL, "",                         \
+	  "file of the secret key of that certificate")                                            \
+	X("openc2", "token", KIND_OPTIONAL_PATH, openc2_token, 0, 0, NULL, "",                     \
+	  "file of a bearer token, with or instead of a certificate; empty: none")                 \
+	X("openc2", "timeout_ms", KIND_NUMBER, openc2_timeout_ms, 100, 3600000, NULL, "60000",     \
+	  "time for one command, in milliseconds")                                                 \
 	X("containment", "never_touch", KIND_LIST, never_touch, 0, 0, NULL,                        \
 	  "postmaster@; abuse@; root@; mailer-daemon@",                                            \
 	  "addresses, NAME@ of any domain, domains and hosts that no plan acts on")                \
@@ -188,7 +202,7 @@ enum kind {
 	X("containment", "queue_command", KIND_COMMAND, queue_command, 0, 0, NULL, "",             \
 	  "likewise on queues; empty: the actuator of Postfix and Sendmail")                       \
 	X("containment", "endpoint_command", KIND_COMMAND, endpoint_command, 0, 0, NULL, "",       \
-	  "likewise on devices; empty: nothing acts on them")                                      \
+	  "likewise on devices; empty: the consumer of [openc2], if there is one")                 \
 	X("containment", "actuator_timeout_ms", KIND_NUMBER, actuator_timeout_ms, 100, 3600000,    \
 	  NULL, "120000", "how long an actuator may be silent, in milliseconds")                   \
 	X("containment", "emit_publish", KIND_ENDPOINT, emit_publish, 0, 0, NULL, "",              \

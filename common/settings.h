@@ -31,6 +31,9 @@ enum user_format { USER_FORMAT_ADDRESS, USER_FORMAT_LOCAL_PART };
 /* Whether a message is read before it is moved. */
 enum verify_digest { VERIFY_DIGEST_YES, VERIFY_DIGEST_NO };
 
+/* Which version of OpenC2's transfer over HTTPS. */
+enum openc2_transfer { OPENC2_TRANSFER_1_1, OPENC2_TRANSFER_1_0 };
+
 enum settings_error { SETTINGS_ERROR_READ, SETTINGS_ERROR_INVALID };
 #define SETTINGS_ERROR (settings_error_quark())
 GQuark settings_error_quark(void);
@@ -122,6 +125,14 @@ struct settings {
 	enum user_format mailstore_user_format;
 	char *mailstore_recipient_delimiter; /* any of these characters; "" for none */
 	enum verify_digest mailstore_verify_digest;
+
+	/* [openc2] */
+	char *openc2_url; /* of a consumer; "" for none */
+	enum openc2_transfer openc2_transfer;
+	char *openc2_ca;		       /* file of certificates; "" for the system's */
+	char *openc2_certificate, *openc2_key; /* files of our own; "" for none */
+	char *openc2_token;		       /* file of a bearer token; "" for none */
+	guint openc2_timeout_ms;	       /* of one command */
 
 	/* [containment] */
 	char **never_touch; /* see deny_list.h */

@@ -9,12 +9,14 @@ actuator_argv(const struct command *command, enum openc2_role role, guint jobs,
 	char *const *own = role == OPENC2_MAILSTORE ? settings->mailstore_command
 			   : role == OPENC2_QUEUE   ? settings->queue_command
 						    : settings->endpoint_command;
-	g_autofree char *name = g_strdup_printf("actuator-%s", openc2_role_name(role));
+	g_autofree char *name = g_strdup_printf(
+		"actuator-%s", role == OPENC2_ENDPOINT ? "openc2" : openc2_role_name(role));
+	gboolean ours = role != OPENC2_ENDPOINT || *settings->openc2_url;
 	GPtrArray *argv = g_ptr_array_new();
 
 	for (; *own; own++)
 		g_ptr_array_add(argv, g_strdup(*own));
-	if (!argv->len && role != OPENC2_ENDPOINT)
+	if (!argv->len && ours)
 		g_ptr_array_add(argv, command_helper(name));
 	if (!argv->len) {
 		g_ptr_array_unref(argv);

@@ -175,7 +175,8 @@ answer_without_actuator(struct carrying *carrying, const GPtrArray *commands)
 		const struct openc2_command *command = commands->pdata[i];
 		g_autoptr(openc2_response_t) response = openc2_response_new(
 			command->command_id, OPENC2_FAILED,
-			"nothing acts on devices: set [containment] endpoint_command");
+			"nothing acts on devices: set [openc2] url, or [containment] "
+			"endpoint_command");
 
 		take_answer(command, response, carrying);
 	}

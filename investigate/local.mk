@@ -284,6 +284,18 @@ investigate_actuator_mailstore_SOURCES = investigate/actuator_mailstore.c
 investigate_actuator_mailstore_CFLAGS = $(AM_CFLAGS)
 investigate_actuator_mailstore_LDADD = $(MAILSTORE_LIBS)
 
+# The actuator that has an OpenC2 consumer act.
+noinst_LIBRARIES += investigate/libopenc2.a
+investigate_libopenc2_a_SOURCES = \
+	investigate/openc2_client.c investigate/openc2_client.h \
+	investigate/openc2_message.c investigate/openc2_message.h
+investigate_libopenc2_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+OPENC2_LIBS = investigate/libopenc2.a $(ACTUATOR_LIBS) $(HTTP_LIBS) $(BASE_LIBS)
+pkglibexec_PROGRAMS += investigate/actuator-openc2
+investigate_actuator_openc2_SOURCES = investigate/actuator_openc2.c
+investigate_actuator_openc2_CFLAGS = $(AM_CFLAGS)
+investigate_actuator_openc2_LDADD = $(OPENC2_LIBS)
+
 # The helper that publishes commands for the site's own automation.
 pkglibexec_PROGRAMS += investigate/emit
 investigate_emit_SOURCES = investigate/emit.c

@@ -709,6 +709,27 @@ tests_test_quarantine_CFLAGS = $(UNIT_CFLAGS)
 tests_test_quarantine_LDADD = $(MAILSTORE_LIBS) $(UNIT_LIBS)
 endif
 
+# A consumer of OpenC2 over HTTPS.
+TESTS += tests/it/openc2_https.py
+EXTRA_DIST += tests/it/openc2_consumer.py tests/it/openc2_https.py
+if HAVE_CRITERION
+check_PROGRAMS += tests/test_openc2_message
+TESTS += tests/test_openc2_message
+tests_test_openc2_message_SOURCES = tests/test_openc2_message.c
+tests_test_openc2_message_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_test_openc2_message_LDADD = $(OPENC2_LIBS) $(UNIT_LIBS)
+endif
+tests_fuzz_fuzz_openc2_SOURCES = tests/fuzz/fuzz_openc2.c
+tests_fuzz_fuzz_openc2_LDADD = $(OPENC2_LIBS)
+if WITH_FUZZER
+noinst_PROGRAMS += tests/fuzz/fuzz_openc2
+tests_fuzz_fuzz_openc2_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += tests/fuzz/fuzz_openc2
+TESTS += tests/fuzz/fuzz_openc2
+tests_fuzz_fuzz_openc2_SOURCES += tests/fuzz/replay.c
+endif
+
 # Containment: plans, who may not be touched, and what a question comes to.
 TESTS += tests/it/plans.py tests/it/emit.py
 SYSTEM_TESTS += tests/it/contain.py

@@ -121,7 +121,7 @@ def libexec():
     folder = os.path.join(BUILD, "tests", "libexec")
     os.makedirs(folder, exist_ok=True)
     for source in ("milter/milter", "milter/scanner", "investigate/collect", "investigate/watch", "investigate/emit",
-                   "milter/decompress", "milter/follow", "investigate/actuator-mailstore",
+                   "milter/decompress", "milter/follow", "investigate/actuator-mailstore", "investigate/actuator-openc2",
                    "investigate/actuator-queue", "investigate/queue-helper", "investigate/seal"):
         target = os.path.join(BUILD, source)
         link = os.path.join(folder, os.path.basename(source))
