@@ -347,6 +347,9 @@ follower_open(struct follower *follower, GError **error)
 	follower->position_path =
 		g_build_filename(settings->follow_spool_directory, POSITION_NAME, NULL);
 	follower->spool = spool_open(settings->follow_spool_directory, 0, error);
+	if (follower->spool && spool_mended(follower->spool))
+		log_event(LOG_LEVEL_ERROR, "spool-mended", "what", spool_mended(follower->spool),
+			  "remedy", SPOOL_MENDED_REMEDY, NULL);
 	if (!follower->spool || !read_position(follower, &position, &found, error))
 		return FALSE;
 	follower->moved = !found; /* where the first start begins is a place to come back to */

@@ -26,6 +26,7 @@ milter_libsession_a_SOURCES = \
 noinst_LIBRARIES += milter/libspool.a
 milter_libspool_a_SOURCES = milter/spool.c milter/spool.h milter/spool_private.h milter/spool_db.c \
 	milter/spool_jobs.c milter/spool_open.c milter/spool_read.c milter/spool_writer.c \
+	milter/spool_mark.c milter/spool_mend.c milter/spool_salvage.c \
 	milter/spool_alarm.c milter/spool_alarm.h
 milter_libspool_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 SPOOL_LIBS = milter/libspool.a $(SQLITE_LIBS)

@@ -448,12 +448,22 @@ open_later(struct process *process, const struct settings *settings)
 	engine_set_later(process->engine, process->later);
 }
 
+/* Says what was wrong with the spool, if something was. */
+static void
+tell_mended(const struct spool *spool)
+{
+	if (spool_mended(spool))
+		log_event(LOG_LEVEL_ERROR, "spool-mended", "what", spool_mended(spool), "remedy",
+			  SPOOL_MENDED_REMEDY, NULL);
+}
+
 static gboolean
 open_parts(struct process *process, struct settings *settings, GError **error)
 {
 	process->spool = spool_open(settings->spool_directory, settings->spool_max_bytes, error);
 	if (!process->spool)
 		return FALSE;
+	tell_mended(process->spool);
 	process->scanner = scanner_client_new();
 	process->engine = engine_new(settings, process->spool, process->scanner, error);
 	if (!process->engine || !open_blocks(process, settings, error))

@@ -126,6 +126,12 @@ spool_epoch(const struct spool *spool)
 	return spool->epoch;
 }
 
+const char *
+spool_mended(const struct spool *spool)
+{
+	return spool->mended;
+}
+
 int
 spool_wake_fd(const struct spool *spool)
 {

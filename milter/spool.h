@@ -3,6 +3,11 @@
  * spool.h - events on disk, from before the MTA hears "accepted" until the
  * collector has them.
  *
+ * A file that is damaged at rest is found when it is opened: what can be read
+ * of it goes into a new one, and each entry that is lost is told as damaged by
+ * spool_read(), also when the end of SQLite's log is gone, which nothing but
+ * spool.mark knows (spool_private.h).
+ *
  * SQLite, WAL, synchronous=FULL: one fdatasync a commit, none for one that only
  * removes what was acknowledged.  Sessions hand their events to one writer
  * thread, which commits all that wait at once; each session returns when the
@@ -78,6 +83,16 @@ gboolean spool_append_all(struct spool *spool, GPtrArray *events, GError **error
 
 /* Returns the epoch, a UUID in text; borrowed from the spool. */
 const char *spool_epoch(const struct spool *spool);
+
+/*
+ * Returns what was found wrong when the spool was opened, what of it could be
+ * saved and how many entries are lost, for the log; NULL if all was well.
+ * Borrowed from the spool.
+ */
+const char *spool_mended(const struct spool *spool);
+#define SPOOL_MENDED_REMEDY                                                           \
+	"check the disk; mailtrace import makes the records of delivered mail anew; " \
+	"take spool.db.damaged away when nobody needs it any more"
 
 /* Returns a descriptor that is readable when something was appended; read it (8 bytes) to reset.
  * Borrowed. */

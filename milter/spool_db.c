@@ -6,6 +6,8 @@
 
 #include "spool_private.h"
 
+#define BUSY_MS 5000 /* an administrator's sqlite3 may hold the lock */
+
 /*
  * What a failure of SQLite means.  A full disk or quota passes when room
  * returns.  Anything else that the system reports of the file does not: after
@@ -101,4 +103,20 @@ spool_db_is_sound(sqlite3 *db)
 		g_strcmp0((const char *)sqlite3_column_text(check, 0), "ok") == 0;
 	sqlite3_finalize(check);
 	return sound;
+}
+
+gboolean
+spool_db_open(const char *path, sqlite3 **ret_db, GError **error)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+
+	if (sqlite3_open_v2(path, ret_db, flags, NULL) != SQLITE_OK) {
+		g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_OPEN, "cannot open %s: %s", path,
+			    *ret_db ? sqlite3_errmsg(*ret_db) : "out of memory");
+		return FALSE;
+	}
+	sqlite3_busy_timeout(*ret_db, BUSY_MS);
+	sqlite3_db_config(*ret_db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	return spool_db_run(*ret_db, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
+			    SPOOL_ERROR_OPEN, error);
 }

@@ -99,6 +99,14 @@ spool_find_oldest(struct spool *spool, struct tally *tally)
 	return sqlite3_reset(oldest) == SQLITE_OK && (code == SQLITE_ROW || code == SQLITE_DONE);
 }
 
+/* A count that was damaged at rest is never carried below nothing. */
+static void
+count_removed(struct tally *tally, guint64 entries, guint64 bytes)
+{
+	tally->entries -= MIN(tally->entries, entries);
+	tally->bytes = tally->entries == 0 ? 0 : tally->bytes - MIN(tally->bytes, bytes);
+}
+
 static gboolean
 write_acknowledge(struct spool *spool, struct job *job, struct tally *tally, gboolean *changed)
 {
@@ -119,8 +127,7 @@ write_acknowledge(struct spool *spool, struct job *job, struct tally *tally, gbo
 	sqlite3_bind_int64(delete, 1, (sqlite3_int64)job->n);
 	if (!spool_db_finish(delete))
 		return FALSE;
-	tally->entries -= entries;
-	tally->bytes -= bytes;
+	count_removed(tally, entries, bytes);
 	tally->acknowledged = job->n;
 	*changed = TRUE;
 	return spool_find_oldest(spool, tally);
@@ -155,8 +162,7 @@ write_refuse(struct spool *spool, struct job *job, struct tally *tally, gboolean
 	sqlite3_bind_int64(delete, 1, (sqlite3_int64)job->n);
 	if (!bury(spool, job, tally) || !spool_db_finish(delete))
 		return FALSE;
-	tally->entries--;
-	tally->bytes -= bytes;
+	count_removed(tally, entries, bytes);
 	tally->dead++;
 	tally->dead_bytes += bytes;
 	*changed = TRUE;
@@ -201,14 +207,15 @@ renumber(struct spool *spool, guint64 *ret_last)
 	return FALSE;
 }
 
-static gboolean
-write_renewal(struct spool *spool, struct tally *tally, gboolean *changed)
+gboolean
+spool_renew(struct spool *spool, struct tally *tally)
 {
 	g_autofree char *epoch = g_uuid_string_random();
 
+	/* Whether the commit comes to pass or not, the mark of the former epoch means nothing. */
+	spool_mark_clear(spool->mark_fd);
 	g_strlcpy(tally->epoch, epoch, sizeof tally->epoch);
 	tally->acknowledged = 0;
-	*changed = TRUE;
 	return renumber(spool, &tally->last);
 }
 
@@ -222,7 +229,8 @@ spool_write_job(struct spool *spool, struct job *job, struct tally *tally, gbool
 	case JOB_REFUSE:
 		return write_refuse(spool, job, tally, changed);
 	case JOB_RENEW:
-		return write_renewal(spool, tally, changed);
+		*changed = TRUE;
+		return spool_renew(spool, tally);
 	case JOB_APPEND:
 	default:
 		return write_append(spool, job, tally, changed);

@@ -11,9 +11,7 @@
 
 #include "spool_private.h"
 
-#define SPOOL_VERSION 1
 #define SPOOL_APPLICATION_ID 0x6d747370 /* "mtsp", in the header of the file */
-#define BUSY_MS 5000			/* an administrator's sqlite3 may hold the lock */
 #define WAL_LIMIT_BYTES 67108864	/* 64 MiB: the WAL is cut to it after a burst */
 #define DEFAULT_MAX_BYTES (10LL * 1000 * 1000 * 1000)
 #define DEFAULT_DISK_SHARE 5 /* a fifth: 20 % */
@@ -52,6 +50,23 @@ take_lock(struct spool *spool, const char *directory, GError **error)
 }
 
 static gboolean
+open_mark(struct spool *spool, const char *directory, GError **error)
+{
+	g_autofree char *path = g_build_filename(directory, "spool.mark", NULL);
+
+	spool->mark_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (spool->mark_fd < 0) {
+		g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_OPEN, "cannot open %s: %s", path,
+			    g_strerror(errno));
+		return FALSE;
+	}
+	/* One of a newer mailtrace is not for us to judge by. */
+	spool->marked = spool_mark_read(spool->mark_fd, &spool->mark) &&
+			spool->mark.version == SPOOL_VERSION;
+	return TRUE;
+}
+
+static gboolean
 open_reserve(struct spool *spool, const char *directory, GError **error)
 {
 	g_autofree char *path = g_build_filename(directory, "spool.reserve", NULL);
@@ -67,8 +82,8 @@ open_reserve(struct spool *spool, const char *directory, GError **error)
 }
 
 /* Makes the file with its mode (SQLite's own files follow it) and syncs its name. */
-static gboolean
-make_file(const char *directory, const char *path, GError **error)
+gboolean
+spool_make_file(const char *directory, const char *path, GError **error)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -84,26 +99,11 @@ make_file(const char *directory, const char *path, GError **error)
 	return ok;
 }
 
-static gboolean
-open_db(const char *path, sqlite3 **ret_db, GError **error)
-{
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-
-	if (sqlite3_open_v2(path, ret_db, flags, NULL) != SQLITE_OK) {
-		g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_OPEN, "cannot open %s: %s", path,
-			    *ret_db ? sqlite3_errmsg(*ret_db) : "out of memory");
-		return FALSE;
-	}
-	sqlite3_busy_timeout(*ret_db, BUSY_MS);
-	sqlite3_db_config(*ret_db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	return spool_db_run(*ret_db, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
-			    SPOOL_ERROR_OPEN, error);
-}
-
 /* Refuses a file that is not a spool of a version known here; an empty one is to be filled. */
 static gboolean
-check_kind(sqlite3 *db, const char *path, gboolean *ret_empty, GError **error)
+check_kind(struct spool *spool, const char *path, gboolean *ret_empty, GError **error)
 {
+	sqlite3 *db = spool->writer_db;
 	gint64 id, version, tables;
 
 	/* The first look at the file; it fails for one that is no database. */
@@ -118,6 +118,7 @@ check_kind(sqlite3 *db, const char *path, gboolean *ret_empty, GError **error)
 	if (*ret_empty)
 		return TRUE;
 	if (id != SPOOL_APPLICATION_ID) {
+		spool->foreign = TRUE;
 		g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_OPEN, "%s is not a mailtrace spool",
 			    path);
 		return FALSE;
@@ -133,8 +134,8 @@ check_kind(sqlite3 *db, const char *path, gboolean *ret_empty, GError **error)
 }
 
 /* Fills an empty file, as a whole or not at all. */
-static gboolean
-make_tables(sqlite3 *db, GError **error)
+gboolean
+spool_make_tables(sqlite3 *db, GError **error)
 {
 	g_autofree char *epoch = g_uuid_string_random();
 	g_autofree char *sql =
@@ -166,8 +167,11 @@ load_tally(struct spool *spool, GError **error)
 		tally->acknowledged = (guint64)sqlite3_column_int64(state, 3);
 	}
 	sqlite3_finalize(state);
-	if (!ok || !spool_find_oldest(spool, tally))
+	if (!ok || !spool_find_oldest(spool, tally)) {
+		/* What SQLite finds nothing wrong with, and is not what we wrote. */
+		spool->damaged = spool_db_is_damaged(db) || sqlite3_errcode(db) == SQLITE_OK;
 		return spool_db_set_error(error, SPOOL_ERROR_OPEN, db, "read the state of");
+	}
 	memcpy(spool->epoch, tally->epoch, sizeof spool->epoch);
 	tally->last = (guint64)spool_db_number(
 		db, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'entry'");
@@ -182,9 +186,9 @@ open_writer(struct spool *spool, const char *path, GError **error)
 {
 	gboolean empty = FALSE;
 
-	if (!open_db(path, &spool->writer_db, error) ||
-	    !check_kind(spool->writer_db, path, &empty, error) ||
-	    (empty && !make_tables(spool->writer_db, error)) ||
+	if (!spool_db_open(path, &spool->writer_db, error) ||
+	    !check_kind(spool, path, &empty, error) ||
+	    (empty && !spool_make_tables(spool->writer_db, error)) ||
 	    !spool_db_run(
 		    spool->writer_db,
 		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
@@ -193,7 +197,52 @@ open_writer(struct spool *spool, const char *path, GError **error)
 		    "PRAGMA journal_size_limit = " G_STRINGIFY(WAL_LIMIT_BYTES) ";",
 		    SPOOL_ERROR_OPEN, error))
 		return FALSE;
-	return spool_prepare_jobs(spool, error) && load_tally(spool, error);
+	return spool_prepare_jobs(spool, error) && load_tally(spool, error) &&
+	       spool_check(spool, error);
+}
+
+static void
+close_writer(struct spool *spool)
+{
+	for (guint i = 0; i < STATEMENTS; i++)
+		g_clear_pointer(&spool->statements[i], sqlite3_finalize);
+	g_clear_pointer(&spool->writer_db, sqlite3_close);
+}
+
+/*
+ * Whether it is damage that keeps the file from being opened.  Where the mark
+ * says that a spool of ours was there, whatever SQLite does not understand is.
+ */
+static gboolean
+is_damage(struct spool *spool, const GError *why)
+{
+	int code = spool->writer_db ? sqlite3_errcode(spool->writer_db) & 0xff : SQLITE_OK;
+
+	if (spool->damaged)
+		return TRUE;
+	if (!spool->marked)
+		return FALSE;
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR ||
+	       code == SQLITE_READONLY || code == SQLITE_SCHEMA || spool->foreign ||
+	       g_error_matches(why, SPOOL_ERROR, SPOOL_ERROR_VERSION);
+}
+
+/* Opens the file for writing; a damaged one is replaced by what can be read of it. */
+static gboolean
+open_or_salvage(struct spool *spool, const char *directory, const char *path, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+
+	if (open_writer(spool, path, &why))
+		return TRUE;
+	if (!is_damage(spool, why)) {
+		g_propagate_error(error, g_steal_pointer(&why));
+		return FALSE;
+	}
+	close_writer(spool);
+	spool->damaged = FALSE;
+	spool->salvaged = TRUE;
+	return spool_salvage(directory, error) && open_writer(spool, path, error);
 }
 
 /* 10 GB or 20 % of the disk, the smaller. */
@@ -213,9 +262,11 @@ open_all(struct spool *spool, const char *directory, GError **error)
 {
 	g_autofree char *path = g_build_filename(directory, "spool.db", NULL);
 
-	if (!take_lock(spool, directory, error) || !make_file(directory, path, error) ||
-	    !open_writer(spool, path, error) || !open_reserve(spool, directory, error) ||
-	    !open_db(path, &spool->reader_db, error) ||
+	if (!take_lock(spool, directory, error) || !open_mark(spool, directory, error) ||
+	    !spool_finish_salvage(directory, error) || !spool_make_file(directory, path, error) ||
+	    !open_or_salvage(spool, directory, path, error) ||
+	    !open_reserve(spool, directory, error) ||
+	    !spool_db_open(path, &spool->reader_db, error) ||
 	    !spool_db_prepare(spool->reader_db, read_text, &spool->read, error) ||
 	    !spool_db_prepare(spool->reader_db, refused_text, &spool->refused, error))
 		return FALSE;
@@ -225,6 +276,7 @@ open_all(struct spool *spool, const char *directory, GError **error)
 			    g_strerror(errno));
 		return FALSE;
 	}
+	spool_mark(spool);
 	spool->writer = g_thread_try_new("spool-writer", spool_writer_main, spool, error);
 	return spool->writer != NULL;
 }
@@ -234,7 +286,7 @@ spool_open(const char *directory, guint64 max_bytes, GError **error)
 {
 	struct spool *spool = g_new0(struct spool, 1);
 
-	spool->lock_fd = spool->wake_fd = spool->reserve_fd = -1;
+	spool->lock_fd = spool->wake_fd = spool->reserve_fd = spool->mark_fd = -1;
 	spool->max_bytes = max_bytes ? max_bytes : default_max_bytes(directory);
 	g_mutex_init(&spool->mutex);
 	g_cond_init(&spool->work);
@@ -263,16 +315,17 @@ spool_close(struct spool *spool)
 	if (!spool)
 		return;
 	stop_writer(spool);
-	for (guint i = 0; i < STATEMENTS; i++)
-		sqlite3_finalize(spool->statements[i]);
 	sqlite3_finalize(spool->read);
 	sqlite3_finalize(spool->refused);
 	sqlite3_close(spool->reader_db);
-	sqlite3_close(spool->writer_db);
+	close_writer(spool);
 	if (spool->wake_fd >= 0)
 		close(spool->wake_fd);
 	if (spool->reserve_fd >= 0)
 		close(spool->reserve_fd);
+	if (spool->mark_fd >= 0)
+		close(spool->mark_fd);
+	g_free(spool->mended);
 	/* Last, when nothing of ours touches the file any more. */
 	if (spool->lock_fd >= 0)
 		close(spool->lock_fd);

@@ -7,6 +7,9 @@
  * spool_writer.c the writer's thread: one commit for all that wait, the reserve
  * spool_jobs.c   what a job does within the transaction
  * spool_read.c   the publisher's side
+ * spool_mark.c   what was there last, beside the file
+ * spool_mend.c   at the beginning: whether the file is what it should be
+ * spool_salvage.c what can be read of a damaged file, into a new one
  * spool_db.c     SQLite's errors and small steps
  *
  * Each of these alone may call SQLite, by this header.
@@ -20,9 +23,10 @@
 #include "digest.h"
 #include "spool.h"
 
-#define REMEDY_OF_DAMAGE                                                                 \
-	"check the disk, keep spool.db and spool.db-wal aside and restart: a new spool " \
-	"is made, and the answers tell the gap"
+#define SPOOL_VERSION 1 /* a newer one writes its mark before it changes the file */
+#define REMEDY_OF_DAMAGE                                                                      \
+	"check the disk and restart: what can be read is saved into a new file, the damaged " \
+	"one is kept as spool.db.damaged, and the answers tell the gap"
 
 enum statement {
 	INSERT_ENTRY,
@@ -50,6 +54,21 @@ struct tally {
 	gint64 oldest_us;
 };
 
+/*
+ * What stood in the file after its last commit, in a file of its own
+ * (spool.mark).  It is written after the commit and never synced: so it is
+ * never ahead of what a sound file has, and whoever knows more than the file
+ * proves that something was taken from it, be it a log whose end does not
+ * fit its checksums, which SQLite passes over in silence.
+ */
+struct spool_mark {
+	guint version;
+	char epoch[37];
+	guint64 last;
+	guint64 entries;
+	gboolean suspect; /* damage was met while it ran */
+};
+
 enum job_kind { JOB_ACKNOWLEDGE, JOB_REFUSE, JOB_RENEW, JOB_APPEND };
 
 /* What a caller wants written; on its stack, for it waits. */
@@ -68,6 +87,12 @@ struct spool {
 	int lock_fd;
 	int wake_fd;
 	int reserve_fd;
+	int mark_fd;
+	gboolean marked; /* at the beginning there was a mark: */
+	struct spool_mark mark;
+	gboolean foreign;  /* the file does not say that it is a spool of ours */
+	gboolean salvaged; /* the file was made of what could be read of a damaged one */
+	char *mended;	   /* what was found and done at the beginning, or NULL */
 	gboolean reserved; /* of the writer thread, from its start on */
 	guint64 max_bytes;
 	sqlite3 *writer_db; /* of the writer thread, from its start on */
@@ -83,7 +108,8 @@ struct spool {
 	GCond work;
 	GQueue waiting; /* of struct job, borrowed */
 	gboolean stopping;
-	gboolean broken; /* the disk failed once */
+	gboolean broken;  /* the disk failed once */
+	gboolean suspect; /* damage was met: the next start is to read all of the file */
 	struct tally tally;
 	guint64 commits;
 	guint alarm;	/* as last asked for */
@@ -117,10 +143,56 @@ gboolean spool_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_state
 /* Whether the file's structure is as it should be: reads all of it. */
 gboolean spool_db_is_sound(sqlite3 *db);
 
+/* Opens a database as all of ours are; the caller closes it, on failure too. */
+gboolean spool_db_open(const char *path, sqlite3 **ret_db, GError **error);
+
+/* ---- spool_open.c ---- */
+
+/* Makes the file with its mode (SQLite's own files follow it) and syncs its name. */
+gboolean spool_make_file(const char *directory, const char *path, GError **error);
+
+/* Fills an empty file, as a whole or not at all. */
+gboolean spool_make_tables(sqlite3 *db, GError **error);
+
+/* ---- spool_read.c ---- */
+
+/* Takes digest and event, in that order from a column on; NULL when they do not fit. */
+GBytes *spool_sound_event(sqlite3_stmt *row, int column);
+
+/* ---- spool_mark.c ---- */
+
+/* Reads the mark.  FALSE: there is none, or its sum does not fit. */
+gboolean spool_mark_read(int fd, struct spool_mark *ret_mark);
+void spool_mark_write(int fd, const struct spool_mark *mark);
+/* From now on there is none. */
+void spool_mark_clear(int fd);
+
+/* ---- spool_mend.c, before the writer's thread begins ---- */
+
+/*
+ * Checks that the file is as it was written and mends its numbers.  Fails with
+ * spool->damaged set when the file is to be salvaged.
+ */
+gboolean spool_check(struct spool *spool, GError **error);
+
+/* ---- spool_salvage.c, with no connection open ---- */
+
+/*
+ * Saves what can be read of a damaged spool.db into a new one, and keeps the
+ * damaged one as spool.db.damaged; fails when there is such a file already.
+ */
+gboolean spool_salvage(const char *directory, GError **error);
+
+/* Puts a file in its place that a crash kept from it. */
+gboolean spool_finish_salvage(const char *directory, GError **error);
+
 /* ---- spool_jobs.c, in the writer's thread ---- */
 
 /* Prepares the writer's statements; spool_close() finalizes them. */
 gboolean spool_prepare_jobs(struct spool *spool, GError **error);
+
+/* Within a transaction: a new epoch, and numbers from 1 without a gap.  Changes tally. */
+gboolean spool_renew(struct spool *spool, struct tally *tally);
 
 /* Does one job within the transaction.  FALSE: the database failed, and all jobs with it. */
 gboolean spool_write_job(struct spool *spool, struct job *job, struct tally *tally,
@@ -136,6 +208,9 @@ gboolean spool_find_oldest(struct spool *spool, struct tally *tally);
 
 /* Takes the reserve, if the disk has so much. */
 void spool_take_reserve(struct spool *spool);
+
+/* Writes how the spool stands into the mark.  The mutex is held, or there is one thread. */
+void spool_mark(struct spool *spool);
 
 /* The writer's thread, until the spool is stopping and nothing waits.  data: the spool. */
 gpointer spool_writer_main(gpointer data);

@@ -15,12 +15,11 @@ column_bytes(sqlite3_stmt *statement, int column)
 	return g_bytes_new(bytes, (gsize)sqlite3_column_bytes(statement, column));
 }
 
-/* Takes the event of the current row; NULL when it does not match its digest. */
-static GBytes *
-sound_event(sqlite3_stmt *row)
+GBytes *
+spool_sound_event(sqlite3_stmt *row, int column)
 {
-	g_autoptr(GBytes) digest = column_bytes(row, 1);
-	g_autoptr(GBytes) event = column_bytes(row, 2);
+	g_autoptr(GBytes) digest = column_bytes(row, column);
+	g_autoptr(GBytes) event = column_bytes(row, column + 1);
 	guint8 sha256[SHA256_BYTES];
 	gsize size;
 	const void *bytes = g_bytes_get_data(event, &size);
@@ -50,7 +49,7 @@ read_rows(sqlite3_stmt *read, gsize max_bytes, GPtrArray *events, guint64 *ret_f
 
 		if (events->len > 0 && n != next)
 			return SQLITE_DONE;
-		event = sound_event(read);
+		event = spool_sound_event(read, 1);
 		if (events->len == 0)
 			*ret_first = n;
 		*ret_damaged = !event && events->len == 0;
@@ -80,10 +79,21 @@ count_refused(struct spool *spool, guint64 first, guint64 last)
 	return count;
 }
 
+/* The next start looks at all of the file. */
+static void
+suspect(struct spool *spool)
+{
+	g_mutex_lock(&spool->mutex);
+	spool->suspect = TRUE;
+	spool_mark(spool);
+	g_mutex_unlock(&spool->mutex);
+}
+
 static gboolean
 set_hidden(struct spool *spool, GError **error)
 {
 	spool->unsound = TRUE;
+	suspect(spool);
 	g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_READ,
 		    "cannot read the spool: entries cannot be found in it; " REMEDY_OF_DAMAGE);
 	return FALSE;
@@ -125,6 +135,8 @@ read_behind(struct spool *spool, guint64 n, guint max_events, gsize max_bytes, G
 	code = read_rows(spool->read, max_bytes, events, ret_first, ret_damaged);
 	if (sqlite3_reset(spool->read) == SQLITE_OK && code == SQLITE_DONE)
 		return TRUE;
+	if (spool_db_is_damaged(spool->reader_db))
+		suspect(spool);
 	return spool_db_set_error(error, SPOOL_ERROR_READ, spool->reader_db, "read");
 }
 

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -153,6 +154,20 @@ write_or_make_room(struct spool *spool, GPtrArray *batch, struct tally *tally,
 	return release_reserve(spool) && write_batch(spool, batch, tally, ret_changed);
 }
 
+void
+spool_mark(struct spool *spool)
+{
+	struct spool_mark mark = {
+		.version = SPOOL_VERSION,
+		.last = spool->tally.last,
+		.entries = spool->tally.entries,
+		.suspect = spool->suspect,
+	};
+
+	memcpy(mark.epoch, spool->tally.epoch, sizeof mark.epoch);
+	spool_mark_write(spool->mark_fd, &mark);
+}
+
 /* Commits a batch and remembers how the spool stands then. */
 static void
 commit_batch(struct spool *spool, GPtrArray *batch)
@@ -173,6 +188,8 @@ commit_batch(struct spool *spool, GPtrArray *batch)
 		fail_batch(spool, batch, error);
 		g_mutex_lock(&spool->mutex);
 		spool->broken = code == SPOOL_ERROR_WRITE;
+		spool->suspect |= spool->damaged;
+		spool_mark(spool);
 		g_mutex_unlock(&spool->mutex);
 		return;
 	}
@@ -181,6 +198,8 @@ commit_batch(struct spool *spool, GPtrArray *batch)
 	g_mutex_lock(&spool->mutex);
 	spool->tally = tally;
 	spool->commits += changed;
+	if (changed)
+		spool_mark(spool);
 	g_mutex_unlock(&spool->mutex);
 	if (appended)
 		eventfd_write(spool->wake_fd, 1);

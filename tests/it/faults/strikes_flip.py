@@ -6,6 +6,7 @@ record that was lost unnoticed; the other flips are mended as told.
 """
 import contextlib
 import json
+import os
 import uuid
 
 from mtlib import equal, json_lines
@@ -14,8 +15,10 @@ from strikes_power import copy_database
 PAGE = 4096
 # The first byte of a B-tree's page.
 INTERIOR, INDEX_LEAF = 0x05, 0x0a
-# What the milter says of a spool that it cannot use.
-REMEDY = "keep spool.db and spool.db-wal aside"
+# What the milter says of a spool that it cannot use, or of an entry.
+REMEDY = "check the disk"
+# And of one that it mended, when it started.
+MENDED = " spool-mended "
 
 
 def flip(path, offset):
@@ -91,10 +94,18 @@ def damaged_spool(stage, source):
         copy_database(stage.spool, copy)
         yield
         stage.kill_gateway()
+        take_away_damaged(stage)
         copy_database(copy, stage.spool)
         stage.shim.forget(stage.spool)
         stage.start_milter()
         stage.wait_drained()
+
+
+def take_away_damaged(stage):
+    """As the administrator is told to."""
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{stage.spool}.damaged{suffix}")
 
 
 def start_damaged_spool(stage, expected, place):
@@ -141,7 +152,9 @@ def flip_spool_head(stage, source):
         expected = {queue_id_of(event) for _, _, event in entries(stage)}
         place = source.randrange(16)
         flip(stage.spool, place)
+        mended = stage.said("milter.log", MENDED)
         assert start_damaged_spool(stage, expected, place), "a damaged head was taken for a spool"
+        assert stage.said("milter.log", MENDED) > mended, "it is not replaced"
 
 
 # ---- the store ----
