@@ -24,9 +24,9 @@ import corpora  # noqa: E402  (the path to it was just set)
 
 # What only ambiguous messages need.  Functions that were inlined are not seen: the figure
 # is whole in a build with -fno-inline.
-CHECKS = ["boundary_is_doubtful", "note_doubt", "note_place", "note_line_end", "note_preamble", "note_epilogue",
-          "note_end", "read_decodings", "read_otherwise", "was_read", "wide_is", "pasted_messages",
-          "undeclared_wide_text"]
+CHECKS = ["boundary_is_doubtful", "splitter_note_doubt", "note_place", "splitter_note_line_end", "note_preamble",
+          "note_epilogue", "note_end", "mime_read_decodings", "read_otherwise", "was_read", "wide_is", "pasted_messages",
+          "undeclared_wide_text", "embedded_begins", "mail_file_begins"]
 
 
 def callgrind(paths, folder, *options):

@@ -215,20 +215,32 @@ read_by_rows(struct reader *reader, const char *message, gsize length, guint *me
 	}
 }
 
+/* The doubts that two rows met at once, and this bit when they were tried. */
+#define TRIED (1u << 31)
+
+static guint *
+pair_at(guint *pairs, gsize i, gsize j)
+{
+	gsize count;
+
+	readings_table(&count);
+	return &pairs[MIN(i, j) * count + MAX(i, j)];
+}
+
 /*
  * Reads a message by two rows at once: by one that was tried, and by each that
  * is called for by a doubt which that one met.  So two departures that hide a
  * file together do not hide it, nor one that shows only when another is read.
  */
 static void
-read_by_pairs(struct reader *reader, const char *message, gsize length, const guint *met)
+read_by_pairs(struct reader *reader, const char *message, gsize length, const guint *met,
+	      guint *pairs)
 {
 	gsize count;
 	const struct reading *table = readings_table(&count);
 	char name[READING_NAME_BYTES];
 	struct reading joined;
 
-	reader->joined = TRUE;
 	for (gsize i = 0; i < count; i++) {
 		for (gsize j = 0; j < count; j++) {
 			/* The other way about it was tried. */
@@ -241,9 +253,63 @@ read_by_pairs(struct reader *reader, const char *message, gsize length, const gu
 				continue;
 			if (!mime_may_read(reader, length))
 				return;
+			reader->doubts = 0;
 			read_as(reader, &joined, message, length);
+			*pair_at(pairs, i, j) = reader->doubts | TRIED;
 		}
 	}
+}
+
+/* Whether two rows were tried at once and met what calls for a third. */
+static gboolean
+calls_for(guint *pairs, gsize i, gsize j, gsize third)
+{
+	gsize count;
+
+	return (*pair_at(pairs, i, j) & readings_table(&count)[third].doubts) != 0;
+}
+
+/* Joins three rows; returns FALSE when they exclude each other or are no more than two. */
+static gboolean
+join_three(const gsize *rows, char *ret_name, struct reading *ret_joined)
+{
+	gsize count;
+	const struct reading *table = readings_table(&count);
+	char name[READING_NAME_BYTES];
+	struct reading two;
+
+	return readings_join(&table[rows[0]], &table[rows[1]], name, &two) &&
+	       readings_join(&two, &table[rows[2]], ret_name, ret_joined) &&
+	       ret_joined->name == ret_name;
+}
+
+/*
+ * The same with three, for as many readings as leave room for what they show: that a
+ * message needs three at once is a guess, so no cap is met where not all can be tried.
+ */
+static void
+read_by_triples(struct reader *reader, const char *message, gsize length, guint *pairs)
+{
+	gsize count;
+	char name[READING_NAME_BYTES];
+	struct reading joined;
+
+	readings_table(&count);
+	for (gsize i = 0; i < count; i++)
+		for (gsize j = i + 1; j < count; j++)
+			for (gsize k = j + 1; k < count; k++) {
+				const gsize rows[] = {i, j, k};
+
+				if (!calls_for(pairs, i, j, k) && !calls_for(pairs, i, k, j) &&
+				    !calls_for(pairs, j, k, i))
+					continue;
+				if (!join_three(rows, name, &joined))
+					continue;
+				if (reader->readings >= CAP_TRIPLE_READINGS ||
+				    !mime_may_read(reader, length))
+					return;
+				read_as(reader, &joined, message, length);
+			}
 }
 
 /* Reads a message in all the ways that its doubts call for. */
@@ -252,11 +318,15 @@ read_otherwise(struct reader *reader, const char *message, gsize length)
 {
 	gsize count;
 	g_autofree guint *met = NULL;
+	g_autofree guint *pairs = NULL;
 
 	readings_table(&count);
 	met = g_new0(guint, count);
+	pairs = g_new0(guint, count * count);
 	read_by_rows(reader, message, length, met);
-	read_by_pairs(reader, message, length, met);
+	reader->joined = TRUE;
+	read_by_pairs(reader, message, length, met, pairs);
+	read_by_triples(reader, message, length, pairs);
 }
 
 static struct record *read_member_mail(const char *bytes, gsize length, guint depth,

@@ -268,8 +268,8 @@ endif
 noinst_PROGRAMS += tests/tools/read_corpus
 tests_tools_read_corpus_SOURCES = tests/tools/read_corpus.c
 tests_tools_read_corpus_LDADD = $(READ_LIBS)
-TESTS += tests/it/corpora.py tests/it/set_equality.py tests/it/testdata.py
-EXTRA_DIST += tests/it/corpora.py tests/it/set_equality.py tests/it/testdata.py
+TESTS += tests/it/corpora.py tests/it/readings.py tests/it/set_equality.py tests/it/testdata.py
+EXTRA_DIST += tests/it/corpora.py tests/it/odd_mail.py tests/it/readings.py tests/it/set_equality.py tests/it/testdata.py
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings_docs
 TESTS += tests/test_settings_docs

@@ -287,6 +287,50 @@ Test(readings, every_joined_name_is_a_label)
 	}
 }
 
+/* What three departures hide: a type that comes last, a garbage line, text after a delimiter. */
+#define THREE                                                                                 \
+	"Subject: s\r\nContent-Type: text/plain\r\n" TYPE TEXT "--b and more\r\nno colon\r\n" \
+	"Content-Transfer-Encoding: quoted-printable\r\n\r\np=61yload\r\n--b--\r\n"
+
+Test(readings, three_departures_at_once_hide_nothing)
+{
+	g_autoptr(record_t) record = mime_read(THREE, strlen(THREE));
+	const struct file *file = find(record, "payload", 7);
+
+	cr_assert(file != NULL);
+	cr_assert(shown_by(file, "last-content-type+skipped-header-line+text-after-delimiter"),
+		  "%s", (char *)g_ptr_array_index(file->readings, 0));
+}
+
+/* The same behind so many files in the text of a part before it, each one reading. */
+static gboolean
+three_are_found_after(guint count)
+{
+	g_autoptr(GString) text = g_string_new(
+		"Subject: s\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\n\r\n");
+	g_autoptr(record_t) record = NULL;
+	const struct file *file;
+
+	for (guint i = 0; i < count; i++)
+		g_string_append(text, "begin 644 f.exe\r\n#8F%R\r\n`\r\nend\r\n");
+	g_string_append(text, "--o\r\n" THREE "--o--\r\n");
+	record = mime_read(text->str, text->len);
+	cr_expect_eq(record->caps->len, 0U, "%u", count);
+	file = find(record, "payload", 7);
+	return file && strchr(g_ptr_array_index(file->readings, 0), '+');
+}
+
+Test(readings, three_at_once_are_tried_up_to_their_cap_without_a_note)
+{
+	guint count = 0;
+
+	while (count < CAP_TRIPLE_READINGS && three_are_found_after(count))
+		count++;
+	cr_assert_gt(count, 0U);
+	cr_assert_lt(count, (guint)CAP_TRIPLE_READINGS);
+	cr_assert(!three_are_found_after(count + 1));
+}
+
 Test(readings, a_joined_reading_names_only_what_no_single_one_shows)
 {
 	const char *text = "Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=b; "
