@@ -564,7 +564,7 @@ tests_test_postfix_log_CFLAGS = $(UNIT_CFLAGS)
 tests_test_postfix_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
 TESTS += tests/it/follow.py
-EXTRA_DIST += tests/it/follow.py
+EXTRA_DIST += tests/it/follow.py tests/it/followed.py
 tests_fuzz_fuzz_postfix_log_SOURCES = tests/fuzz/fuzz_postfix_log.c
 tests_fuzz_fuzz_postfix_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_delivery_SOURCES = tests/fuzz/fuzz_delivery.c
