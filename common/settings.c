@@ -18,7 +18,9 @@
 
 #define MAX_PORT 65535
 #define MAX_BYTES (G_GUINT64_CONSTANT(1) << 50) /* no file system of a mail server is larger */
-#define MAX_NAME_COMPARED 64			/* of an unknown key, for the nearest known one */
+#define MAX_NAMESPACE 128 /* of the journal: less than NAME_MAX, with what stands before it */
+#define NAMESPACE_CHARACTERS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_."
+#define MAX_NAME_COMPARED 64 /* of an unknown key, for the nearest known one */
 
 G_DEFINE_QUARK(mailtrace_settings_error, settings_error)
 
@@ -42,6 +44,7 @@ enum kind {
 	KIND_LOOPBACK,
 	KIND_HTTP,
 	KIND_COMMAND,
+	KIND_LOG,
 };
 
 /*
@@ -145,8 +148,10 @@ enum kind {
 	X("roles", "auditors", KIND_LIST, auditors, 0, 0, NULL, "", "who may read the journal")    \
 	X("roles", "administrators", KIND_LIST, administrators, 0, 0, NULL, "",                    \
 	  "who may block, import, copy the store and say who may connect")                         \
-	X("follow", "log", KIND_PATH, follow_log, 0, 0, NULL, "/var/log/mail.log",                 \
-	  "the MTA's log")                                                                         \
+	X("follow", "log", KIND_LOG, follow_log, 0, 0, NULL, "/var/log/mail.log",                  \
+	  "the MTA's log: a path; journal:, journal:NAMESPACE or journal:/PATH")                   \
+	X("follow", "journal_users", KIND_LIST, follow_journal_users, 0, 0, NULL, "",              \
+	  "users whose lines of systemd's journal are believed; empty: root and postfix")          \
 	X("follow", "format", KIND_CHOICE, follow_format, 0, 0, "auto|postfix|sendmail|dovecot",   \
 	  "auto", "whose log it is; auto: each line tells")                                        \
 	X("follow", "from", KIND_CHOICE, follow_from, 0, 0, "beginning|end", "end",                \
@@ -574,6 +579,26 @@ read_command(const struct binding *binding, const char *value, void *ret_field, 
 	return TRUE;
 }
 
+/* A namespace's name is one of a folder (systemd.exec(5), LogNamespace=). */
+static gboolean
+read_log(const struct binding *binding, const char *value, void *ret_field, GError **error)
+{
+	const char *where =
+		g_str_has_prefix(value, FOLLOW_JOURNAL) ? value + strlen(FOLLOW_JOURNAL) : NULL;
+
+	if (!where)
+		return read_path(binding, value, ret_field, error);
+	if (*where == '/')
+		return read_text(binding, value, ret_field, error);
+	if (strspn(where, NAMESPACE_CHARACTERS) != strlen(where) || strlen(where) > MAX_NAMESPACE ||
+	    *where == '.')
+		return refuse(error,
+			      "\"%s\" is no journal; write journal: alone, or with a namespace or "
+			      "a folder's path behind it",
+			      value);
+	return read_text(binding, value, ret_field, error);
+}
+
 static void
 free_text(void *field)
 {
@@ -622,6 +647,7 @@ static const struct {
 	[KIND_LOOPBACK] = {read_loopback, free_text},
 	[KIND_HTTP] = {read_http, free_text},
 	[KIND_COMMAND] = {read_command, free_list},
+	[KIND_LOG] = {read_log, free_text},
 };
 
 /* ---- lines: GKeyFile has the values but not where they stood ---- */

@@ -22,6 +22,8 @@ enum on_unrecorded { ON_UNRECORDED_TEMPFAIL, ON_UNRECORDED_ACCEPT };
 enum on_unread { ON_UNREAD_ACCEPT, ON_UNREAD_HOLD, ON_UNREAD_TEMPFAIL };
 enum ambiguous { AMBIGUOUS_RECORD, AMBIGUOUS_TAG, AMBIGUOUS_HOLD, AMBIGUOUS_REJECT };
 
+#define FOLLOW_JOURNAL "journal:" /* begins a log that is kept in systemd's journal */
+
 /* Where a log is begun at the first start. */
 enum follow_from { FOLLOW_FROM_BEGINNING, FOLLOW_FROM_END };
 enum follow_format { FOLLOW_AUTO, FOLLOW_POSTFIX, FOLLOW_SENDMAIL, FOLLOW_DOVECOT };
@@ -106,7 +108,8 @@ struct settings {
 	char **analysts, **approvers, **auditors, **administrators;
 
 	/* [follow] */
-	char *follow_log; /* the MTA's */
+	char *follow_log; /* the MTA's: a path, or FOLLOW_JOURNAL "", NAMESPACE or PATH */
+	char **follow_journal_users; /* whose entries are believed; empty: root, postfix */
 	enum follow_format follow_format;
 	enum follow_from follow_from;
 	char *follow_spool_directory;

@@ -296,11 +296,82 @@ check_collect(const struct check *check, GError **error)
 	       check_parent(check, "store", "url", store, error);
 }
 
+/* A journal's files, all of one group; those that are not there yet are waited for. */
+static gboolean
+check_journal_folder(const struct check *check, const char *folder, GError **error)
+{
+	g_autofree char *path = g_build_filename(folder, "system.journal", NULL);
+
+	if ((access(folder, R_OK | X_OK) == 0 || errno == ENOENT) &&
+	    (access(path, R_OK) == 0 || errno == ENOENT))
+		return TRUE;
+	return complain(check, "follow", "log", error,
+			"%s: %s; put the user of this program into the group systemd-journal",
+			folder, g_strerror(errno));
+}
+
+/* This machine's journal, or a namespace's: systemd-journald.service(8), "Files". */
+static gboolean
+check_local_journal(const struct check *check, const char *namespace, GError **error)
+{
+	static const char *const bases[] = {"/var/log/journal", "/run/log/journal"};
+	g_autofree char *machine = NULL;
+	gboolean is_there = FALSE;
+
+	if (!g_file_get_contents("/etc/machine-id", &machine, NULL, NULL))
+		return complain(check, "follow", "log", error,
+				"this machine has no /etc/machine-id, and so no journal; name the "
+				"MTA's log");
+	g_strstrip(machine);
+	for (gsize i = 0; i < G_N_ELEMENTS(bases); i++) {
+		g_autofree char *folder =
+			g_strconcat(bases[i], "/", machine, *namespace ? "." : "", namespace, NULL);
+
+		if (!check_journal_folder(check, folder, error))
+			return FALSE;
+		is_there = is_there || access(folder, F_OK) == 0;
+	}
+	/* That of a namespace comes with the first unit that is in it. */
+	if (is_there || *namespace)
+		return TRUE;
+	return complain(check, "follow", "log", error,
+			"there is no journal on this machine; name the MTA's log");
+}
+
+static gboolean
+check_journal(const struct check *check, const char *where, GError **error)
+{
+	struct stat status;
+
+	if (!g_path_is_absolute(where))
+		return check_local_journal(check, where, error);
+	if (stat(where, &status) != 0 || !S_ISDIR(status.st_mode))
+		return complain(check, "follow", "log", error,
+				"%s is no folder of a journal's files; name another", where);
+	return check_journal_folder(check, where, error);
+}
+
+static gboolean
+is_user(const char *name)
+{
+	return g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32 - 1, NULL, NULL) ||
+	       getpwnam(name) != NULL;
+}
+
+static gboolean
+check_journal_users(const struct check *check, GError **error)
+{
+	for (char **name = check->settings->follow_journal_users; *name; name++)
+		if (!is_user(*name))
+			return complain(check, "follow", "journal_users", error,
+					"there is no user \"%s\"; name another, or a uid", *name);
+	return TRUE;
+}
+
 /* A log that does not exist yet is waited for; one that may not be read would be for ever. */
 static gboolean
-check_log(const struct check *check, GError **error)
+check_log_file(const struct check *check, const char *path, GError **error)
 {
-	const char *path = check->settings->follow_log;
 	struct stat status;
 
 	if (stat(path, &status) != 0 && errno == ENOENT)
@@ -313,6 +384,17 @@ check_log(const struct check *check, GError **error)
 		return complain(check, "follow", "log", error, "%s is no file; name the MTA's log",
 				path);
 	return TRUE;
+}
+
+static gboolean
+check_log(const struct check *check, GError **error)
+{
+	const char *log = check->settings->follow_log;
+
+	if (!g_str_has_prefix(log, FOLLOW_JOURNAL))
+		return check_log_file(check, log, error);
+	return check_journal_users(check, error) &&
+	       check_journal(check, log + strlen(FOLLOW_JOURNAL), error);
 }
 
 static gboolean

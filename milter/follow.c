@@ -22,8 +22,8 @@
 
 #include "dovecot_log.h"
 #include "log.h"
-#include "log_history.h"
-#include "log_tail.h"
+#include "log_line.h"
+#include "log_source.h"
 #include "ocsf_delivery.h"
 #include "postfix_log.h"
 #include "publisher.h"
@@ -37,14 +37,12 @@
 #define SAVE_US G_USEC_PER_SEC	 /* between two writes of the place, while lines come */
 #define DRAIN_MS 2000		 /* at the end, for what the collector has not acknowledged */
 #define POSITION_NAME "position" /* in the spool's directory */
-#define POSITION_BYTES 1024	 /* of its file; it has some 150 */
 
 struct follower {
 	struct settings *settings;
 	struct spool *spool;
 	struct publisher *publisher;
-	struct log_tail *tail;
-	struct log_history *history; /* at the first start, until its lines are in the spool */
+	struct log_source *source;
 	GTimeZone *zone;
 	char *position_path;
 	int signal_fd;
@@ -52,7 +50,6 @@ struct follower {
 	gint64 saved_us;      /* monotonic, when the place was written down */
 	gboolean moved;	      /* since then */
 	GPtrArray *unspooled; /* of GBytes: read, and not yet in the spool */
-	guint64 gaps;	      /* that were told */
 	atomic_llong lines, deliveries, lost_places, short_ids,
 		settled_us; /* the publisher's thread reads them */
 };
@@ -81,41 +78,33 @@ settled_us(void *data)
 
 /* ---- the place ---- */
 
-/* FALSE if there is a file that cannot be read; without one this is the first start. */
+/* *ret_place: NULL if there is none, at the first start.  FALSE if it cannot be read. */
 static gboolean
-read_position(struct follower *follower, struct log_position *ret_position, gboolean *ret_found,
-	      GError **error)
+read_position(const struct follower *follower, char **ret_place, GError **error)
 {
 	g_autofree char *text = NULL;
 	g_autoptr(GError) why = NULL;
 	gsize length = 0;
 
-	*ret_found = FALSE;
-	if (!g_file_get_contents(follower->position_path, &text, &length, &why)) {
-		if (g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-			return TRUE;
+	if (!g_file_get_contents(follower->position_path, &text, &length, &why) &&
+	    !g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
 		g_propagate_error(error, g_steal_pointer(&why));
 		return FALSE;
 	}
-	*ret_found = length <= POSITION_BYTES && log_position_parse(text, ret_position);
-	if (*ret_found)
-		return TRUE;
-	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-		    "%s is no place in a log; remove it to begin anew", follower->position_path);
-	return FALSE;
+	if (length > LOG_SOURCE_PLACE_BYTES)
+		text[0] = '\0'; /* as no place begins */
+	*ret_place = g_steal_pointer(&text);
+	return TRUE;
 }
 
 static void
 save_position(struct follower *follower)
 {
-	struct log_position position;
-	g_autofree char *text = NULL;
+	g_autofree char *text = log_source_place(follower->source);
 	g_autoptr(GError) error = NULL;
 
-	log_tail_position(follower->tail, &position);
-	if (position.inode == 0 || follower->history) /* no file yet; or all is to be read again */
+	if (text == NULL)
 		return;
-	text = log_position_format(&position);
 	if (g_file_set_contents_full(follower->position_path, text, -1,
 				     G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
 				     0600, &error))
@@ -137,14 +126,24 @@ save_if_due(struct follower *follower, gboolean idle)
 static void
 tell_gaps(struct follower *follower)
 {
-	guint64 gaps = log_tail_gaps(follower->tail);
+	char *reason;
 
-	if (gaps == follower->gaps)
-		return;
-	follower->gaps = gaps;
-	atomic_store(&follower->lost_places, (long long)gaps);
-	log_event(LOG_LEVEL_WARNING, "log-gap", "log", follower->settings->follow_log, "reason",
-		  "the place where it stood is in none of the log's files; it begins anew", NULL);
+	while ((reason = log_source_gap(follower->source)) != NULL) {
+		atomic_fetch_add(&follower->lost_places, 1);
+		log_event(LOG_LEVEL_WARNING, "log-gap", "log", follower->settings->follow_log,
+			  "reason", reason, NULL);
+		g_free(reason);
+	}
+}
+
+static void
+tell_trouble(struct follower *follower)
+{
+	g_autofree char *path = log_source_trouble(follower->source);
+
+	if (path != NULL)
+		log_event(LOG_LEVEL_WARNING, "old-log-not-read", "log", path, "reason",
+			  "it is damaged, unreadable or too large", NULL);
 }
 
 static gboolean
@@ -225,51 +224,25 @@ spool_lines(struct follower *follower)
 	return FALSE;
 }
 
-static void
-tell_trouble(struct follower *follower)
-{
-	g_autofree char *path = log_history_trouble(follower->history);
-
-	if (path != NULL)
-		log_event(LOG_LEVEL_WARNING, "old-log-not-read", "log", path, "reason",
-			  "it is damaged, unreadable or too large", NULL);
-}
-
-/* Reads on in the old files.  Returns TRUE if there may be more at once. */
-static gboolean
-work_history(struct follower *follower)
-{
-	g_autoptr(GPtrArray) lines = NULL;
-
-	if (!spool_lines(follower))
-		return FALSE;
-	lines = log_history_read(follower->history, LINES_AT_ONCE);
-	tell_trouble(follower);
-	if (lines == NULL) {
-		g_clear_pointer(&follower->history, log_history_free);
-		return TRUE;
-	}
-	take_lines(follower, lines);
-	return spool_lines(follower) && lines->len > 0;
-}
-
 /* Reads on.  Returns TRUE if there may be more at once. */
 static gboolean
 work(struct follower *follower)
 {
 	gint64 now_us = g_get_real_time();
 	g_autoptr(GPtrArray) lines = NULL;
+	gboolean all;
 
 	if (!spool_lines(follower))
 		return FALSE;
-	lines = log_tail_read(follower->tail, LINES_AT_ONCE);
+	lines = log_source_read(follower->source, LINES_AT_ONCE, &all);
 	tell_gaps(follower);
+	tell_trouble(follower);
 	take_lines(follower, lines);
 	if (!spool_lines(follower))
 		return FALSE;
-	if (lines->len == 0)
+	if (all)
 		atomic_store(&follower->settled_us, now_us);
-	save_if_due(follower, lines->len == 0);
+	save_if_due(follower, all);
 	return lines->len > 0;
 }
 
@@ -288,12 +261,10 @@ static void
 run(struct follower *follower)
 {
 	while (!follower->stopping) {
-		gboolean more = follower->history ? work_history(follower) : work(follower);
+		gboolean more = work(follower);
 		struct pollfd fds[] = {
 			{.fd = follower->signal_fd, .events = POLLIN},
-			{.fd = follower->history ? log_history_fd(follower->history)
-						 : log_tail_fd(follower->tail),
-			 .events = POLLIN},
+			{.fd = log_source_fd(follower->source), .events = POLLIN},
 		};
 
 		/* While the spool is full, lines that come are no reason to wake. */
@@ -321,26 +292,35 @@ start_publisher(struct follower *follower, GError **error)
 	return follower->publisher != NULL;
 }
 
-/* The old files, but the one that is open already, whatever it is called by now. */
-static void
-open_history(struct follower *follower)
+static gboolean
+open_source(struct follower *follower, const char *place, GError **error)
 {
+	const struct settings *settings = follower->settings;
 	const char *directory = secure_getenv("MAILTRACE_LIBEXEC_DIR");
 	g_autofree char *decompress =
 		g_build_filename(directory ? directory : MAILTRACE_LIBEXECDIR, "decompress", NULL);
-	struct log_position position;
+	const struct log_source_options options = {
+		.log = settings->follow_log,
+		.users = (const char *const *)settings->follow_journal_users,
+		.decompress = decompress,
+		.from_end = settings->follow_from == FOLLOW_FROM_END,
+	};
+	GError *why = NULL;
 
-	log_tail_position(follower->tail, &position);
-	follower->history = log_history_new(follower->settings->follow_log, position.device,
-					    position.inode, decompress);
+	follower->source = log_source_new(&options, place, &why);
+	if (follower->source)
+		return TRUE;
+	if (why->domain == LOG_SOURCE_ERROR)
+		g_prefix_error(&why, "%s ", follower->position_path);
+	g_propagate_error(error, why);
+	return FALSE;
 }
 
 static gboolean
 follower_open(struct follower *follower, GError **error)
 {
 	const struct settings *settings = follower->settings;
-	struct log_position position;
-	gboolean found;
+	g_autofree char *place = NULL;
 
 	follower->unspooled = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 	follower->zone = g_time_zone_new_local();
@@ -350,13 +330,10 @@ follower_open(struct follower *follower, GError **error)
 	if (follower->spool && spool_mended(follower->spool))
 		log_event(LOG_LEVEL_ERROR, "spool-mended", "what", spool_mended(follower->spool),
 			  "remedy", SPOOL_MENDED_REMEDY, NULL);
-	if (!follower->spool || !read_position(follower, &position, &found, error))
+	if (!follower->spool || !read_position(follower, &place, error) ||
+	    !open_source(follower, place, error))
 		return FALSE;
-	follower->moved = !found; /* where the first start begins is a place to come back to */
-	follower->tail = log_tail_new(settings->follow_log, found ? &position : NULL,
-				      settings->follow_from == FOLLOW_FROM_END);
-	if (!found && settings->follow_from == FOLLOW_FROM_BEGINNING)
-		open_history(follower);
+	follower->moved = !place; /* where the first start begins is a place to come back to */
 	return start_publisher(follower, error);
 }
 
@@ -365,8 +342,7 @@ follower_clear(struct follower *follower)
 {
 	publisher_stop(follower->publisher, DRAIN_MS);
 	spool_close(follower->spool);
-	log_history_free(follower->history);
-	log_tail_free(follower->tail);
+	log_source_free(follower->source);
 	if (follower->unspooled)
 		g_ptr_array_unref(follower->unspooled);
 	if (follower->zone)

@@ -90,8 +90,14 @@ milter_libfollow_a_SOURCES = \
 	milter/dovecot_log.h \
 	milter/dovecot_mail_log.c \
 	milter/dovecot_session.c \
+	milter/journal_tail.c \
+	milter/journal_tail.h \
 	milter/log_history.c \
 	milter/log_history.h \
+	milter/log_line.c \
+	milter/log_line.h \
+	milter/log_source.c \
+	milter/log_source.h \
 	milter/log_tail.c \
 	milter/log_tail.h \
 	milter/log_cursor.c \
@@ -100,9 +106,9 @@ milter_libfollow_a_SOURCES = \
 	milter/postfix_log.h \
 	milter/sendmail_log.c \
 	milter/sendmail_log.h
-FOLLOW_LIBS = milter/libfollow.a
+milter_libfollow_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+FOLLOW_LIBS = milter/libfollow.a $(SYSTEMD_LIBS)
 pkglibexec_PROGRAMS += milter/follow
 milter_follow_SOURCES = milter/follow.c
 milter_follow_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
-milter_follow_LDADD = $(FOLLOW_LIBS) $(PUBLISHER_LIBS) $(SPOOL_LIBS) $(BUS_LIBS) $(BASE_LIBS) \
-	$(SYSTEMD_LIBS)
+milter_follow_LDADD = $(FOLLOW_LIBS) $(PUBLISHER_LIBS) $(SPOOL_LIBS) $(BUS_LIBS) $(BASE_LIBS)

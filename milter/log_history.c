@@ -199,30 +199,13 @@ open_next(struct log_history *history)
 }
 
 static void
-line_free(void *data)
-{
-	struct log_line *line = data;
-
-	g_free(line->bytes);
-	g_free(line);
-}
-
-static void
 take_line(struct log_history *history, gsize length, GPtrArray *lines)
 {
-	struct log_line *line;
-
 	if (history->skipping || length > CAP_LOG_LINE_BYTES) {
 		history->skipping = FALSE;
 		return;
 	}
-	line = g_new0(struct log_line, 1);
-	line->offset = history->offset;
-	line->length = length;
-	line->bytes = g_malloc(length + 1);
-	memcpy(line->bytes, history->rest->str, length);
-	line->bytes[length] = '\0';
-	g_ptr_array_add(lines, line);
+	g_ptr_array_add(lines, log_line_new(history->rest->str, length, history->offset));
 }
 
 static void
@@ -290,7 +273,7 @@ log_history_fd(const struct log_history *history)
 GPtrArray *
 log_history_read(struct log_history *history, guint max_lines)
 {
-	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(line_free);
+	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(log_line_free);
 
 	while (lines->len < max_lines && open_next(history))
 		if (!read_chunk(history, lines))

@@ -311,15 +311,6 @@ is_intact(const struct log_tail *tail)
 
 /* ---- lines ---- */
 
-static void
-line_free(void *data)
-{
-	struct log_line *line = data;
-
-	g_free(line->bytes);
-	g_free(line);
-}
-
 /* Moves the place behind bytes that were read from it. */
 static void
 consume(struct log_tail *tail, const char *bytes, gsize length)
@@ -336,19 +327,12 @@ consume(struct log_tail *tail, const char *bytes, gsize length)
 static void
 add_line(struct log_tail *tail, const char *bytes, gsize length, GPtrArray *lines)
 {
-	struct log_line *line;
-
 	if (tail->skipping || length > CAP_LOG_LINE_BYTES) {
 		tail->oversized += !tail->skipping;
 		tail->skipping = FALSE;
 		return;
 	}
-	line = g_new0(struct log_line, 1);
-	line->offset = tail->offset;
-	line->length = length;
-	line->bytes = g_strndup(bytes, length);
-	memcpy(line->bytes, bytes, length);
-	g_ptr_array_add(lines, line);
+	g_ptr_array_add(lines, log_line_new(bytes, length, tail->offset));
 }
 
 /* Takes the complete lines of a chunk.  Returns FALSE if there was none. */
@@ -421,7 +405,7 @@ move_on(struct log_tail *tail, GPtrArray *lines)
 GPtrArray *
 log_tail_read(struct log_tail *tail, guint max_lines)
 {
-	GPtrArray *lines = g_ptr_array_new_with_free_func(line_free);
+	GPtrArray *lines = g_ptr_array_new_with_free_func(log_line_free);
 	char events[4096];
 
 	while (tail->inotify_fd >= 0 && read(tail->inotify_fd, events, sizeof(events)) > 0)

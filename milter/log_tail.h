@@ -23,6 +23,7 @@
 #include <glib.h>
 
 #include "digest.h"
+#include "log_line.h"
 
 struct log_tail;
 
@@ -34,13 +35,6 @@ struct log_position {
 	guint64 offset;
 	guint before_length; /* of the bytes that the digest is of; at most LOG_BEFORE_BYTES */
 	guint8 digest[SHA256_BYTES];
-};
-
-/* A line without its line break. */
-struct log_line {
-	guint64 offset; /* in its file */
-	gsize length;
-	char *bytes; /* any; NUL behind them */
 };
 
 /*

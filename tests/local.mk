@@ -548,8 +548,11 @@ endif
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_log_tail tests/test_postfix_log tests/test_sendmail_log
 TESTS += tests/test_log_tail tests/test_postfix_log tests/test_sendmail_log
-check_PROGRAMS += tests/test_dovecot_log
-TESTS += tests/test_dovecot_log
+check_PROGRAMS += tests/test_dovecot_log tests/test_journal_tail
+TESTS += tests/test_dovecot_log tests/test_journal_tail
+tests_test_journal_tail_SOURCES = tests/test_journal_tail.c
+tests_test_journal_tail_CFLAGS = $(UNIT_CFLAGS)
+tests_test_journal_tail_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_dovecot_log_SOURCES = tests/test_dovecot_log.c
 tests_test_dovecot_log_CFLAGS = $(UNIT_CFLAGS)
 tests_test_dovecot_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
@@ -563,8 +566,8 @@ tests_test_postfix_log_SOURCES = tests/test_postfix_log.c
 tests_test_postfix_log_CFLAGS = $(UNIT_CFLAGS)
 tests_test_postfix_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
-TESTS += tests/it/follow.py
-EXTRA_DIST += tests/it/follow.py tests/it/followed.py
+TESTS += tests/it/follow.py tests/it/follow_journal.py
+EXTRA_DIST += tests/it/follow.py tests/it/follow_journal.py tests/it/followed.py
 tests_fuzz_fuzz_postfix_log_SOURCES = tests/fuzz/fuzz_postfix_log.c
 tests_fuzz_fuzz_postfix_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_delivery_SOURCES = tests/fuzz/fuzz_delivery.c

@@ -234,6 +234,34 @@ Test(settings, addresses_that_nobody_can_bind_are_refused)
 	refused("[spool]\ndirectory =\n", "t.conf:2: directory: ");
 }
 
+Test(settings, a_log_is_a_file_or_a_journal)
+{
+	static const char *const good[] = {"/var/log/mail.log", "journal:", "journal:mail",
+					   "journal:mail_1-a.b", "journal:/var/log/journal/remote"};
+	static const char *const bad[] = {
+		"",	      "mail.log",    "journal",	    "journal:.",
+		"journal:..", "journal:a/b", "journal:a b", "journal:\xc3\xa9",
+		"journald:",  "journal:a;b"};
+	g_autofree char *longest = g_strnfill(128, 'x');
+	g_autofree char *too_long = g_strdup_printf("[follow]\nlog = journal:%sx\n", longest);
+	g_autofree char *not_too_long = g_strdup_printf("[follow]\nlog = journal:%s\n", longest);
+	g_autoptr(settings_t) with_longest = parse(not_too_long);
+
+	cr_assert_not_null(with_longest);
+	refused(too_long, "t.conf:2: log: ");
+	for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
+		g_autofree char *text = g_strdup_printf("[follow]\nlog = %s\n", good[i]);
+		g_autoptr(settings_t) settings = parse(text);
+
+		cr_assert_str_eq(settings->follow_log, good[i]);
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autofree char *text = g_strdup_printf("[follow]\nlog = %s\n", bad[i]);
+
+		refused(text, "t.conf:2: log: ");
+	}
+}
+
 Test(settings, a_key_is_sent_to_no_address_where_others_could_read_it)
 {
 	static const char *const good[] = {"", "https://mail.example.org:8080/doveadm/v1",

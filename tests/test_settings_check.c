@@ -176,6 +176,56 @@ Test(settings_check, a_follower_needs_its_spool_and_waits_for_its_log)
 	}
 }
 
+/* As add_follow(), with a log that stands in the configuration as it is. */
+static char *
+journal_fault(const char *log, const char *users)
+{
+	struct site site = site_new();
+	char *fault;
+
+	g_string_append_printf(site.text,
+			       "[follow]\nlog = journal:%s\njournal_users = %s\n"
+			       "spool_directory = %s\nkey = %s/sensor.key\n",
+			       log, users, site.directory, site.directory);
+	fault = follow_fault(&site);
+	site_clear(&site);
+	return fault;
+}
+
+Test(settings_check, a_journal_is_a_folder_and_its_users_are_known)
+{
+	static const struct {
+		const char *log, *users, *fault;
+	} cases[] = {
+		{"/", "", NULL},
+		{"/", "root; 4000000000", NULL},
+		{"/", "root, nobody-of-that-name", "journal_users: there is no user"},
+		{"/nonexistent", "", "log: /nonexistent is no folder"},
+		{"/dev/null", "", "log: /dev/null is no folder"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *fault = journal_fault(cases[i].log, cases[i].users);
+
+		cr_assert_eq(fault == NULL, cases[i].fault == NULL, "%zu: %s", i, fault);
+		if (fault != NULL)
+			cr_assert_not_null(strstr(fault, cases[i].fault), "%s", fault);
+	}
+}
+
+Test(settings_check, a_journal_that_may_not_be_read_is_told_with_its_group)
+{
+	g_autofree char *folder = g_dir_make_tmp("mailtrace-journal.XXXXXX", NULL);
+	g_autofree char *file = g_build_filename(folder, "system.journal", NULL), *fault = NULL;
+
+	/* Unreadable to root as well: a link to itself. */
+	cr_assert_eq(symlink("system.journal", file), 0);
+	fault = journal_fault(folder, "");
+	cr_assert(fault && strstr(fault, "group systemd-journal"), "%s", fault);
+	unlink(file);
+	rmdir(folder);
+}
+
 Test(settings_check, a_follower_without_a_collector_has_nobody_to_tell)
 {
 	struct site site = {g_dir_make_tmp("mailtrace-check.XXXXXX", NULL), g_string_new(NULL)};
