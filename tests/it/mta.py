@@ -13,6 +13,7 @@ import grp
 import os
 import pwd
 import shutil
+import signal
 import smtplib
 import socket
 import stat
@@ -61,8 +62,10 @@ def need_root():
 class Postfix:
     """A Postfix that delivers example.org to Maildirs under root/mail/<user>/."""
 
-    def __init__(self, milters="", chroot="n", extra_master="", **settings):
+    def __init__(self, milters="", chroot="n", extra_master="", world=None, **settings):
+        """world: called in each child before it becomes a program of Postfix."""
         need_root()
+        self.world = world
         self.root = mtlib.temporary_directory("mailtrace-postfix.")
         self.etc = f"{self.root}/etc"
         self.queue = f"{self.root}/queue"
@@ -104,7 +107,7 @@ class Postfix:
             handle.write(MASTER.format(smtp=f"127.0.0.1:{self.port}", chroot=chroot, extra=extra_master))
 
     def command(self, *argv, status=0):
-        return mtlib.run("/usr/sbin/postfix", "-c", self.etc, *argv, status=status)
+        return mtlib.run("/usr/sbin/postfix", "-c", self.etc, *argv, status=status, preexec_fn=self.world)
 
     def start(self):
         self.command("start")
@@ -317,6 +320,60 @@ def own_dev_log(path):
         os.chmod(f"/dev/{name}", 0o666)
     open("/dev/log", "w").close()
     mount(path, "/dev/log", None, MS_BIND)
+
+
+class Journald:
+    """A systemd-journald of its own: who is in its world logs to it, and reads it as this machine's journal."""
+
+    def __init__(self):
+        need_root()
+        self.root = mtlib.temporary_directory("mailtrace-journald.")
+        self.run, self.log = f"{self.root}/run", f"{self.root}/log"
+        os.makedirs(f"{self.run}/systemd/journal")
+        os.makedirs(f"{self.log}/journal")
+        # To disk from the beginning, as after boot.
+        open(f"{self.run}/systemd/journal/flushed", "w").close()
+        with open(f"{self.root}/journald.conf", "w") as handle:
+            handle.write("[Journal]\nStorage=persistent\nAudit=\nReadKMsg=no\nForwardToSyslog=no\n"
+                         "ForwardToWall=no\nSystemMaxUse=64M\nSystemMaxFileSize=8M\n")
+        self.daemon = mtlib.Daemon(["/lib/systemd/systemd-journald"], f"{self.root}/journald.log",
+                                   preexec_fn=self.own_folders)
+        mtlib.wait_until(lambda: glob.glob(f"{self.log}/journal/*/system.journal") or not self.daemon.alive(),
+                         "journald writes")
+        assert self.daemon.alive(), self.daemon.text()
+        self.folder, = glob.glob(f"{self.log}/journal/*")
+
+    def own_folders(self):
+        """In the child: /run, /var/log and the configuration of this journald, and no way to the kernel's audit."""
+        clone_newnet = 0x40000000
+        mount = own_mounts()
+        mount(f"{self.root}/journald.conf", "/etc/systemd/journald.conf", None, MS_BIND)
+        mount(self.log, "/var/log", None, MS_BIND)
+        mount(self.run, "/run", None, MS_BIND)
+        if ctypes.CDLL(None, use_errno=True).unshare(clone_newnet) != 0:
+            raise OSError(ctypes.get_errno(), "unshare")
+
+    def reader(self):
+        """In the child: this journal is the machine's."""
+        mount = own_mounts()
+        mount(self.log, "/var/log", None, MS_BIND)
+        mount(self.run, "/run", None, MS_BIND)
+
+    def writer(self):
+        """In the child: syslog(3) leads here."""
+        own_dev_log(f"{self.run}/systemd/journal/dev-log")
+
+    def rotate(self):
+        before = len(os.listdir(self.folder))
+        self.daemon.signal(signal.SIGUSR2)
+        mtlib.wait_until(lambda: len(os.listdir(self.folder)) > before, "journald rotates")
+
+    def lines(self, *matches):
+        """What journalctl(1) shows, a line an entry."""
+        return mtlib.run("journalctl", "-q", "-D", self.folder, "-o", "cat", *matches).stdout.splitlines()
+
+    def stop(self):
+        self.daemon.stop()
 
 
 def unpack_sendmail():
