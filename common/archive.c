@@ -314,6 +314,14 @@ archive_members_zip(const char *type)
 	return kind && kind->enable == archive_read_support_format_zip;
 }
 
+gboolean
+archive_members_rar(const char *type)
+{
+	const struct kind *kind = find_kind(type);
+
+	return kind && (kind->enable == enable_rar || kind->enable == enable_self_extracting);
+}
+
 /* libarchive decrypts zip: ZipCrypto, and AES as WinZip has it; 7z and rar it does not. */
 gboolean
 archive_members_decrypted(const char *type)

@@ -65,6 +65,9 @@ struct archive_members *archive_members_open_local(const void *bytes, gsize leng
 /* Returns whether a media type is that of a zip, or of what is made as one. */
 gboolean archive_members_zip(const char *type);
 
+/* Returns whether a media type is that of a rar, or of a program that may have one behind it. */
+gboolean archive_members_rar(const char *type);
+
 /* Returns whether encrypted members of this media type can be read with their password. */
 gboolean archive_members_decrypted(const char *type);
 

@@ -538,17 +538,22 @@ locked_archive_new(const struct container *container)
 static void
 describe_rar(const struct locked_archive *locked, const void *bytes, gsize length)
 {
+	struct rar_headers headers;
 	struct rar_member member;
-	gsize at = 0;
+	guint n = 0;
 
-	for (guint i = 0; i < locked->files->len; i++) {
-		struct file *file = locked->files->pdata[i];
+	rar_headers_init(&headers, bytes, length);
+	while (n < locked->files->len && rar_headers_next(&headers, &member)) {
+		struct file *file = locked->files->pdata[n];
 
-		if (!rar_headers_next(bytes, length, &at, &member) || member.size != file->size)
+		if (!member.encrypted)
+			continue;
+		if (member.size != file->size)
 			return;
-		file->method = g_strdup("rar4");
-		file->has_crc32 = TRUE;
-		file->crc32 = member.crc32;
+		file->method = g_strdup(headers.version == 4 ? "rar4" : "rar5");
+		file->has_crc32 = member.has_crc32;
+		file->crc32 = member.has_crc32 ? member.crc32 : 0;
+		n++;
 	}
 }
 
@@ -798,6 +803,34 @@ read_views(struct unpacker *unpacker, const struct container *container, guint f
 
 /* ---- one archive ---- */
 
+/*
+ * Whether a rar's headers, which are in the same order, say that a member is encrypted;
+ * libarchive 3.6 does not, of version 5, and hands out what it cannot decrypt.
+ */
+static gboolean
+is_encrypted_rar(struct rar_headers *headers, const struct archive_member *member)
+{
+	struct rar_member found;
+
+	while (headers->version == 5 && member->name && rar_headers_next(headers, &found))
+		if (found.name_length == strlen(member->name) &&
+		    memcmp(found.name, member->name, found.name_length) == 0)
+			return found.encrypted;
+	return FALSE;
+}
+
+/* Whether more of a rar is encrypted than what could be listed of it. */
+static gboolean
+is_hidden_rar(struct rar_headers *headers)
+{
+	struct rar_member member;
+	gboolean encrypted = FALSE;
+
+	while (!encrypted && rar_headers_next(headers, &member))
+		encrypted = member.encrypted;
+	return encrypted || headers->hidden;
+}
+
 static void
 read_members(struct unpacker *unpacker, const struct container *container, const void *bytes,
 	     gsize length)
@@ -808,13 +841,20 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 	guint first = unpacker->members->len;
 	g_autoptr(GError) error = NULL;
 	struct archive_member member;
+	struct rar_headers rar;
+	gboolean encrypted;
 
+	rar_headers_init(&rar, bytes,
+			 archive_members_rar(container->file->detected_type) ? length : 0);
 	while (!unpacker->part_spent && within_cpu(unpacker) &&
-	       archive_members_next(members, &member, &error))
+	       archive_members_next(members, &member, &error)) {
+		member.encrypted |= is_encrypted_rar(&rar, &member);
 		read_member(unpacker, container, members, &member, locked);
+	}
+	encrypted = archive_members_encrypted(members) || locked->files->len || is_hidden_rar(&rar);
 	read_views(unpacker, container, first, bytes, length);
 	keep_locked(unpacker, locked, bytes, length);
-	if (archive_members_encrypted(members))
+	if (encrypted)
 		container->file->flags |= FILE_ENCRYPTED;
 	else if (error)
 		container->file->flags |= FILE_INCOMPLETE;

@@ -126,6 +126,17 @@ digest_text(struct out *out, int indent, const char *label, const guint8 *bytes,
 	out_note(out, "%*s%-7s %s", indent, "", label, hex);
 }
 
+/* Why who does not find a file in an encrypted archive as a candidate. */
+static const char *
+why_no_crc32(const struct file *file)
+{
+	if (file->method && g_str_has_prefix(file->method, "aes-"))
+		return "none, as AE-2 has it: no candidate";
+	if (g_strcmp0(file->method, "rar5") == 0)
+		return "none without the password: no candidate";
+	return "none is told: no candidate";
+}
+
 static void
 digests_text(struct out *out, int indent, const struct file *file)
 {
@@ -145,6 +156,8 @@ digests_text(struct out *out, int indent, const struct file *file)
 	}
 	if (file->has_crc32)
 		out_note(out, "%*s%-7s %08x", indent, "", "crc32", file->crc32);
+	else if (file->flags & FILE_ENCRYPTED && file_is_member(file))
+		out_note(out, "%*s%-7s %s", indent, "", "crc32", why_no_crc32(file));
 	if (file->method)
 		out_note(out, "%*s%-7s %s", indent, "", "method", file->method);
 }

@@ -599,6 +599,8 @@ TESTS += tests/it/milter_protocol.py
 EXTRA_DIST += tests/it/milter_protocol.py
 
 # What is in archives.
+TESTS += tests/it/encrypted.py
+EXTRA_DIST += tests/it/encrypted.py tests/it/rar.py
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_encrypted_zip tests/test_passwords
 TESTS += tests/test_encrypted_zip tests/test_passwords
