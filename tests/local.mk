@@ -384,8 +384,11 @@ TESTS += tests/test_store_mailbox
 tests_test_store_mailbox_SOURCES = tests/test_store_mailbox.c tests/store_fixture.h
 tests_test_store_mailbox_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_test_store_mailbox_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
-check_PROGRAMS += tests/test_store_delivery
-TESTS += tests/test_store_delivery
+check_PROGRAMS += tests/test_store_delivery tests/test_trace_caps
+TESTS += tests/test_store_delivery tests/test_trace_caps
+tests_test_trace_caps_SOURCES = tests/test_trace_caps.c tests/store_fixture.h
+tests_test_trace_caps_CFLAGS = $(UNIT_CFLAGS)
+tests_test_trace_caps_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_store_delivery_SOURCES = tests/test_store_delivery.c tests/store_fixture.h
 tests_test_store_delivery_CFLAGS = $(UNIT_CFLAGS) $(SQLITE_CFLAGS)
 tests_test_store_delivery_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
@@ -709,8 +712,11 @@ SYSTEM_TESTS += tests/it/mailstore.py tests/it/mailstore_forms.py
 EXTRA_DIST += tests/it/actuators.py tests/it/certificates.py tests/it/dovecot.py tests/it/mailstore.py \
 	tests/it/mailstore_forms.py
 if HAVE_CRITERION
-check_PROGRAMS += tests/test_doveadm_answer tests/test_quarantine
-TESTS += tests/test_doveadm_answer tests/test_quarantine
+check_PROGRAMS += tests/test_doveadm_answer tests/test_doveadm_client tests/test_quarantine
+TESTS += tests/test_doveadm_answer tests/test_doveadm_client tests/test_quarantine
+tests_test_doveadm_client_SOURCES = tests/test_doveadm_client.c
+tests_test_doveadm_client_CFLAGS = $(UNIT_CFLAGS)
+tests_test_doveadm_client_LDADD = $(MAILSTORE_LIBS) $(UNIT_LIBS)
 tests_test_doveadm_answer_SOURCES = tests/test_doveadm_answer.c
 tests_test_doveadm_answer_CFLAGS = $(UNIT_CFLAGS)
 tests_test_doveadm_answer_LDADD = $(MAILSTORE_LIBS) $(UNIT_LIBS)

@@ -2,7 +2,11 @@
 #include "queue_entry.h"
 
 #include <criterion/criterion.h>
+#include <glib/gstdio.h>
 #include <string.h>
+
+#include "caps.h"
+#include "queue_mta.h"
 
 static const struct queue_window window = {.before_s = 60, .after_s = 1800};
 
@@ -160,4 +164,44 @@ Test(queue_entry, the_null_sender_is_only_itself)
 	entry->sender = g_strdup("");
 	cr_assert_null(queue_entry_difference(entry, &null, &window));
 	cr_assert_not_null(queue_entry_difference(entry, &other, &window));
+}
+
+/* ---- how much a queue may show ---- */
+
+/* Has a program in postqueue's place show one message in a line of so many bytes. */
+static gboolean
+look_at_line_of(gsize bytes, struct queue_entry **ret_entry, GError **error)
+{
+	static const char script[] = "#!/bin/sh\nexec cat \"${0%/*}/line\"\n";
+	g_autofree char *folder = g_dir_make_tmp("mailtrace-queue.XXXXXX", NULL);
+	g_autofree char *program = g_build_filename(folder, "postqueue", NULL);
+	g_autofree char *file = g_build_filename(folder, "line", NULL);
+	g_autofree char *line = g_strnfill(bytes + 1, ' ');
+	const struct queue_site site = {.programs = folder};
+	const char *const ids[] = {"4RzKcT1hJdz5v"};
+	gboolean done;
+
+	memcpy(line, LINE, strlen(LINE));
+	line[bytes] = '\n';
+	cr_assert(g_file_set_contents(file, line, (gssize)bytes + 1, NULL));
+	cr_assert(g_file_set_contents(program, script, -1, NULL) && g_chmod(program, 0700) == 0);
+	done = queue_mta_postfix.look(&site, ids, 1, ret_entry, error);
+	g_unlink(program);
+	g_unlink(file);
+	g_rmdir(folder);
+	return done;
+}
+
+Test(queue_entry, a_line_of_postqueue_is_read_to_its_cap_and_a_longer_one_is_an_error)
+{
+	for (int more = -1; more <= 1; more++) {
+		g_autoptr(queue_entry_t) entry = NULL;
+		g_autoptr(GError) error = NULL;
+		gboolean done =
+			look_at_line_of((gsize)(CAP_QUEUE_LINE_BYTES + more), &entry, &error);
+
+		cr_expect_eq(done, more <= 0, "%d: %s", more, error ? error->message : "");
+		cr_expect_eq(entry != NULL, more <= 0, "%d", more);
+		cr_expect(done || strstr(error->message, "cannot be read"));
+	}
 }

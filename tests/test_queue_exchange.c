@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
 #include "queue_exchange.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "caps.h"
@@ -131,6 +135,124 @@ Test(queue_exchange, each_gets_its_own_answer_and_few_runs_serve_many)
 	queue_exchange_free(exchange);
 	close(fd);
 	g_unlink(log);
+}
+
+/* Whether every other thread of the process sleeps: what was asked is in its line. */
+static gboolean
+others_sleep(void)
+{
+	g_autoptr(GDir) tasks = g_dir_open("/proc/self/task", 0, NULL);
+	pid_t self = gettid();
+	const char *name;
+
+	while ((name = g_dir_read_name(tasks))) {
+		g_autofree char *path = g_strdup_printf("/proc/self/task/%s/stat", name);
+		g_autofree char *stat = NULL;
+		const char *state;
+
+		if (atoi(name) == self || !g_file_get_contents(path, &stat, NULL, NULL))
+			continue;
+		state = strrchr(stat, ')');
+		if (!state || state[2] != 'S')
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static guint
+count_lines(const char *path)
+{
+	g_autofree char *text = NULL;
+	guint lines = 0;
+
+	g_file_get_contents(path, &text, NULL, NULL);
+	for (const char *at = text; at && *at; at++)
+		lines += *at == '\n';
+	return lines;
+}
+
+static void
+wait_for(gboolean (*is_so)(const char *path), const char *path)
+{
+	gint64 deadline_us = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+
+	while (!is_so(path)) {
+		cr_assert_lt(g_get_monotonic_time(), deadline_us);
+		g_usleep(10000);
+	}
+}
+
+static gboolean
+has_a_run(const char *path)
+{
+	return count_lines(path) > 0;
+}
+
+static gboolean
+all_wait(const char *path)
+{
+	return others_sleep();
+}
+
+/*
+ * Has so many ask while the helper is busy with a first one; returns "1 256 …": how many
+ * requests each run had.
+ */
+static char *
+runs_of(guint count)
+{
+	g_autofree char *folder = g_dir_make_tmp("mailtrace-runs.XXXXXX", NULL);
+	g_autofree char *log = g_build_filename(folder, "log", NULL);
+	g_autofree char *begun = g_build_filename(folder, "begun", NULL);
+	g_autofree char *fifo = g_build_filename(folder, "fifo", NULL);
+	g_autofree char *go = g_build_filename(folder, "go", NULL);
+	g_autofree char *script = g_strdup_printf(
+		"echo run >>%s && ( [ -e %s ] || cat %s ) && "
+		"awk '{print \"{\\\"result\\\":\\\"done\\\",\\\"text\\\":\\\"x\\\"}\"} "
+		"END {print NR >>\"%s\"}'",
+		begun, go, fifo, log);
+	g_autoptr(gateways_t) gateways = NULL;
+	struct queue_exchange *exchange = exchange_with(script, &gateways);
+	g_autofree struct asker *askers = g_new0(struct asker, count + 1);
+	g_autofree GThread **threads = g_new0(GThread *, count + 1);
+	char *runs = NULL;
+	int fd = -1;
+
+	cr_assert_eq(mkfifo(fifo, 0600), 0);
+	for (guint i = 0; i <= count; i++) {
+		askers[i] = (struct asker){.exchange = exchange, .number = i % 100};
+		threads[i] = g_thread_new("asker", ask_numbered, &askers[i]);
+		if (i > 0)
+			continue;
+		wait_for(has_a_run, begun);
+		fd = open(fifo, O_WRONLY | O_CLOEXEC); /* until cat reads */
+	}
+	wait_for(all_wait, NULL);
+	cr_assert(g_file_set_contents(go, "", 0, NULL));
+	close(fd);
+	for (guint i = 0; i <= count; i++) {
+		g_thread_join(threads[i]);
+		cr_assert_str_eq(askers[i].text, "x");
+		g_free(askers[i].text);
+	}
+	cr_assert(g_file_get_contents(log, &runs, NULL, NULL));
+	queue_exchange_free(exchange);
+	g_unlink(log);
+	g_unlink(begun);
+	g_unlink(go);
+	g_unlink(fifo);
+	g_rmdir(folder);
+	return g_strdelimit(g_strchomp(runs), "\n", ' ');
+}
+
+Test(queue_exchange, a_run_has_requests_to_its_cap, .timeout = 120)
+{
+	g_autofree char *below = runs_of(CAP_QUEUE_REQUESTS - 1);
+	g_autofree char *at = runs_of(CAP_QUEUE_REQUESTS), *above = runs_of(CAP_QUEUE_REQUESTS + 1);
+
+	cr_expect_str_eq(below, "1 255", "%s", below);
+	cr_expect_str_eq(at, "1 256", "%s", at);
+	cr_expect_str_eq(above, "1 256 1", "%s", above);
 }
 
 Test(queue_exchange, a_helper_that_breaks_off_leaves_the_others_without_an_answer)

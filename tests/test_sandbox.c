@@ -563,6 +563,46 @@ Test(sandbox, grants_the_folder_only_where_landlock_confines_it)
 	close(fd);
 }
 
+/* Makes a file of so many bytes, of which the last alone is written. */
+static int
+fill_folder(int channel_fd, void *data)
+{
+	const gint64 *request = data;
+	int fd = openat((int)request[0], "file", O_RDWR | O_CREAT, 0600);
+
+	return fd >= 0 && pwrite(fd, "x", 1, (off_t)request[1] - 1) == 1 ? DONE : REFUSED;
+}
+
+/* Returns how a child ended that made such a file. */
+static int
+ended_with_file_of(gint64 bytes)
+{
+	g_autofree char *folder = g_dir_make_tmp("sandbox-XXXXXX", NULL);
+	g_autofree char *file = g_build_filename(folder, "file", NULL);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY);
+	gint64 request[] = {fd, bytes};
+	struct inside inside = start(fill_folder, request, fd);
+	int status = finish(&inside);
+
+	unlink(file);
+	rmdir(folder);
+	close(fd);
+	return status;
+}
+
+Test(sandbox, a_file_in_the_folder_grows_to_its_cap)
+{
+	int beyond = ended_with_file_of(WORKER_TEMP_BYTES + 1);
+
+	if (has_landlock()) {
+		assert_exit(ended_with_file_of(WORKER_TEMP_BYTES - 1), DONE);
+		assert_exit(ended_with_file_of(WORKER_TEMP_BYTES), DONE);
+		cr_assert(WIFSIGNALED(beyond) && WTERMSIG(beyond) == SIGXFSZ, "%d", beyond);
+	} else {
+		assert_exit(beyond, REFUSED);
+	}
+}
+
 Test(sandbox, tells_which_walls_stand)
 {
 	struct sandbox_walls walls = {FALSE, -1, FALSE};

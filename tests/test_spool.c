@@ -307,6 +307,36 @@ Test(spool, reading_keeps_to_the_limits_but_gives_at_least_one)
 	spool_close(spool);
 }
 
+/* Returns how many of three events the publisher's batch has; the last is of last_bytes. */
+static guint
+batch_of(gsize last_bytes)
+{
+	struct spool *spool = open_spool(0);
+	const gsize sizes[] = {CAP_EVENT_BYTES, CAP_BATCH_BYTES - CAP_EVENT_BYTES - 2, last_bytes};
+	guint64 before = status_of(spool).acknowledged, first;
+	GPtrArray *events;
+	guint count;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+		g_autofree char *text = g_strnfill(sizes[i], 'e');
+
+		append(spool, text);
+	}
+	events = spool_read(spool, before, CAP_BATCH_EVENTS, CAP_BATCH_BYTES, &first, NULL);
+	count = events->len;
+	g_ptr_array_unref(events);
+	cr_assert(spool_acknowledge(spool, before + 3, NULL));
+	spool_close(spool);
+	return count;
+}
+
+Test(spool, a_batch_is_read_to_its_cap_of_bytes)
+{
+	cr_expect_eq(batch_of(1), 3, "at the cap - 1");
+	cr_expect_eq(batch_of(2), 3, "at the cap");
+	cr_expect_eq(batch_of(3), 2, "at the cap + 1");
+}
+
 Test(spool, a_flipped_byte_is_found_and_what_is_behind_it_goes_on)
 {
 	struct spool *spool = open_spool(0);

@@ -5,9 +5,10 @@ import os
 import subprocess
 import zlib
 
-from mtlib import Site, equal, json_lines, main, make_message, run, test
+from mtlib import SOURCE, Site, equal, json_lines, main, make_message, run, test
 from rar import rar4, rar5
 
+CAP_PASSWORDS = 20
 PASSWORD = b"secret-Kn9"
 NAME = b"evil.exe"
 CONTENT = b"MZ what was locked away\n" * 20
@@ -108,6 +109,21 @@ def ae_2_says_that_it_has_no_crc_32():
                         attachments=[("aes.zip", "application/zip", seven(site, "aes.zip", "-mem=AES256"))])
     shown = site.mailtrace("inspect", path).stdout
     assert "aes-256+deflate" in shown and "none, as AE-2 has it" in shown, shown
+
+
+@test
+def the_twentieth_word_is_tried_and_no_further_one():
+    site = Site()
+    with open(os.path.join(SOURCE, "tests", "data", "locked-zipcrypto.zip"), "rb") as handle:
+        zipped = handle.read()
+    for place in (CAP_PASSWORDS - 1, CAP_PASSWORDS, CAP_PASSWORDS + 1):
+        words = [f"wrong{number}" for number in range(1, place)] + ["x7kQ!9"]
+        path = make_message(f"{site.root}/{place}.eml", body="".join(f"Password: {word}\r\n" for word in words),
+                            attachments=[("invoice.zip", "application/zip", zipped)])
+        told = json_lines(site.mailtrace("--json", "inspect", path).stdout)[0]["unmapped"]["mailtrace"]
+        member = next(file for file in told["files"] if file["path"] == "2!/evil.exe")
+        equal(member["method"], "zipcrypto+deflate" + ("+opened" if place <= CAP_PASSWORDS else ""), place)
+        equal(member.get("flags"), None if place <= CAP_PASSWORDS else ["encrypted"], place)
 
 
 main()

@@ -4,7 +4,11 @@
 import contextlib
 import hashlib
 import os
+import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "faults"))
+
+from shim import Shim
 from mtlib import SOURCE, Site, equal, json_lines, main, make_message, test, wait_until
 
 PASSWORD = "x7kQ!9"  # of tests/data/locked-*.zip, in which is evil.exe
@@ -12,15 +16,20 @@ LOCKED = b"MZ what was locked away\n" * 20
 SHA256 = hashlib.sha256(LOCKED).hexdigest()
 LATER_TEXT_BYTES = 256 * 1024  # CAP_LATER_TEXT_BYTES
 ALICE, BOB, CAROL = "<alice@partner.example>", "<bob@example.org>", "<carol@example.org>"
+DAVE = "<dave@example.org>"
+MINUTE_S, DAY_S = 60, 24 * 3600
 
 
 @contextlib.contextmanager
-def running(**spool):
+def running(shim=False, **spool):
+    """With the shim, the clock of both programs is site.shim's."""
     site = Site(scanner={"workers": "1"})
     site.set("spool", **spool)
     site.make_keys()
-    site.start_collector()
-    site.start_milter()
+    site.shim = Shim(site.root) if shim else None
+    clock = site.shim.environment() if shim else {}
+    site.start_collector(**clock)
+    site.start_milter(**clock)
     site.sent = 0
     try:
         yield site
@@ -69,6 +78,47 @@ def a_later_mail_opens_what_an_earlier_one_brought():
         equal(site.who(SHA256)[1]["messages"], 2, "a supplement is no message")
         kept = f"{site.settings['spool']['directory']}/locked"
         wait_until(lambda: not os.listdir(kept), "what was opened to be let go of")
+
+
+def kept(site):
+    """Counts the kept messages."""
+    return len([name for name in os.listdir(f"{site.settings['spool']['directory']}/locked")
+                if name.endswith(".sealed")])
+
+
+@test
+def ten_minutes_later_under_another_queue_id_the_password_opens_it():
+    with running(shim=True) as site:
+        locked(site, "first", ALICE, BOB)
+        site.shim.step_clock(10 * MINUTE_S)
+        send(site, "unrelated", CAROL, BOB, body=f"Password: {PASSWORD}\r\n")
+        send(site, "second", ALICE, BOB, body=f"Password: {PASSWORD}\r\n")
+        hits = wait_until(lambda: who(site), "what the password opened")
+        equal([(hit["queue_id"], hit["file"]) for hit in hits], [("FIRST", "2!/evil.exe")])
+        ids = [site.who(f"queue:{name}", status=None)[0][0]["event_id"] for name in ("FIRST", "SECOND")]
+        times = [json_lines(site.mailtrace("show", "--json", event_id).stdout)[0]["time"] for event_id in ids]
+        later = (times[1] - times[0]) / 1000
+        assert 10 * MINUTE_S <= later < 12 * MINUTE_S, f"the second came {later} s later"
+
+
+@test
+def it_is_let_go_of_after_a_day():
+    with running(shim=True) as site:
+        body = f"Password: {PASSWORD}\r\n"
+        locked(site, "first", ALICE, BOB)
+        locked(site, "second", ALICE, CAROL)
+        wait_until(lambda: kept(site) == 2, "both are kept")
+        site.shim.step_clock(DAY_S - 2 * MINUTE_S)
+        send(site, "third", ALICE, BOB, body=body)
+        wait_until(lambda: [hit["queue_id"] for hit in who(site)] == ["FIRST"], "a little before, it is opened")
+        site.shim.step_clock(4 * MINUTE_S)
+        locked(site, "fourth", ALICE, DAVE)
+        send(site, "fifth", ALICE, CAROL, body=body)
+        send(site, "sixth", ALICE, DAVE, body=body)
+        # The thread takes them in order, so that the fifth had its turn.
+        wait_until(lambda: len(who(site)) > 1, "what the sixth opened")
+        equal({hit["queue_id"] for hit in who(site)}, {"FIRST", "FOURTH"})
+        wait_until(lambda: kept(site) == 0, "nothing is kept any more")
 
 
 @test
