@@ -22,8 +22,10 @@ struct loop {
 	void *data;
 	const struct actuator_options *options;
 	int out_fd;
-	GHashTable *ids; /* of the commands that were taken; the reading thread's */
-	GMutex mutex;	 /* of what follows */
+	GHashTable *ids;      /* of the commands that were taken; the reading thread's */
+	GPtrArray *threads;   /* of GThread; likewise */
+	GAsyncQueue *waiting; /* of struct openc2_command; the loop itself ends a thread */
+	GMutex mutex;	      /* of what follows */
 	GCond free_place;
 	guint under_way;
 	gboolean unread; /* a response could not be written */
@@ -102,12 +104,9 @@ try_command(struct loop *loop, const struct openc2_command *command)
 	return response;
 }
 
-/* A thread's work: one command. */
 static void
-carry_out(gpointer data, gpointer user_data)
+carry_out(struct loop *loop, struct openc2_command *command)
 {
-	struct openc2_command *command = data;
-	struct loop *loop = user_data;
 	g_autoptr(openc2_response_t) response = try_command(loop, command);
 
 	answer(loop, response);
@@ -116,6 +115,36 @@ carry_out(gpointer data, gpointer user_data)
 	loop->under_way--;
 	g_cond_signal(&loop->free_place);
 	g_mutex_unlock(&loop->mutex);
+}
+
+static gpointer
+run_thread(gpointer data)
+{
+	struct loop *loop = data;
+	gpointer next;
+
+	while ((next = g_async_queue_pop(loop->waiting)) != loop)
+		carry_out(loop, next);
+	return NULL;
+}
+
+/* A thread for each command until there are as many as jobs. */
+static void
+give(struct loop *loop, struct openc2_command *command)
+{
+	if (loop->threads->len < loop->options->jobs)
+		g_ptr_array_add(loop->threads, g_thread_new("command", run_thread, loop));
+	g_async_queue_push(loop->waiting, command);
+}
+
+/* Waits for what is under way, and for the threads: libraries free what they keep for each. */
+static void
+end_threads(struct loop *loop)
+{
+	for (guint i = 0; i < loop->threads->len; i++)
+		g_async_queue_push(loop->waiting, loop);
+	for (guint i = 0; i < loop->threads->len; i++)
+		g_thread_join(loop->threads->pdata[i]);
 }
 
 /* Waits for a place: commands that nobody works on yet stay in the pipe, not in our memory. */
@@ -148,7 +177,7 @@ refuse_line(struct loop *loop, const char *line, gsize length, const char *why)
 }
 
 static void
-take_line(struct loop *loop, GThreadPool *pool, const char *line, gsize length)
+take_line(struct loop *loop, const char *line, gsize length)
 {
 	g_autoptr(GError) why = NULL;
 	g_autoptr(openc2_command_t) command = openc2_command_decode(line, length, &why);
@@ -165,12 +194,12 @@ take_line(struct loop *loop, GThreadPool *pool, const char *line, gsize length)
 		return;
 	}
 	take_place(loop);
-	g_thread_pool_push(pool, g_steal_pointer(&command), NULL);
+	give(loop, g_steal_pointer(&command));
 }
 
 /* Takes lines until the end.  Returns FALSE if they could not be read. */
 static gboolean
-take_lines(struct loop *loop, GThreadPool *pool, int in_fd)
+take_lines(struct loop *loop, int in_fd)
 {
 	g_autoptr(line_reader_t) reader = line_reader_new(in_fd, CAP_COMMAND_BYTES);
 	const char *line;
@@ -180,7 +209,7 @@ take_lines(struct loop *loop, GThreadPool *pool, int in_fd)
 		switch (line_reader_next(reader, 0, &line, &length)) {
 		case LINE_WHOLE:
 			if (length > 0)
-				take_line(loop, pool, line, length);
+				take_line(loop, line, length);
 			break;
 		case LINE_CUT:
 			complain(loop, "a line is longer than any command", NULL);
@@ -199,15 +228,17 @@ actuator_run(const struct actuator_kind *kind, void *data, const struct actuator
 	     int in_fd, int out_fd)
 {
 	struct loop loop = {.kind = kind, .data = data, .options = options, .out_fd = out_fd};
-	GThreadPool *pool;
 	gboolean read_all;
 
 	g_mutex_init(&loop.mutex);
 	g_cond_init(&loop.free_place);
 	loop.ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	pool = g_thread_pool_new(carry_out, &loop, (gint)options->jobs, FALSE, NULL);
-	read_all = take_lines(&loop, pool, in_fd);
-	g_thread_pool_free(pool, FALSE, TRUE); /* waits for all that are under way */
+	loop.threads = g_ptr_array_new();
+	loop.waiting = g_async_queue_new();
+	read_all = take_lines(&loop, in_fd);
+	end_threads(&loop);
+	g_ptr_array_unref(loop.threads);
+	g_async_queue_unref(loop.waiting);
 	g_hash_table_unref(loop.ids);
 	g_mutex_clear(&loop.mutex);
 	g_cond_clear(&loop.free_place);

@@ -111,6 +111,8 @@ def both_versions_of_the_transfer_are_spoken():
         with Consumer(AUTHORITY, transfer=transfer, token=TOKEN) as consumer:
             equal(one(consumer)[0], "done")
             equal((consumer.complaints, len(consumer.posts)), ([], 1), transfer)
+    with Consumer(token=TOKEN) as consumer:
+        equal((one(consumer)[0], consumer.complaints), ("done", []), "on the same host without TLS")
     # Whatever it is sent, a consumer may answer in the form of the other version.
     with Consumer(AUTHORITY, say=lambda *_: Said(message=False, kind="application/openc2-rsp+json; version=1.0")) as consumer:
         equal(one(consumer)[0], "done")
