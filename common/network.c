@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#define ADDRESS_BYTES 16
+#define ADDRESS_BYTES NETWORK_IP_BYTES
 #define MAPPED_BITS 96 /* an IPv4 address lies behind ::ffff:0:0/96 (RFC 4291 2.5.5.2) */
 
 /* Both families in one form, the IPv4-mapped IPv6 address. */
@@ -35,6 +35,23 @@ address_parse(const char *text, guint8 ret_address[ADDRESS_BYTES])
 		return 0;
 	}
 	return -1;
+}
+
+gboolean
+network_ip(const char *text, guint8 ret_ip[NETWORK_IP_BYTES])
+{
+	return text != NULL && address_parse(text, ret_ip) >= 0;
+}
+
+char *
+network_ip_text(const guint8 ip[NETWORK_IP_BYTES])
+{
+	static const guint8 mapped[12] = {[10] = 0xff, [11] = 0xff};
+	gboolean v4 = memcmp(ip, mapped, sizeof(mapped)) == 0;
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? ip + sizeof(mapped) : ip, text, sizeof(text));
+	return g_strdup(text);
 }
 
 static gboolean

@@ -13,6 +13,20 @@
 
 struct network_list;
 
+#define NETWORK_IP_BYTES 16
+
+/*
+ * Reads an address into the one form that both families have, an IPv4 one as the
+ * IPv4-mapped IPv6 address.  FALSE, ret_ip untouched, if text (may be NULL) is none.
+ */
+gboolean network_ip(const char *text, guint8 ret_ip[NETWORK_IP_BYTES]);
+
+/*
+ * Returns an address of that form as it is written (RFC 5952; IPv4 with dots), so that
+ * one address has one text.  Free with g_free().
+ */
+char *network_ip_text(const guint8 ip[NETWORK_IP_BYTES]);
+
 /*
  * Parses networks: each item an address with an optional /prefix.  items: a
  * NULL-terminated array.  Returns NULL with a G_OPTION_ERROR naming the first

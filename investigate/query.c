@@ -6,6 +6,7 @@
 
 #include "caps.h"
 #include "event.h"
+#include "network.h"
 #include "query_file.h"
 #include "text.h"
 
@@ -204,23 +205,6 @@ parse_size(struct query_term *term, const char *value, GError **error)
 			  "a size is written 1000, >10M, <=2K or 1000..2000 (bytes, K, M, G)");
 }
 
-gboolean
-query_ip(const char *text, guint8 ret_ip[16])
-{
-	g_autoptr(GInetAddress) address = text ? g_inet_address_new_from_string(text) : NULL;
-	static const guint8 mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	if (!address)
-		return FALSE;
-	if (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV4) {
-		memcpy(ret_ip, mapped, sizeof(mapped));
-		memcpy(ret_ip + 12, g_inet_address_to_bytes(address), 4);
-	} else {
-		memcpy(ret_ip, g_inet_address_to_bytes(address), 16);
-	}
-	return TRUE;
-}
-
 static gboolean
 parse_ip(struct query_term *term, const char *value, GError **error)
 {
@@ -236,7 +220,7 @@ parse_ip(struct query_term *term, const char *value, GError **error)
 	if (g_inet_address_mask_get_family(mask) == G_SOCKET_FAMILY_IPV4)
 		bits += 96;
 	plain = g_inet_address_to_string(g_inet_address_mask_get_address(mask));
-	query_ip(plain, term->ip_first);
+	network_ip(plain, term->ip_first);
 	for (guint i = 0; i < 16; i++) {
 		guint fixed = bits > i * 8 ? MIN(bits - i * 8, 8) : 0;
 

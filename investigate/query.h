@@ -118,12 +118,6 @@ gboolean query_add_hashes(struct query *query, const char *path, GError **error)
  */
 gboolean query_glob(const char *pattern, const char *text);
 
-/*
- * Writes an address in binary into ret_ip, IPv4 mapped into IPv6.  Returns
- * FALSE, ret_ip untouched, when text (may be NULL) is none.
- */
-gboolean query_ip(const char *text, guint8 ret_ip[16]);
-
 typedef struct query query_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(query_t, query_free)
 #endif

@@ -2,6 +2,7 @@
 /* Adding events: everything that is searched is taken out of them here, once. */
 #include <string.h>
 
+#include "network.h"
 #include "store_internal.h"
 #include "text.h"
 
@@ -529,7 +530,7 @@ insert_event(struct addition *add, GBytes *json, GError **error)
 	struct digests digests;
 	g_autofree char *host = event->host ? g_ascii_strdown(event->host, -1) : NULL;
 	guint8 ip[16];
-	gboolean has_ip = query_ip(event->client.ip, ip);
+	gboolean has_ip = network_ip(event->client.ip, ip);
 
 	digests_of(bytes, length, &digests);
 	if (!sql_run(sql_bind(add->store->sql, insert, "ibbiiiiiiissssibbbs", add->tenant,
