@@ -111,6 +111,7 @@
 #define CAP_LOG_LINE_BYTES 8192 /* rsyslog's and syslog-ng's default; Postfix stays below 2,100 */
 #define CAP_DELIVERY_TEXT_BYTES 1024	/* a reply of the next hop: RFC 5321 4.5.3.1.5 has 512 */
 #define CAP_DELIVERY_BYTES (128 * 1024) /* twelve such texts, each byte escaped as JSON, fit */
+#define CAP_LOGIN_BYTES (32 * 1024)	/* a user's name three times, each byte escaped, fits */
 #define CAP_TRACE_LINES 10000 /* of one recipient's copies: an alias of some thousand people */
 #define CAP_TRACE_QUEUES 1000 /* that its copies are followed through */
 #define CAP_TRACE_HOPS 32     /* back from one of them; mail loops end earlier */

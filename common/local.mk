@@ -102,4 +102,5 @@ BUS_LIBS = common/libbus.a $(ZMQ_LIBS)
 
 # What became of a message, from the MTA's log.
 common_libbase_a_SOURCES += common/delivery.c common/delivery.h \
-	common/ocsf_delivery.c common/ocsf_delivery.h common/ocsf_members.c
+	common/ocsf_delivery.c common/ocsf_delivery.h common/ocsf_members.c \
+	common/login.c common/login.h common/ocsf_login.c common/ocsf_login.h

@@ -12,6 +12,7 @@
 #define CATEGORY_NETWORK 4
 #define ACTIVITY_SEND 1
 #define ACTIVITY_RECEIVE 2
+#define ACTIVITY_LOGON 1 /* of an authentication */
 #define ACTIVITY_TRACE 4
 #define SEVERITY_INFORMATIONAL 1
 #define DIRECTION_ID_UNKNOWN 0
@@ -247,13 +248,18 @@ ocsf_activity(const void *json, gsize length)
 {
 	json_t *root;
 	json_int_t activity = 0;
+	gboolean login = FALSE;
 
 	if (length > CAP_DELIVERY_BYTES)
 		return ACTIVITY_RECEIVE;
 	root = ocsf_parse(json, length, CAP_DELIVERY_BYTES, NULL);
 	if (root != NULL && ocsf_check_class(root, NULL) != NULL)
 		activity = json_integer_value(json_object_get(root, "activity_id"));
+	else if (root != NULL && ocsf_check_class_of(root, OCSF_CLASS_AUTHENTICATION, NULL) != NULL)
+		login = TRUE;
 	json_decref(root);
+	if (login)
+		return ACTIVITY_LOGON;
 	if (activity == ACTIVITY_SEND)
 		return ACTIVITY_RECEIVE;
 	return activity == ACTIVITY_RECEIVE || activity == ACTIVITY_TRACE ? (int)activity : 0;

@@ -27,10 +27,10 @@ GBytes *ocsf_encode_delivery(const struct delivery *delivery);
 struct delivery *ocsf_decode_delivery(const void *json, gsize length, GError **error);
 
 /*
- * Tells which of the two decoders is for the JSON of an event of ours: 2 for a
+ * Tells which of the three decoders is for the JSON of an event of ours: 2 for a
  * message (ocsf_decode_event(); outbound ones, activity 1, too), 4 for a
- * delivery; 0 if it is neither.  What is longer than CAP_DELIVERY_BYTES is
- * not looked at and taken for a message, so that no long event is parsed twice.
+ * delivery, 1 for a login (ocsf_login.h); 0 if it is none.  What is longer than CAP_DELIVERY_BYTES
+ * is not looked at and taken for a message, so that no long event is parsed twice.
  */
 int ocsf_activity(const void *json, gsize length);
 

@@ -4,8 +4,8 @@
  *
  * ocsf.c writes an event's OCSF members and keeps its bound, ocsf_mailtrace.c
  * writes unmapped.mailtrace, ocsf_read.c reads, ocsf_delivery.c does both for
- * deliveries, ocsf_members.c has the strict reading of members.  Together they
- * are jansson's owner.  Pure functions; any thread.
+ * deliveries and ocsf_login.c for logins, ocsf_members.c has the strict reading of members.
+ * Together they are jansson's owner.  Pure functions; any thread.
  */
 #ifndef MAILTRACE_OCSF_JSON_H
 #define MAILTRACE_OCSF_JSON_H
@@ -16,6 +16,7 @@
 #include "event.h"
 
 #define OCSF_CLASS_EMAIL_ACTIVITY 4009
+#define OCSF_CLASS_AUTHENTICATION 3002
 
 /* RFC 8259 6: beyond this, readers that hold numbers as doubles lose digits. */
 #define OCSF_NUMBER_MAX ((G_GINT64_CONSTANT(1) << 53) - 1)
@@ -92,7 +93,10 @@ struct ocsf_in {
  */
 json_t *ocsf_parse(const void *json, gsize length, gsize max_bytes, GError **error);
 
-/* Returns unmapped.mailtrace of an event of our class and version, borrowed, or NULL. */
+/* Returns unmapped.mailtrace of an event of a class and of our version, borrowed, or NULL. */
+json_t *ocsf_check_class_of(json_t *root, int class_uid, GError **error);
+
+/* The same of an email_activity. */
 json_t *ocsf_check_class(json_t *root, GError **error);
 
 /* Notes the first fault, OCSF_ERROR_FIELD. */

@@ -162,15 +162,23 @@ ocsf_parse(const void *json, gsize length, gsize max_bytes, GError **error)
 json_t *
 ocsf_check_class(json_t *root, GError **error)
 {
+	return ocsf_check_class_of(root, OCSF_CLASS_EMAIL_ACTIVITY, error);
+}
+
+json_t *
+ocsf_check_class_of(json_t *root, int class_uid, GError **error)
+{
 	json_t *unmapped = json_object_get(root, "unmapped");
 	json_t *mailtrace = json_object_get(unmapped, "mailtrace");
-	json_t *class_uid = json_object_get(root, "class_uid");
 	json_t *version = json_object_get(mailtrace, "version");
 
-	if (json_integer_value(class_uid) != OCSF_CLASS_EMAIL_ACTIVITY ||
+	if (json_integer_value(json_object_get(root, "class_uid")) != class_uid ||
 	    !json_is_object(mailtrace)) {
 		g_set_error(error, OCSF_ERROR, OCSF_ERROR_CLASS,
-			    "event: not an email_activity (4009) with unmapped.mailtrace");
+			    "event: not an %s (%d) with unmapped.mailtrace",
+			    class_uid == OCSF_CLASS_AUTHENTICATION ? "authentication"
+								   : "email_activity",
+			    class_uid);
 		return NULL;
 	}
 	if (json_integer_value(version) < 1) {

@@ -154,6 +154,8 @@ enum kind {
 	  "users whose lines of systemd's journal are believed; empty: root and postfix")          \
 	X("follow", "format", KIND_CHOICE, follow_format, 0, 0, "auto|postfix|sendmail|dovecot",   \
 	  "auto", "whose log it is; auto: each line tells")                                        \
+	X("follow", "logins", KIND_CHOICE, follow_logins, 0, 0, "yes|no", "yes",                   \
+	  "who logs in, and from where: for the devices behind mailboxes")                         \
 	X("follow", "from", KIND_CHOICE, follow_from, 0, 0, "beginning|end", "end",                \
 	  "where the log is begun at the first start")                                             \
 	X("follow", "spool_directory", KIND_PATH, follow_spool_directory, 0, 0, NULL,              \

@@ -25,6 +25,7 @@ enum ambiguous { AMBIGUOUS_RECORD, AMBIGUOUS_TAG, AMBIGUOUS_HOLD, AMBIGUOUS_REJE
 #define FOLLOW_JOURNAL "journal:" /* begins a log that is kept in systemd's journal */
 
 /* Where a log is begun at the first start. */
+enum follow_logins { FOLLOW_LOGINS_YES, FOLLOW_LOGINS_NO };
 enum follow_from { FOLLOW_FROM_BEGINNING, FOLLOW_FROM_END };
 enum follow_format { FOLLOW_AUTO, FOLLOW_POSTFIX, FOLLOW_SENDMAIL, FOLLOW_DOVECOT };
 
@@ -111,6 +112,7 @@ struct settings {
 	char *follow_log; /* the MTA's: a path, or FOLLOW_JOURNAL "", NAMESPACE or PATH */
 	char **follow_journal_users; /* whose entries are believed; empty: root, postfix */
 	enum follow_format follow_format;
+	enum follow_logins follow_logins; /* whether logins are told too */
 	enum follow_from follow_from;
 	char *follow_spool_directory;
 	char *follow_key; /* file of the follower's secret key */

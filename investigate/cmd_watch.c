@@ -15,9 +15,12 @@
 #include "event_text.h"
 #include "ocsf.h"
 #include "ocsf_delivery.h"
+#include "ocsf_login.h"
 #include "subprocess.h"
 
-#define ACTIVITY_TRACE 4 /* ocsf_activity(): a delivery */
+/* ocsf_activity() */
+#define ACTIVITY_LOGON 1 /* a login */
+#define ACTIVITY_TRACE 4 /* a delivery */
 #define EXEC_PATIENCE_US (60 * G_USEC_PER_SEC)
 
 struct watching {
@@ -77,6 +80,37 @@ print_delivery(const struct watching *watching, const char *json, gsize length,
 	return TRUE;
 }
 
+static gboolean
+print_login(const struct watching *watching, const char *json, gsize length, gboolean *ret_wanted,
+	    GError **error)
+{
+	g_autoptr(login_t) login = ocsf_decode_login(json, length, error);
+	g_autofree char *time = NULL;
+
+	if (!login)
+		return FALSE;
+	*ret_wanted = !watching->hits_only;
+	time = out_time(watching->out, login->time_us);
+	if (*ret_wanted)
+		out_note(watching->out, "%s  %s  login %s  %s from %s", time, login->log_host,
+			 login->user, login->service, login->client);
+	return TRUE;
+}
+
+static gboolean
+print(const struct watching *watching, const char *json, gsize length, gboolean *ret_wanted,
+      GError **error)
+{
+	switch (ocsf_activity(json, length)) {
+	case ACTIVITY_LOGON:
+		return print_login(watching, json, length, ret_wanted, error);
+	case ACTIVITY_TRACE:
+		return print_delivery(watching, json, length, ret_wanted, error);
+	default:
+		return print_event(watching, json, length, ret_wanted, error);
+	}
+}
+
 /* One that fails is told, and the next event has its turn. */
 static void
 run_program(const struct watching *watching, const char *json)
@@ -94,9 +128,7 @@ take_line(struct watching *watching, const char *json, gsize length)
 {
 	g_autoptr(GError) error = NULL;
 	gboolean wanted = FALSE;
-	gboolean read = ocsf_activity(json, length) == ACTIVITY_TRACE
-				? print_delivery(watching, json, length, &wanted, &error)
-				: print_event(watching, json, length, &wanted, &error);
+	gboolean read = print(watching, json, length, &wanted, &error);
 
 	if (!read) {
 		command_fail(watching->command, "an event that cannot be read: %s", error->message);
@@ -197,7 +229,7 @@ cmd_watch(struct command *command, int argc, char **argv)
 	if (!command_parse(
 		    command, entries, "",
 		    "Prints events and deliveries as the collector stores them, until it is\n"
-		    "interrupted.  With --json, deliveries have activity_id 4.",
+		    "interrupted.  With --json, deliveries have activity_id 4, logins class_uid 3002.",
 		    &argc, &argv))
 		return EXIT_TROUBLE;
 	if (argc > 1 || !key || wanted < 0 || command->csv)

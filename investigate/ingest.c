@@ -6,8 +6,12 @@
 #include "caps.h"
 #include "ocsf.h"
 #include "ocsf_delivery.h"
+#include "ocsf_login.h"
+#include "store_logins.h"
 
-#define ACTIVITY_TRACE 4 /* ocsf_activity(): a delivery */
+/* ocsf_activity() */
+#define ACTIVITY_LOGON 1 /* a login */
+#define ACTIVITY_TRACE 4 /* a delivery */
 
 static void
 refusal_free(struct ingest_refusal *refusal)
@@ -31,10 +35,11 @@ result_init(struct ingest_result *result)
 	result->refusals = g_ptr_array_new_with_free_func((GDestroyNotify)refusal_free);
 }
 
-/* What the bus brings: one of the two. */
+/* What the bus brings: one of the three. */
 struct arrival {
 	struct event *event;
 	struct delivery *delivery;
+	struct login *login;
 	GBytes *json; /* what is to be stored */
 };
 
@@ -43,6 +48,7 @@ arrival_clear(struct arrival *arrival)
 {
 	event_free(arrival->event);
 	delivery_free(arrival->delivery);
+	login_free(arrival->login);
 	g_clear_pointer(&arrival->json, g_bytes_unref);
 }
 
@@ -90,8 +96,51 @@ read_delivery(const struct ingest_batch *batch, GBytes *bytes, struct arrival *a
 	return TRUE;
 }
 
+static gboolean
+read_login(const struct ingest_batch *batch, GBytes *bytes, struct arrival *arrival, GError **error)
+{
+	gsize length;
+	const void *json = g_bytes_get_data(bytes, &length);
+	struct login *login = ocsf_decode_login(json, length, error);
+	gboolean anonymous;
+
+	arrival->login = login;
+	if (!login)
+		return FALSE;
+	anonymous = lacks_identity(login->sensor, login->tenant);
+	if (!ocsf_stamp_login(login, batch->sensor, batch->tenant, error))
+		return FALSE;
+	arrival->json = anonymous ? ocsf_encode_login(login) : g_bytes_ref(bytes);
+	return TRUE;
+}
+
+/* A follower of before version 15 of the store tells of logins as of deliveries. */
+static void
+take_old_login(struct arrival *arrival)
+{
+	static const char suffix[] = "-login";
+	const struct delivery *delivery = arrival->delivery;
+	guint8 ip[NETWORK_IP_BYTES];
+	struct login *login;
+
+	if (delivery->kind != DELIVERY_LOGIN || !*delivery->recipient || !delivery->relay ||
+	    !g_str_has_suffix(delivery->relay, suffix) || !network_ip(delivery->detail, ip))
+		return;
+	login = login_new();
+	login->event_id = g_strdup(delivery->event_id);
+	login->tenant = g_strdup(delivery->tenant);
+	login->sensor = g_strdup(delivery->sensor);
+	login->log_host = g_strdup(delivery->log_host);
+	login->service = g_strndup(delivery->relay, strlen(delivery->relay) - strlen(suffix));
+	login->user = g_strdup(delivery->recipient);
+	login->client = network_ip_text(ip);
+	login->session = g_strdup(delivery->queue_id);
+	login->time_us = delivery->time_us;
+	arrival->login = login;
+}
+
 /*
- * Decodes an event or a delivery and stamps its identity.  What is to be
+ * Decodes an event, a delivery or a login and stamps its identity.  What is to be
  * stored are the bytes as they came, so that what a newer sensor added is kept,
  * or a new encoding if the identity was missing in them.
  */
@@ -110,9 +159,17 @@ read_arrival(const struct ingest_batch *batch, GBytes *bytes, struct arrival *ar
 			    length == 0 ? ", or damaged in the sensor's spool" : "");
 		return FALSE;
 	}
-	if (ocsf_activity(json, length) == ACTIVITY_TRACE)
-		return read_delivery(batch, bytes, arrival, error);
-	return read_event(batch, bytes, arrival, error);
+	switch (ocsf_activity(json, length)) {
+	case ACTIVITY_LOGON:
+		return read_login(batch, bytes, arrival, error);
+	case ACTIVITY_TRACE:
+		if (!read_delivery(batch, bytes, arrival, error))
+			return FALSE;
+		take_old_login(arrival);
+		return TRUE;
+	default:
+		return read_event(batch, bytes, arrival, error);
+	}
 }
 
 /* Puts an event aside; its number then counts as stored. */
@@ -149,6 +206,8 @@ store_arrival(struct store *store, const struct arrival *arrival,
 			*ret_reason = "it supplements an event that is not here";
 		return done;
 	}
+	if (arrival->login)
+		return store_add_login(store, arrival->login, sequence, ret_added, error);
 	if (arrival->delivery)
 		return store_add_delivery(store, arrival->delivery, arrival->json, sequence,
 					  ret_added, error);

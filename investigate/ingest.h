@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ingest.h - events and deliveries from outside into the store.
+ * ingest.h - events, deliveries and logins from outside into the store.
  *
- * The step between the bus, or an import, and the store: each event, or
- * delivery (ocsf_activity() tells which), is decoded, its identity proved and
+ * The step between the bus, or an import, and the store: each event, delivery or
+ * login (ocsf_activity() tells which) is decoded, its identity proved and
  * stamped, and all of a batch stored in one transaction.  What cannot be read is put aside as a
  * dead letter with its reason, so that those behind it go on.  Knows neither ZeroMQ nor SQL.  The
  * thread of the store.
@@ -39,7 +39,7 @@ struct ingest_result {
 
 /*
  * Stores a batch and waits until it is on disk.  An event that claims another
- * sensor or tenant than the batch's, or that is neither event nor delivery,
+ * sensor or tenant than the batch's, or that is none of the three,
  * becomes a dead letter.  On FALSE (a STORE_ERROR) nothing of the batch is stored, and it is
  * not to be acknowledged.
  */

@@ -155,6 +155,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_dead_letters.c \
 	investigate/store_dead_letters.h \
 	investigate/store_delivery.c \
+	investigate/store_logins.c \
+	investigate/store_logins.h \
 	investigate/store_erase.c \
 	investigate/store_erase.h \
 	investigate/store_expire.c \

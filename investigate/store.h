@@ -221,6 +221,7 @@ struct store_act {
 	char *detail;	  /* the part, the folder, the address; NULL if there is none */
 	gint64 line;	  /* orders what was logged in one second */
 	char *client;	  /* the address from which its user had logged in; NULL if not told */
+	gint64 login_us;  /* when that was, in whole seconds; 0 if not told */
 	char *by;	  /* the service that logged it: "imap", "pop3", "doveadm", "lmtp" */
 };
 

@@ -481,6 +481,28 @@ erase_dead_letter(struct erasing *erasing, gint64 id, GError **error)
 	return sql_run(sql_bind(sql, "DELETE FROM dead_letters WHERE id=?1", "i", id), error);
 }
 
+/* What a person's logins tell is of nobody else: they go. */
+static gboolean
+erase_login(struct erasing *erasing, gint64 id, GError **error)
+{
+	static const guint8 scope[ERASE_SCOPE_BYTES] = {0};
+	struct sql *sql = erasing->store->sql;
+	g_autoptr(sql_stmt_t) row = sql_bind(
+		sql, "SELECT coalesce(user, user_key), length(entries)/12 FROM logins WHERE id=?1",
+		"i", id);
+	int more = sql_next(row, error);
+	g_autofree char *now = NULL;
+
+	if (more <= 0)
+		return more == 0;
+	now = without(erasing, sql_text(row, 0), scope);
+	if (!now)
+		return TRUE;
+	erasing->erasure.deliveries += (guint64)sql_int(row, 1);
+	sql_done(row);
+	return sql_run(sql_bind(sql, "DELETE FROM logins WHERE id=?1", "i", id), error);
+}
+
 /* ---- the walk ---- */
 
 /* What is walked over, one after the other. */
@@ -494,6 +516,8 @@ static const struct stage {
 	 "SELECT max(id) FROM supplements", erase_supplement},
 	{"SELECT id FROM deliveries WHERE id>?2 AND +tenant=?1 ORDER BY id LIMIT ?3",
 	 "SELECT max(id) FROM deliveries", erase_delivery},
+	{"SELECT id FROM logins WHERE id>?2 AND +tenant=?1 ORDER BY id LIMIT ?3",
+	 "SELECT max(id) FROM logins", erase_login},
 	{"SELECT d.id FROM tenants t CROSS JOIN dead_letters d ON d.tenant=t.name"
 	 " WHERE t.id=?1 AND d.id>?2 ORDER BY d.id LIMIT ?3",
 	 "SELECT max(id) FROM dead_letters", erase_dead_letter},

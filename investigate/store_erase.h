@@ -36,7 +36,7 @@ struct store_erasure {
 	gint64 last;
 	guint64 messages;     /* events that stay, without the person */
 	guint64 removed;      /* events of which the person was the only recipient */
-	guint64 deliveries;   /* lines of the MTA's log */
+	guint64 deliveries;   /* lines of the logs; those of logins are removed */
 	guint64 dead_letters; /* removed */
 	guint64 held;	      /* events and lines left as they are: legal hold */
 	gboolean done;

@@ -116,6 +116,33 @@ expire_deliveries(struct expiring *expiring, gboolean *ret_all, GError **error)
 		&expiring->expiry.gone.deliveries, ret_all, error);
 }
 
+/* Stretches of logins that have ended; each of them is as many lines. */
+#define OLD_LOGINS                                                                          \
+	"FROM logins INDEXED BY logins_time WHERE tenant=?1 AND first_us<?2 AND last_us<?2" \
+	" ORDER BY first_us LIMIT ?3"
+
+static gboolean
+expire_logins(struct expiring *expiring, gboolean *ret_all, GError **error)
+{
+	struct sql *sql = expiring->store->sql;
+	guint64 stretches = 0;
+	gint64 lines;
+
+	if (!sql_number(sql_bind(sql,
+				 "SELECT sum(length(entries)/12) FROM (SELECT entries " OLD_LOGINS
+				 ")",
+				 "iii", expiring->tenant, expiring->expiry.before_us,
+				 (gint64)STEP_ROWS),
+			0, &lines, error))
+		return FALSE;
+	expiring->expiry.gone.deliveries += (guint64)lines;
+	return expire_rows(
+		expiring,
+		sql_bind(sql, "DELETE FROM logins WHERE id IN (SELECT id " OLD_LOGINS ")", "iii",
+			 expiring->tenant, expiring->expiry.before_us, (gint64)STEP_ROWS),
+		&stretches, ret_all, error);
+}
+
 static gboolean
 expire_dead_letters(struct expiring *expiring, gboolean *ret_all, GError **error)
 {
@@ -194,7 +221,7 @@ static gboolean
 take_step(struct expiring *expiring, GError **error)
 {
 	static gboolean (*const kinds[])(struct expiring *, gboolean *, GError **) = {
-		expire_events,	  expire_deliveries, expire_dead_letters,
+		expire_events,	  expire_deliveries, expire_logins, expire_dead_letters,
 		expire_intervals, expire_hours,	     expire_erased};
 	const struct store_expired before = expiring->expiry.gone;
 	gboolean all = TRUE;
@@ -251,7 +278,9 @@ store_count_expirable(struct store *store, const char *tenant, gint64 before_us,
 					"e.id") "),"
 						" (SELECT count(*) FROM dead_letters WHERE tenant=t.name AND time_us<?2),"
 						" (SELECT count(*) FROM sensors s JOIN intervals i ON i.sensor=s.id"
-						"  WHERE s.tenant=t.id AND i.to_us<?2)"
+						"  WHERE s.tenant=t.id AND i.to_us<?2),"
+						" (SELECT coalesce(sum(length(entries)/12), 0) FROM logins"
+						"  WHERE tenant=t.id AND first_us<?2 AND last_us<?2)"
 						" FROM tenants t WHERE t.name=?1";
 	g_autoptr(sql_stmt_t) row = sql_bind(store->sql, counts, "si", tenant, before_us);
 	int more = sql_next(row, error);
@@ -260,9 +289,9 @@ store_count_expirable(struct store *store, const char *tenant, gint64 before_us,
 		return FALSE;
 	*ret_expired = (struct store_expired){0};
 	if (more > 0)
-		*ret_expired =
-			(struct store_expired){(guint64)sql_int(row, 0), (guint64)sql_int(row, 1),
-					       (guint64)sql_int(row, 2), (guint64)sql_int(row, 3)};
+		*ret_expired = (struct store_expired){
+			(guint64)sql_int(row, 0), (guint64)(sql_int(row, 1) + sql_int(row, 4)),
+			(guint64)sql_int(row, 2), (guint64)sql_int(row, 3)};
 	return TRUE;
 }
 

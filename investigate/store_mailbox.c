@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "caps.h"
+#include "store_logins.h"
 
 /* A copy being followed through its mailbox. */
 struct following {
@@ -21,6 +22,7 @@ struct deed {
 	gint64 time_us;
 	gint64 id;
 	char *folder, *from_folder, *detail, *service, *session, *client;
+	gint64 login_us;
 	guint uid;
 };
 
@@ -62,6 +64,7 @@ add_act(struct following *following, const char *what, const struct deed *deed, 
 	act->detail = g_strdup(detail);
 	act->by = g_strdup(deed->service);
 	act->client = g_strdup(deed->client);
+	act->login_us = deed->login_us;
 	g_ptr_array_add(following->acts, act);
 }
 
@@ -251,6 +254,29 @@ read_deeds(struct sql_stmt *rows, GPtrArray *deeds, GError **error)
 	return more == 0;
 }
 
+/* Tells from where the user of each deed had logged in; the statement's client is that of old
+ * lines. */
+static gboolean
+name_clients(const struct following *following, GPtrArray *deeds, GError **error)
+{
+	for (guint i = 0; i < deeds->len; i++) {
+		struct deed *deed = g_ptr_array_index(deeds, i);
+		struct store_session login;
+
+		if (deed->client || !deed->session)
+			continue;
+		if (!store_session_login(following->store, following->tenant,
+					 following->final->user_key, deed->session, deed->time_us,
+					 &login, error))
+			return FALSE;
+		if (!login.time_us)
+			continue;
+		deed->client = network_ip_text(login.client);
+		deed->login_us = login.time_us;
+	}
+	return TRUE;
+}
+
 static gboolean
 follow_copy(struct following *following, GError **error)
 {
@@ -269,7 +295,7 @@ follow_copy(struct following *following, GError **error)
 				   first ? first->folder : "", first ? (gint64)first->uid : 0,
 				   since_us, final->session, (gint64)CAP_TRACE_LINES);
 
-	if (!read_deeds(rows, deeds, error))
+	if (!read_deeds(rows, deeds, error) || !name_clients(following, deeds, error))
 		return FALSE;
 	for (guint i = 0; i < deeds->len; i++)
 		if (!take_deed(following, g_ptr_array_index(deeds, i), error))
@@ -295,7 +321,8 @@ read_fetches(struct following *following, const struct trace_place *place, GErro
 				 place->folder, (gint64)place->uid, place->from_us,
 				 place->until_us ? place->until_us : G_MAXINT64,
 				 (gint64)CAP_TRACE_LINES),
-			deeds, error))
+			deeds, error) ||
+	    !name_clients(following, deeds, error))
 		return FALSE;
 	for (guint i = 0; i < deeds->len; i++)
 		add_act_once(following, "fetched", g_ptr_array_index(deeds, i));

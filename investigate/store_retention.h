@@ -17,7 +17,7 @@
 /* What is older than a border, or what of it has gone so far. */
 struct store_expired {
 	guint64 messages;     /* events, with their files, texts and recipients */
-	guint64 deliveries;   /* lines of the MTA's log, of these and of no event */
+	guint64 deliveries;   /* lines of the logs, of these and of no event, and of logins */
 	guint64 dead_letters; /* by when they came */
 	guint64 intervals;    /* stretches of time in which mail passed unseen */
 };

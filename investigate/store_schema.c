@@ -335,9 +335,23 @@ static const char version_14[] =
 	"CREATE INDEX deliveries_emptied ON deliveries (tenant, recipient_key)"
 	" WHERE kind=18 AND uid=0;";
 
+/*
+ * Version 15: logins (store_logins.h).  user is NULL where it is its own search key;
+ * entries has a second and a hash of each login of the stretch.
+ */
+static const char version_15[] =
+	"CREATE TABLE logins ("
+	" id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" sensor INTEGER NOT NULL REFERENCES sensors(id), user TEXT, user_key TEXT NOT NULL,"
+	" client BLOB NOT NULL, service TEXT NOT NULL, first_us INTEGER NOT NULL,"
+	" last_us INTEGER NOT NULL, entries BLOB NOT NULL);"
+	"CREATE INDEX logins_user ON logins (tenant, user_key, first_us);"
+	"CREATE INDEX logins_client ON logins (tenant, client, first_us);"
+	"CREATE INDEX logins_time ON logins (tenant, first_us);";
+
 static const char *const steps_of_store[] = {
-	version_1, version_2, version_3,  version_4,  version_5,  version_6,  version_7,
-	version_8, version_9, version_10, version_11, version_12, version_13, version_14};
+	version_1, version_2,  version_3,  version_4,  version_5,  version_6,  version_7, version_8,
+	version_9, version_10, version_11, version_12, version_13, version_14, version_15};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

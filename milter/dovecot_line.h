@@ -27,6 +27,7 @@ struct dovecot_line {
 	gint64 time_us;
 	char *host, *service, *user, *session;
 	GPtrArray *deliveries; /* of struct delivery *; borrowed */
+	GPtrArray *logins;     /* of struct login *; borrowed */
 };
 
 /* Frees what the line owns. */
@@ -60,8 +61,8 @@ void dovecot_mail_log_read_deleted(struct dovecot_line *line, const char *text);
 /* dovecot_export.c: a line of an event exporter, in JSON; sets service, user and session. */
 void dovecot_export_read(struct dovecot_line *line, const char *text);
 
-/* dovecot_session.c: "Login: user=<...>, ..."; sets user and session. */
-void dovecot_session_read_login(struct dovecot_line *line, const char *text);
+/* dovecot_login.c: "Login: user=<...>, ..." of a login service. */
+void dovecot_login_read(struct dovecot_line *line, const char *text);
 
 /* dovecot_session.c: how a session of POP3 ended, and what it took. */
 void dovecot_session_read_pop3(struct dovecot_line *line, const char *text);

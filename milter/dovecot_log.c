@@ -80,7 +80,7 @@ read_line(struct log_cursor *cursor, struct dovecot_line *line)
 		return;
 	log_cursor_take(cursor, "Info: ");
 	if (login)
-		dovecot_session_read_login(line, cursor->at);
+		dovecot_login_read(line, cursor->at);
 	else if (stats)
 		dovecot_export_read(line, cursor->at);
 	else
@@ -89,12 +89,15 @@ read_line(struct log_cursor *cursor, struct dovecot_line *line)
 
 void
 dovecot_log_parse(const char *line, gsize length, guint64 offset, gint64 now_us, GTimeZone *zone,
-		  const char *host, GPtrArray *deliveries)
+		  const char *host, GPtrArray *deliveries, GPtrArray *logins)
 {
 	g_autofree char *text = NULL;
 	struct log_cursor cursor;
-	struct dovecot_line parsed = {
-		.raw = line, .length = length, .offset = offset, .deliveries = deliveries};
+	struct dovecot_line parsed = {.raw = line,
+				      .length = length,
+				      .offset = offset,
+				      .deliveries = deliveries,
+				      .logins = logins};
 
 	if (length > CAP_LOG_LINE_BYTES)
 		return;

@@ -24,7 +24,7 @@
  * |         | flag_change: ..., flags=(\Seen)             | SEEN; of pop3 DOWNLOADED |
  * |         | flag_change: ..., flags=($Forwarded)        | FORWARDED  |
  * | pop3    | Disconnected: ... retr=N/..., del=N/...     | DOWNLOADED, the session |
- * | *-login | Login: user=<>, method=, rip=, ..., session=<> | LOGIN  |
+ * | *-login | Login: user=<>, method=, rip=, ..., session=<> | a login |
  * | stats   | {"event":"imap_command_finished",...}       | FETCHED, if UID FETCH of content |
  *
  * Storage ids come with
@@ -43,9 +43,10 @@
 
 /*
  * Reads a line, with the arguments of postfix_log_parse(), and adds what it says to
- * deliveries (of struct delivery *), without tenant and sensor; nothing where it says
- * nothing of a copy.  host: this machine's, for lines that name none.
+ * deliveries (of struct delivery *), or to logins (of struct login *, login.h), without
+ * tenant and sensor; nothing where it says nothing of a copy or a login.  host: this machine's, for
+ * lines that name none.
  */
 void dovecot_log_parse(const char *line, gsize length, guint64 offset, gint64 now_us,
-		       GTimeZone *zone, const char *host, GPtrArray *deliveries);
+		       GTimeZone *zone, const char *host, GPtrArray *deliveries, GPtrArray *logins);
 #endif

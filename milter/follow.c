@@ -24,7 +24,9 @@
 #include "log.h"
 #include "log_line.h"
 #include "log_source.h"
+#include "mta_login.h"
 #include "ocsf_delivery.h"
+#include "ocsf_login.h"
 #include "postfix_log.h"
 #include "publisher.h"
 #include "sendmail_log.h"
@@ -157,7 +159,7 @@ is_asked(const struct follower *follower, enum follow_format format)
 /* Reads a line as each of the formats asked: each knows its own by the tag. */
 static void
 read_line(struct follower *follower, const struct log_line *line, gint64 now_us,
-	  GPtrArray *deliveries)
+	  GPtrArray *deliveries, GPtrArray *logins)
 {
 	struct delivery *delivery = NULL;
 
@@ -175,7 +177,24 @@ read_line(struct follower *follower, const struct log_line *line, gint64 now_us,
 				   deliveries);
 	if (deliveries->len == 0 && is_asked(follower, FOLLOW_DOVECOT))
 		dovecot_log_parse(line->bytes, line->length, line->offset, now_us, follower->zone,
-				  g_get_host_name(), deliveries);
+				  g_get_host_name(), deliveries, logins);
+}
+
+/* Reads a line that tells of no message for a login to the MTA. */
+static void
+read_mta_login(struct follower *follower, const struct log_line *line, gint64 now_us,
+	       GPtrArray *logins)
+{
+	struct login *login = NULL;
+
+	if (is_asked(follower, FOLLOW_POSTFIX))
+		login = postfix_login_parse(line->bytes, line->length, line->offset, now_us,
+					    follower->zone);
+	if (login == NULL && is_asked(follower, FOLLOW_SENDMAIL))
+		login = sendmail_login_parse(line->bytes, line->length, line->offset, now_us,
+					     follower->zone);
+	if (login != NULL)
+		g_ptr_array_add(logins, login);
 }
 
 static void
@@ -183,11 +202,19 @@ take_line(struct follower *follower, const struct log_line *line, gint64 now_us)
 {
 	g_autoptr(GPtrArray) deliveries =
 		g_ptr_array_new_with_free_func((GDestroyNotify)delivery_free);
+	g_autoptr(GPtrArray) logins = g_ptr_array_new_with_free_func((GDestroyNotify)login_free);
 
-	read_line(follower, line, now_us, deliveries);
+	read_line(follower, line, now_us, deliveries, logins);
+	if (follower->settings->follow_logins == FOLLOW_LOGINS_NO)
+		g_ptr_array_set_size(logins, 0);
+	else if (deliveries->len == 0 && logins->len == 0)
+		read_mta_login(follower, line, now_us, logins);
 	for (guint i = 0; i < deliveries->len; i++)
 		g_ptr_array_add(follower->unspooled,
 				ocsf_encode_delivery(g_ptr_array_index(deliveries, i)));
+	for (guint i = 0; i < logins->len; i++)
+		g_ptr_array_add(follower->unspooled,
+				ocsf_encode_login(g_ptr_array_index(logins, i)));
 }
 
 static void

@@ -88,6 +88,7 @@ milter_libfollow_a_SOURCES = \
 	milter/dovecot_lmtp.c \
 	milter/dovecot_log.c \
 	milter/dovecot_log.h \
+	milter/dovecot_login.c \
 	milter/dovecot_mail_log.c \
 	milter/dovecot_session.c \
 	milter/journal_tail.c \
@@ -102,6 +103,8 @@ milter_libfollow_a_SOURCES = \
 	milter/log_tail.h \
 	milter/log_cursor.c \
 	milter/log_cursor.h \
+	milter/mta_login.c \
+	milter/mta_login.h \
 	milter/postfix_log.c \
 	milter/postfix_log.h \
 	milter/sendmail_log.c \

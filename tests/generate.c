@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "network.h"
+
 static gboolean
 chance(GRand *rand)
 {
@@ -300,6 +302,31 @@ generate_delivery(GRand *rand)
 	if (delivery->kind == DELIVERY_QUEUED || delivery->kind == DELIVERY_DONE)
 		g_clear_pointer(&delivery->recipient, g_free);
 	return delivery;
+}
+
+struct login *
+generate_login(GRand *rand)
+{
+	struct login *login = login_new();
+	guint8 ip[NETWORK_IP_BYTES] = {[10] = 0xff, [11] = 0xff};
+
+	login->time_us = (gint64)1700000000 * G_USEC_PER_SEC + g_rand_int(rand);
+	login->event_id = event_id_of(&login->time_us, sizeof(login->time_us));
+	login->tenant = word_or_null(rand);
+	login->sensor = word_or_null(rand);
+	login->log_host = g_strdup_printf("mbox%u", g_rand_int_range(rand, 0, 9));
+	login->service = g_strdup(chance(rand) ? "imap" : "submission");
+	login->user = address_text(rand);
+	if (*login->user == '\0') {
+		g_free(login->user);
+		login->user = g_strdup("bob");
+	}
+	for (gsize i = chance(rand) ? 0 : 12; i < NETWORK_IP_BYTES; i++)
+		ip[i] = (guint8)g_rand_int_range(rand, 0, 256);
+	login->client = network_ip_text(ip);
+	login->session = chance(rand) ? g_strdup("yWPEJ1hheJR/AAAB") : NULL;
+	login->method = chance(rand) ? g_strdup("PLAIN") : NULL;
+	return login;
 }
 
 static void

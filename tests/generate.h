@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * generate.h - records, events and deliveries made at random, and written out for
+ * generate.h - records, events, deliveries and logins made at random, and written out for
  * comparison.
  *
  * The codecs are tested by their inverse over what these make: every member
@@ -14,6 +14,7 @@
 
 #include "delivery.h"
 #include "event.h"
+#include "login.h"
 
 /* Returns a record made from the random numbers of rand.  Free with record_free(). */
 struct record *generate_record(GRand *rand);
@@ -23,6 +24,9 @@ struct event *generate_event(GRand *rand);
 
 /* Returns a delivery of any kind.  Free with delivery_free(). */
 struct delivery *generate_delivery(GRand *rand);
+
+/* Returns a login.  Free with login_free(). */
+struct login *generate_login(GRand *rand);
 
 /* Writes every member of a record, one a line.  Free with g_free(). */
 char *dump_record(const struct record *record);

@@ -297,8 +297,8 @@ tests_tools_record_twice_SOURCES = tests/tools/record_twice.c
 tests_tools_record_twice_LDADD = $(READ_LIBS)
 TESTS += tests/it/event_form.py tests/it/event_join.py
 EXTRA_DIST += tests/it/event_form.py tests/it/event_join.py tests/tools/ocsf_check.py \
-	tests/data/ocsf-1.8-email_activity.json tests/data/ocsf-1.8-journal.json tests/fuzz/corpus \
-	tests/fuzz/run.sh
+	tests/data/ocsf-1.8-email_activity.json tests/data/ocsf-1.8-journal.json \
+	tests/data/ocsf-1.8-authentication.json tests/fuzz/corpus tests/fuzz/run.sh
 tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c
 tests_fuzz_fuzz_answer_LDADD = $(BASE_LIBS)
 tests_fuzz_fuzz_ocsf_SOURCES = tests/fuzz/fuzz_ocsf.c
@@ -555,10 +555,22 @@ check_PROGRAMS += tests/test_log_tail tests/test_postfix_log tests/test_sendmail
 TESTS += tests/test_log_tail tests/test_postfix_log tests/test_sendmail_log
 check_PROGRAMS += tests/test_dovecot_log tests/test_journal_tail
 TESTS += tests/test_dovecot_log tests/test_journal_tail
+LOGIN_TESTS = tests/test_login_log tests/test_ocsf_login tests/test_store_logins
+check_PROGRAMS += $(LOGIN_TESTS)
+TESTS += $(LOGIN_TESTS)
 tests_test_journal_tail_SOURCES = tests/test_journal_tail.c
 tests_test_journal_tail_CFLAGS = $(UNIT_CFLAGS)
 tests_test_journal_tail_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_dovecot_log_SOURCES = tests/test_dovecot_log.c
+tests_test_login_log_SOURCES = tests/test_login_log.c
+tests_test_login_log_CFLAGS = $(UNIT_CFLAGS)
+tests_test_login_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_ocsf_login_SOURCES = tests/test_ocsf_login.c
+tests_test_ocsf_login_CFLAGS = $(UNIT_CFLAGS)
+tests_test_ocsf_login_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_store_logins_SOURCES = tests/test_store_logins.c tests/store_fixture.h
+tests_test_store_logins_CFLAGS = $(UNIT_CFLAGS)
+tests_test_store_logins_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_dovecot_log_CFLAGS = $(UNIT_CFLAGS)
 tests_test_dovecot_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_sendmail_log_SOURCES = tests/test_sendmail_log.c
@@ -581,14 +593,17 @@ tests_fuzz_fuzz_sendmail_log_SOURCES = tests/fuzz/fuzz_sendmail_log.c
 tests_fuzz_fuzz_sendmail_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_dovecot_log_SOURCES = tests/fuzz/fuzz_dovecot_log.c
 tests_fuzz_fuzz_dovecot_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
+tests_fuzz_fuzz_login_SOURCES = tests/fuzz/fuzz_login.c
+tests_fuzz_fuzz_login_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
 DELIVERY_FUZZ_TARGETS = tests/fuzz/fuzz_delivery tests/fuzz/fuzz_postfix_log \
-	tests/fuzz/fuzz_sendmail_log tests/fuzz/fuzz_dovecot_log
+	tests/fuzz/fuzz_sendmail_log tests/fuzz/fuzz_dovecot_log tests/fuzz/fuzz_login
 if WITH_FUZZER
 noinst_PROGRAMS += $(DELIVERY_FUZZ_TARGETS)
 tests_fuzz_fuzz_delivery_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_postfix_log_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_sendmail_log_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_dovecot_log_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_login_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 else
 check_PROGRAMS += $(DELIVERY_FUZZ_TARGETS)
 TESTS += $(DELIVERY_FUZZ_TARGETS)
@@ -596,6 +611,7 @@ tests_fuzz_fuzz_delivery_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_postfix_log_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_sendmail_log_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_dovecot_log_SOURCES += tests/fuzz/replay.c
+tests_fuzz_fuzz_login_SOURCES += tests/fuzz/replay.c
 endif
 # The milter before a peer that breaks the protocol.
 TESTS += tests/it/milter_protocol.py

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "caps.h"
+#include "login.h"
 #include "ocsf_delivery.h"
 #include "../../milter/dovecot_log.h"
 
@@ -31,9 +32,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gint64 now_us = (gint64)1795383398 * G_USEC_PER_SEC;
 	g_autoptr(GPtrArray) deliveries =
 		g_ptr_array_new_with_free_func((GDestroyNotify)delivery_free);
+	g_autoptr(GPtrArray) logins = g_ptr_array_new_with_free_func((GDestroyNotify)login_free);
 	g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
 
-	dovecot_log_parse((const char *)data, size, 7, now_us, utc, "mbox1", deliveries);
+	dovecot_log_parse((const char *)data, size, 7, now_us, utc, "mbox1", deliveries, logins);
 	for (guint i = 0; i < deliveries->len; i++) {
 		const struct delivery *delivery = deliveries->pdata[i];
 

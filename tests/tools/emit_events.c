@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Prints events made at random, one line of JSON each and a delivery after each,
+ * Prints events made at random, one line of JSON each, a delivery and a login after each,
  * for checks of their form in other languages.
  * usage: emit_events COUNT SEED
  */
@@ -11,6 +11,7 @@
 #include "../generate.h"
 #include "ocsf.h"
 #include "ocsf_delivery.h"
+#include "ocsf_login.h"
 
 static void
 print_line(GBytes *json)
@@ -34,9 +35,12 @@ main(int argc, char **argv)
 		g_autoptr(delivery_t) delivery = generate_delivery(rand);
 		g_autoptr(GBytes) json = ocsf_encode_event(event, CAP_EVENT_BYTES);
 		g_autoptr(GBytes) trace = ocsf_encode_delivery(delivery);
+		g_autoptr(login_t) login = generate_login(rand);
+		g_autoptr(GBytes) logon = ocsf_encode_login(login);
 
 		print_line(json);
 		print_line(trace);
+		print_line(logon);
 	}
 	return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -6,8 +6,8 @@ usage: ocsf_check.py [FILE.jsonl ...]     ("-" or none: standard input)
 
 Prints "FILE:LINE: path: what is wrong" for each fault; the exit status is 1 if
 there is any, 2 if there was nothing to check.  The facts are in
-tests/data/ocsf-1.8-email_activity.json and, for the classes of the journal,
-tests/data/ocsf-1.8-journal.json.
+tests/data/ocsf-1.8-email_activity.json and, for logins and the classes of the journal,
+tests/data/ocsf-1.8-authentication.json and tests/data/ocsf-1.8-journal.json.
 """
 import json
 import os
@@ -16,7 +16,7 @@ import sys
 
 FACTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data",
                      "ocsf-1.8-email_activity.json")
-JOURNAL_FACTS = os.path.join(os.path.dirname(FACTS), "ocsf-1.8-journal.json")
+OTHER_FACTS = [os.path.join(os.path.dirname(FACTS), f"ocsf-1.8-{name}.json") for name in ("authentication", "journal")]
 # Kinds of JSON value of OCSF's types; those with a pattern are strings.
 KINDS = {"string_t": str, "boolean_t": bool, "integer_t": int, "long_t": int,
          "timestamp_t": int, "port_t": int}
@@ -32,8 +32,10 @@ class Checker:
         if facts is None:
             with open(FACTS, encoding="utf-8") as file:
                 facts = json.load(file)
-        with open(JOURNAL_FACTS, encoding="utf-8") as file:
-            self.objects = {**json.load(file)["objects"], **facts["objects"]}
+        self.objects = dict(facts["objects"])
+        for name in OTHER_FACTS:
+            with open(name, encoding="utf-8") as file:
+                self.objects = {**json.load(file)["objects"], **self.objects}
         self.patterns = {name: re.compile(pattern) for name, pattern in facts["types"].items()}
         self.facts = facts
         self.faults = []
