@@ -176,6 +176,10 @@ enable_self_extracting(struct archive *archive)
 
 	if (result == ARCHIVE_OK)
 		result = archive_read_support_format_7zip(archive);
+	if (result == ARCHIVE_OK)
+		result = archive_read_support_format_cab(archive);
+	if (result == ARCHIVE_OK)
+		result = archive_read_support_format_lha(archive);
 	return result == ARCHIVE_OK ? enable_rar(archive) : result;
 }
 

@@ -352,6 +352,44 @@ parameter_joined(const struct section *sections, guint count)
 	return parameter;
 }
 
+/*
+ * Joins them as the lenient do: past gaps, the last of each number, and percents undone in
+ * all when they are in one.  Returns NULL when nothing calls for that.
+ */
+static struct parameter *
+parameter_leniently_joined(const struct section *sections, guint count)
+{
+	struct parameter *parameter;
+	g_autoptr(GByteArray) value = g_byte_array_new();
+	gboolean odd = FALSE, extended = FALSE;
+
+	for (guint i = 0; i < count; i++) {
+		odd = odd || sections[i].number != i ||
+		      sections[i].extended != sections[0].extended;
+		extended = extended || sections[i].extended;
+	}
+	if (!odd)
+		return NULL;
+	parameter = g_new0(struct parameter, 1);
+	parameter->name = g_utf8_make_valid(sections[0].name, -1);
+	parameter->extended = TRUE;
+	for (guint i = 0; i < count; i++) {
+		const GByteArray *piece = sections[i].value;
+		gsize from = 0;
+
+		if (i + 1 < count && sections[i + 1].number == sections[i].number)
+			continue;
+		if (extended && !value->len && !parameter->charset)
+			from = read_charset(piece, &parameter->charset);
+		if (extended)
+			append_percent(value, piece, from);
+		else
+			g_byte_array_append(value, piece->data, piece->len);
+	}
+	parameter->value = bytes_copy(value);
+	return parameter;
+}
+
 /* Sorts by name, then number; equals stay in their order. */
 static int
 section_order(gconstpointer a, gconstpointer b, gpointer unused)
@@ -360,6 +398,20 @@ section_order(gconstpointer a, gconstpointer b, gpointer unused)
 	int names = strcmp(left->name, right->name);
 
 	return names ? names : (left->number > right->number) - (left->number < right->number);
+}
+
+/* Adds a parameter of sections, and what lenient readers make of them where that differs. */
+static void
+add_joined(struct content_field *field, const struct section *sections, guint count)
+{
+	struct parameter *joined = parameter_joined(sections, count);
+	struct parameter *otherwise = parameter_leniently_joined(sections, count);
+
+	g_ptr_array_add(field->parameters, joined);
+	if (otherwise && !g_bytes_equal(otherwise->value, joined->value))
+		g_ptr_array_add(field->parameters, otherwise);
+	else if (otherwise)
+		parameter_free(otherwise);
 }
 
 static void
@@ -376,7 +428,7 @@ join_sections(struct content_field *field, GArray *sections)
 			if (strcmp(first->name,
 				   g_array_index(sections, struct section, end).name) != 0)
 				break;
-		g_ptr_array_add(field->parameters, parameter_joined(first, end - i));
+		add_joined(field, first, end - i);
 	}
 }
 
@@ -417,6 +469,9 @@ content_field_parse(const void *bytes, gsize length)
 	field->parameters = g_ptr_array_new_with_free_func(parameter_free);
 	g_array_set_clear_func(joined, section_clear);
 	read_token(&scan, field);
+	/* "filename=x" where a token should stand is read as a parameter. */
+	if (strchr(field->token, '='))
+		scan.at = bytes;
 	for (; scan.at < scan.end && count < CAP_PARAMETERS; count++) {
 		struct section section;
 

@@ -127,6 +127,8 @@ struct entity {
 	guint children;	   /* of a multipart */
 	guint doubts;	   /* of enum doubt, those of its header */
 	struct span fields[ENTITY_FIELD_KINDS]; /* the one of each kind; begin 0 if none */
+	/* The other one, where Content-Type or Content-Disposition stands there twice. */
+	struct span again[FIELD_CONTENT_DISPOSITION + 1];
 	struct content_field *type; /* Content-Type, or the default for the place; not NULL */
 };
 

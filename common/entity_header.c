@@ -91,8 +91,14 @@ keep_field(struct splitter *splitter, int index, enum field_kind kind, struct sp
 	struct field field = {.kind = kind, .value = value};
 
 	if (kind < ENTITY_FIELD_KINDS) {
-		if (!entity->fields[kind].begin || takes_last(splitter, entity, kind, value.begin))
-			entity->fields[kind] = value;
+		struct span *first = &entity->fields[kind];
+		gboolean twice = first->begin > 0;
+		gboolean last = twice && takes_last(splitter, entity, kind, value.begin);
+
+		if (twice && kind <= FIELD_CONTENT_DISPOSITION)
+			entity->again[kind] = last ? *first : value;
+		if (!twice || last)
+			*first = value;
 	} else if (index == 0 && splitter->out->fields->len < CAP_FIELDS) {
 		g_array_append_val(splitter->out->fields, field);
 	} else if (index == 0) {

@@ -54,7 +54,7 @@ common_libread_a_SOURCES = \
 	common/magic.c common/magic.h \
 	common/mail_file.c common/mail_file.h \
 	common/mime.c common/mime_describe.c common/mime_header.c common/mime_leaf.c \
-	common/mime_otherwise.c common/mime_reader.h common/mime_transfer.c \
+	common/mime_names.c common/mime_otherwise.c common/mime_reader.h common/mime_transfer.c \
 	common/passwords.c common/passwords.h \
 	common/pasted.c common/pasted.h \
 	common/rar_headers.c common/rar_headers.h \

@@ -367,6 +367,7 @@ read_member_mail(const char *bytes, gsize length, guint depth, const struct unpa
 		.fingerprint = outer->fingerprint,
 		.piece = outer->piece,
 		.names_bytes = outer->names_bytes,
+		.derived_bytes = outer->derived_bytes,
 		.url_scan_bytes = outer->url_scan_bytes,
 		.enclosed_bytes = outer->enclosed_bytes,
 		.readings = outer->readings,
@@ -376,6 +377,7 @@ read_member_mail(const char *bytes, gsize length, guint depth, const struct unpa
 
 	*ret_bytes = read_every_way(&reader, bytes, length, limits);
 	outer->names_bytes = reader.names_bytes;
+	outer->derived_bytes = reader.derived_bytes;
 	outer->url_scan_bytes = reader.url_scan_bytes;
 	outer->enclosed_bytes = reader.enclosed_bytes;
 	outer->readings = reader.readings;

@@ -5,100 +5,13 @@
 #include <string.h>
 
 #include "caps.h"
-#include "charset.h"
 #include "embedded.h"
 #include "mail_file.h"
 
-/* ---- names ---- */
-
-/* A name's bytes as text. */
-static char *
-name_text(const struct parameter *parameter, GBytes *raw, gboolean *ret_undecoded)
-{
-	gsize length;
-	const char *bytes = g_bytes_get_data(raw, &length);
-	char *text = NULL;
-
-	if (!bytes)
-		bytes = "";
-	if (parameter->extended && parameter->charset) {
-		text = charset_convert(parameter->charset, bytes, length);
-		if (!text && !charset_known(parameter->charset))
-			*ret_undecoded = TRUE;
-		if (!text)
-			text = charset_guess(bytes, length, NULL, NULL);
-		return text;
-	}
-	return header_decode(bytes, length, ret_undecoded);
-}
-
-static void
-add_name(struct reader *reader, struct file *file, const struct parameter *parameter, GBytes *raw,
-	 const char *reading)
-{
-	gboolean undecoded = FALSE;
-	g_autofree char *text = NULL;
-	g_autofree char *bounded = NULL;
-	gsize length;
-	const void *bytes = g_bytes_get_data(raw, &length);
-
-	if (file->names->len >= CAP_NAMES) {
-		record_note_cap(reader->record, CAP_NAMES_NAME);
-		return;
-	}
-	if (reader->names_bytes + length > CAP_NAMES_BYTES) {
-		record_note_cap(reader->record, CAP_NAMES_BYTES_NAME);
-		return;
-	}
-	text = name_text(parameter, raw, &undecoded);
-	bounded =
-		mime_bounded_text(reader, text, strlen(text), CAP_NAME_BYTES, CAP_NAME_BYTES_NAME);
-	reader->names_bytes += strlen(bounded) + length;
-	if (undecoded)
-		file->flags |= FILE_UNDECODED;
-	if (*bounded)
-		file_add_name(file, bounded, reading,
-			      mime_same_bytes(bounded, bytes, length) ? NULL : raw);
-}
-
-/* Whether a literal is the better reading: its backslashes are halves of characters. */
-static gboolean
-is_multibyte(GBytes *literal)
-{
-	gsize length;
-	const char *bytes = g_bytes_get_data(literal, &length);
-
-	return memchr(bytes, 0x1b, length) || !g_utf8_validate(bytes, (gssize)length, NULL);
-}
-
-/* Adds the names that one field gives, of one form (RFC 2231 or plain). */
-static void
-add_names(struct reader *reader, struct file *file, const struct content_field *field,
-	  const char *name, gboolean extended)
-{
-	g_autofree char *reading = g_strconcat(name, extended ? "*" : "", NULL);
-
-	for (guint i = 0; i < field->parameters->len; i++) {
-		const struct parameter *parameter = g_ptr_array_index(field->parameters, i);
-
-		if (parameter->extended != extended || !g_str_equal(parameter->name, name))
-			continue;
-		if (parameter->literal && is_multibyte(parameter->literal))
-			add_name(reader, file, parameter, parameter->literal, reading);
-		add_name(reader, file, parameter, parameter->value, reading);
-		if (parameter->literal)
-			add_name(reader, file, parameter, parameter->literal, reading);
-	}
-}
-
-/* ---- one file ---- */
-
-/* Reads a field of an entity whose value is a token and parameters; NULL if it is not there. */
+/* Reads a field whose value is a token and parameters; NULL if it is not there. */
 static struct content_field *
-entity_field(struct reader *reader, const struct source *source, const struct entity *entity,
-	     enum field_kind kind)
+read_span(struct reader *reader, const struct source *source, struct span span)
 {
-	struct span span = entity->fields[kind];
 	struct content_field *field;
 
 	if (!span.begin)
@@ -107,6 +20,20 @@ entity_field(struct reader *reader, const struct source *source, const struct en
 	if (field->cut)
 		record_note_cap(reader->record, CAP_PARAMETERS_NAME);
 	return field;
+}
+
+/* Adds the names of a field that stands there twice, and is the other one for some readers. */
+static void
+add_names_again(struct reader *reader, const struct source *source, struct span span,
+		struct file *file)
+{
+	static const char *const names[] = {"filename", "name"};
+	g_autoptr(content_field_t) field = read_span(reader, source, span);
+
+	for (gsize i = 0; field && i < G_N_ELEMENTS(names); i++) {
+		mime_add_names(reader, file, field, names[i], TRUE);
+		mime_add_names(reader, file, field, names[i], FALSE);
+	}
 }
 
 /* A token as text, or NULL when there is none. */
@@ -153,9 +80,9 @@ mime_describe(struct reader *reader, const struct source *source, const struct e
 	      struct file *file)
 {
 	g_autoptr(content_field_t) disposition =
-		entity_field(reader, source, entity, FIELD_CONTENT_DISPOSITION);
+		read_span(reader, source, entity->fields[FIELD_CONTENT_DISPOSITION]);
 	g_autoptr(content_field_t) encoding =
-		entity_field(reader, source, entity, FIELD_CONTENT_TRANSFER_ENCODING);
+		read_span(reader, source, entity->fields[FIELD_CONTENT_TRANSFER_ENCODING]);
 
 	if (entity->has_type)
 		file->declared_type = token_text(reader, entity->type);
@@ -163,11 +90,11 @@ mime_describe(struct reader *reader, const struct source *source, const struct e
 	file->encoding = token_text(reader, encoding);
 	file->content_id = content_id(reader, source, entity);
 	if (disposition) {
-		add_names(reader, file, disposition, "filename", TRUE);
-		add_names(reader, file, disposition, "filename", FALSE);
+		mime_add_names(reader, file, disposition, "filename", TRUE);
+		mime_add_names(reader, file, disposition, "filename", FALSE);
 	}
-	add_names(reader, file, entity->type, "name", TRUE);
-	add_names(reader, file, entity->type, "name", FALSE);
+	mime_add_names(reader, file, entity->type, "name", TRUE);
+	mime_add_names(reader, file, entity->type, "name", FALSE);
 	if (entity->kind == ENTITY_MULTIPART)
 		file->flags |= FILE_MULTIPART;
 	else if (entity_is_message(entity))
@@ -177,6 +104,15 @@ mime_describe(struct reader *reader, const struct source *source, const struct e
 		file->flags |= FILE_BODY;
 	if (entity->cut)
 		file->flags |= FILE_INCOMPLETE;
+	/* Names that make no attachment of a text by themselves. */
+	if (disposition) {
+		mime_add_names(reader, file, disposition, "name", TRUE);
+		mime_add_names(reader, file, disposition, "name", FALSE);
+	}
+	mime_add_names(reader, file, entity->type, "filename", TRUE);
+	mime_add_names(reader, file, entity->type, "filename", FALSE);
+	add_names_again(reader, source, entity->again[FIELD_CONTENT_DISPOSITION], file);
+	add_names_again(reader, source, entity->again[FIELD_CONTENT_TYPE], file);
 }
 
 /* ---- what it is opened as ---- */
@@ -219,6 +155,12 @@ gboolean
 mime_is_signed(const struct file *file)
 {
 	return is_typed(file, "pkcs7-mime", ".p7m");
+}
+
+gboolean
+mime_is_named_zip(const struct file *file)
+{
+	return is_named(file, ".zip") || is_named(file, ".jar");
 }
 
 gboolean

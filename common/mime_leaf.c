@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A leaf of the tree: its content's digests, and what is in it. */
+#include <config.h>
+
 #include "mime_reader.h"
 
 #include <string.h>
@@ -10,6 +12,7 @@
 #include "unpack.h"
 #include "url.h"
 #include "wide.h"
+#include "zip_views.h"
 
 /* Searches a body for links, and for words that open archives. */
 static void
@@ -88,6 +91,42 @@ mime_look_inside(struct reader *reader, guint index, const GByteArray *bytes, gu
 		unpack_file(reader->unpacker, index, bytes->data, bytes->len, depth);
 }
 
+/*
+ * What a content is.  A zip may stand behind other bytes, and is opened from its end all the
+ * same, but by who takes it for one.
+ */
+static const char *
+detected_type(const struct file *file, const GByteArray *kept)
+{
+	const char *type = magic_type(kept->data, kept->len);
+
+	if ((!type || g_str_equal(type, "text/plain") || mime_is_named_zip(file)) &&
+	    !unpack_is_archive(kept->data, kept->len, FALSE) && !(file->flags & FILE_BODY) &&
+	    zip_ends(kept->data, kept->len))
+		return "application/zip";
+	return type;
+}
+
+/* Decodes once more a content that a zip ends, as its head did not say, to keep it whole. */
+static void
+keep_whole(struct reader *reader, const struct source *source, const struct entity *entity,
+	   const struct file *file, struct content *content)
+{
+	struct file unused = {0};
+
+	if (file->flags & FILE_BODY || file->size == content->kept->len ||
+	    content->keep == CAP_KEPT_BYTES ||
+	    !memmem(content->tail, content->tail_bytes, "PK\5\6", 4))
+		return;
+	g_byte_array_set_size(content->kept, 0);
+	content->keep = CAP_KEPT_BYTES;
+	content->known = TRUE;
+	fingerprint_begin(reader->fingerprint, FALSE);
+	mime_decode(reader, source->bytes + entity->body.begin, entity->body.length,
+		    mime_encoding(file), content);
+	fingerprint_finish(reader->fingerprint, NULL, 0, &unused);
+}
+
 /* Reads what was kept of a content: what it is, its links, the message that it is. */
 static void
 read_kept(struct reader *reader, const struct source *source, const struct entity *entity,
@@ -96,7 +135,7 @@ read_kept(struct reader *reader, const struct source *source, const struct entit
 	struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
 	GByteArray *kept = content->kept;
 
-	file->detected_type = g_strdup(magic_type(kept->data, kept->len));
+	file->detected_type = g_strdup(detected_type(file, kept));
 	if (content->truncated)
 		file->flags |= FILE_TRUNCATED;
 	if (!(file->flags & FILE_MESSAGE))
@@ -205,6 +244,7 @@ mime_read_leaf(struct reader *reader, const struct source *source, const struct 
 	fingerprint_begin(reader->fingerprint, variants);
 	mime_decode(reader, bytes, entity->body.length, encoding, &content);
 	fingerprint_finish(reader->fingerprint, bytes + entity->body.length, line_break, file);
+	keep_whole(reader, source, entity, file, &content);
 	mime_read_decodings(reader, source, entity, index, encoding);
 	read_kept(reader, source, entity, index, &content);
 	if (!(file->flags & FILE_MESSAGE))

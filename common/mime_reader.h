@@ -3,8 +3,8 @@
  * mime_reader.h - what the files of the MIME reader share; of no interest to others.
  *
  * mime.c walks the tree and its other readings, mime_header.c reads the message's own
- * fields, mime_describe.c an entity's, mime_transfer.c decodes, mime_leaf.c reads a
- * content, and mime_otherwise.c the same as other readers have it.  One thread, in the
+ * fields, mime_describe.c an entity's, mime_names.c names, mime_transfer.c decodes, mime_leaf.c
+ * reads a content, and mime_otherwise.c the same as other readers have it.  One thread, in the
  * sandboxed worker.
  */
 #ifndef MAILTRACE_MIME_READER_H
@@ -37,6 +37,7 @@ struct reader {
 	struct record *result; /* the record, also while that of a reading is made */
 	struct unpacker *unpacker;
 	gsize names_bytes;    /* of names kept so far */
+	gsize derived_bytes;  /* of those made of others */
 	gsize url_scan_bytes; /* of text searched for links so far */
 	gsize enclosed_bytes; /* of enclosed messages hashed so far */
 	guint delivered;      /* Delivered-To fields so far */
@@ -62,8 +63,13 @@ struct source {
 	int *files; /* index of each entity's file */
 };
 
+/* So many of a content's last bytes tell whether a zip ends it, with a short comment. */
+#define TAIL_BYTES 256
+
 /* A content while it is decoded. */
 struct content {
+	char tail[TAIL_BYTES]; /* its last bytes */
+	gsize tail_bytes;
 	GByteArray *kept; /* the first bytes of it */
 	gsize keep;	  /* as many of them; of archives all */
 	gboolean known;	  /* whether it is an archive was asked */
@@ -105,6 +111,15 @@ gboolean mime_same_bytes(const char *text, const void *bytes, gsize length);
 /* Takes a field of the message's own header into the record. */
 void mime_read_field(struct reader *reader, const struct source *source, const struct field *field);
 
+/* ---- mime_names.c ---- */
+
+/*
+ * Adds the names that one field gives by a parameter, of one form (RFC 2231 or plain), and
+ * what readers make of these: the last part of a path, bytes in other character sets.
+ */
+void mime_add_names(struct reader *reader, struct file *file, const struct content_field *field,
+		    const char *name, gboolean extended);
+
 /* ---- mime_describe.c ---- */
 
 /* Sets what the entity's own header says of the file: types, names, flags. */
@@ -115,6 +130,7 @@ void mime_describe(struct reader *reader, const struct source *source, const str
 gboolean mime_is_html(const struct entity *entity);
 gboolean mime_is_tnef(const struct file *file);
 gboolean mime_is_signed(const struct file *file);
+gboolean mime_is_named_zip(const struct file *file);
 
 /* Returns whether a click on the file opens it as a page, links and all. */
 gboolean mime_opens_in_browser(const struct file *file);

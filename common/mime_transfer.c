@@ -89,9 +89,20 @@ mime_resembled_encoding(const struct source *source, const struct entity *entity
 
 /* ---- decoding ---- */
 
+/* Keeps the last bytes of a content. */
+static void
+keep_tail(struct content *content, const char *bytes, gsize length)
+{
+	gsize some = MIN(length, TAIL_BYTES), old = MIN(content->tail_bytes, TAIL_BYTES - some);
+
+	memmove(content->tail, content->tail + content->tail_bytes - old, old);
+	memcpy(content->tail + old, bytes + length - some, some);
+	content->tail_bytes = old + some;
+}
+
 /* Keeps what is wanted of the first bytes of a content. */
 static void
-keep(struct content *content, const char *bytes, gsize length)
+keep_head(struct content *content, const char *bytes, gsize length)
 {
 	gsize some = MIN(length, content->keep - content->kept->len);
 
@@ -104,7 +115,14 @@ keep(struct content *content, const char *bytes, gsize length)
 	    !mail_file_begins((const char *)content->kept->data, content->kept->len))
 		return;
 	content->keep = CAP_KEPT_BYTES;
-	keep(content, bytes + some, length - some);
+	keep_head(content, bytes + some, length - some);
+}
+
+static void
+keep(struct content *content, const char *bytes, gsize length)
+{
+	keep_tail(content, bytes, length);
+	keep_head(content, bytes, length);
 }
 
 /* Returns the length of what stands before uuencoded lines, "begin" and its line included. */

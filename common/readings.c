@@ -103,7 +103,10 @@ readings_join(const struct reading *first, const struct reading *second, char *r
 		return FALSE;
 	joined.options.boundary = boundary;
 	joined.options.garbage = garbage;
-	if (joined.carriage_lines + joined.lf_cr_lines + joined.options.strict_lines > 1)
+	/* In UTF-16 each CR has its NUL, and stands in a line by itself. */
+	if (joined.carriage_lines + joined.lf_cr_lines + joined.options.strict_lines +
+		    joined.options.wide_multiparts >
+	    1)
 		return FALSE;
 	if (is_same(&joined, first))
 		joined.name = first->name;

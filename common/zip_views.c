@@ -395,6 +395,15 @@ check_directory(struct search *search, const struct directory *directory)
 	}
 }
 
+gboolean
+zip_ends(const void *bytes, gsize length)
+{
+	struct search search = {.bytes = bytes, .length = length};
+	gsize end = length >= END_BYTES ? find_end(bytes, length) : length;
+
+	return end < length && is_directory(&search, find_directory(&search, end).begin);
+}
+
 void
 zip_views(const void *bytes, gsize length, zip_view_function found, gpointer user)
 {

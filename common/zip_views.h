@@ -17,6 +17,12 @@
 
 #include <glib.h>
 
+/*
+ * Returns whether a zip ends a content of length bytes, whatever stands before it: its end
+ * record is there, and the directory before that (APPNOTE 4.3.16).  Readers go by it alone.
+ */
+gboolean zip_ends(const void *bytes, gsize length);
+
 /* A member as some readers see it. */
 struct zip_view {
 	const char *reading; /* "zip-local-header" or "zip-central-directory"; static */

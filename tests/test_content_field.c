@@ -131,6 +131,34 @@ Test(content_field, a_gap_ends_the_sections)
 	assert_value(field, "n", TRUE, "ab");
 }
 
+Test(content_field, sections_are_also_joined_as_the_lenient_do)
+{
+	static const char *const cases[][3] = {
+		{"x; n*0=a; n*2=c", "a", "ac"},		  /* past a gap */
+		{"x; n*1=b; n*2=c", "", "bc"},		  /* without a first */
+		{"x; n*0=a; n*0=b; n*1=c", "ac", "bc"},	  /* the last of a number */
+		{"x; n*0*=''%61; n*1=%62", "a%62", "ab"}, /* percents in all */
+	};
+	g_autoptr(content_field_t) plain = parse("x; n*0=a; n*1=b; n*2*=%63");
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(content_field_t) field = parse(cases[i][0]);
+		const struct parameter *second = g_ptr_array_index(field->parameters, 1);
+
+		assert_value(field, "n", TRUE, cases[i][1]);
+		assert_bytes(second->value, cases[i][2]);
+	}
+	cr_assert_eq(plain->parameters->len, 1);
+}
+
+Test(content_field, a_parameter_may_stand_where_the_token_should)
+{
+	g_autoptr(content_field_t) field = parse("filename=\"a b\"; c=d");
+
+	assert_value(field, "filename", FALSE, "a b");
+	assert_value(field, "c", FALSE, "d");
+}
+
 Test(content_field, both_forms_of_a_parameter_can_be_had)
 {
 	g_autoptr(content_field_t) field = parse("x; filename=plain; filename*=utf-8''ext");

@@ -342,6 +342,133 @@ Test(mime, a_raw_name_is_evidence)
 	cr_assert_arr_eq(g_bytes_get_data(name->raw, &length), "\x95\x5c.pdf", 6);
 }
 
+/* A message whose line repeats a piece count times. */
+static struct record *
+read_repeated(const char *before, const char *piece, gsize count, const char *after)
+{
+	GString *text = g_string_new(before);
+	struct record *record;
+
+	for (gsize i = 0; i < count; i++)
+		g_string_append(text, piece);
+	g_string_append(text, after);
+	record = mime_read(text->str, text->len);
+	g_string_free(text, TRUE);
+	return record;
+}
+
+static gboolean
+has_name(const struct file *file, const char *text, const char *reading)
+{
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
+
+		if (g_str_equal(name->text, text))
+			return g_str_equal(name->reading, reading);
+	}
+	return FALSE;
+}
+
+Test(mime, a_name_is_also_kept_as_readers_save_it)
+{
+	static const char *const cases[][3] = {
+		{"\"../../a.exe\"", "a.exe", "filename-stripped"},
+		{"\"C:\\temp\\a.exe\"", "a.exe", "filename-stripped"},
+		{"\"d\\../a.exe\"", "a.exe", "filename-stripped"},
+		{"'a.exe'", "a.exe", "filename-stripped"},
+		{"\"a.exe. .\"", "a.exe", "filename-stripped"},
+		{"\"\xf1\xf7\xb8\xf2.exe\"", "счёт.exe", "filename-windows-1251"},
+		{"\"\xd3\xde\xa3\xd4.exe\"", "счёт.exe", "filename-koi8-r"},
+		{"\"\xb7\xa2\xc6\xb1.exe\"", "发票.exe", "filename-gb18030"},
+		{"\"\xb5o\xb2\xbc.exe\"", "發票.exe", "filename-big5"},
+		{"\"\xc3\xbb\xb1\xb8.exe\"", "청구.exe", "filename-euc-kr"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text =
+			g_strconcat("Content-Disposition: attachment; filename=", cases[i][0],
+				    "\r\n\r\nx", NULL);
+		g_autoptr(record_t) record = read_text(text);
+
+		cr_expect(has_name(file_at(record, "1"), cases[i][1], cases[i][2]), "%s",
+			  cases[i][1]);
+		cr_expect_leq(file_at(record, "1")->names->len, (guint)CAP_NAMES);
+	}
+}
+
+Test(mime, names_of_the_other_of_two_fields_and_of_other_parameters_are_kept)
+{
+	g_autoptr(record_t) record = read_text(
+		"Content-Type: text/plain; filename=a.exe\r\nContent-Type: text/html; name=b.exe\r\n"
+		"Content-Disposition: filename=c.exe\r\n"
+		"Content-Disposition: inline; name=d.exe; filename=e.exe\r\n\r\nx");
+	static const char *const names[][2] = {{"a.exe", "filename"},
+					       {"b.exe", "name"},
+					       {"c.exe", "filename"},
+					       {"d.exe", "name"},
+					       {"e.exe", "filename"}};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+		cr_expect(has_name(file_at(record, "1"), names[i][0], names[i][1]), "%s",
+			  names[i][0]);
+}
+
+Test(mime, a_name_is_cut_at_nul_and_words_in_an_extended_one_are_decoded)
+{
+	static const char cut[] =
+		"Content-Disposition: attachment; filename=\"a.exe\0.txt\"\r\n\r\nx";
+	g_autoptr(record_t) first = mime_read(cut, sizeof(cut) - 1);
+	g_autoptr(record_t) second = read_text("Content-Disposition: attachment; "
+					       "filename*=utf-8''=?utf-8?Q?a=2Eexe?=\r\n\r\nx");
+
+	cr_assert(has_name(file_at(first, "1"), "a.exe", "filename-cut"));
+	cr_assert(has_name(file_at(second, "1"), "a.exe", "filename*-decoded"));
+}
+
+/* Names whose last part is kept too, so many bytes of it. */
+static guint
+derived_bytes(guint files)
+{
+	g_autofree char *name = g_strnfill(1000, 'n');
+	g_autofree char *part = g_strconcat("--b\r\nContent-Disposition: attachment; filename=d/",
+					    name, "\r\n\r\nx\r\n", NULL);
+	g_autoptr(record_t) record = read_repeated(
+		"Content-Type: multipart/mixed; boundary=b\r\n\r\n", part, files, "--b--");
+	guint bytes = 0;
+
+	cr_expect_eq(record->caps->len, 0U);
+	for (guint i = 0; i < record->files->len; i++) {
+		const struct file *file = g_ptr_array_index(record->files, i);
+
+		bytes += file->names->len > 1 ? 1000 : 0;
+	}
+	return bytes;
+}
+
+Test(mime, names_made_of_others_are_bounded_without_a_note)
+{
+	const guint most = CAP_DERIVED_NAMES_BYTES / 1000;
+
+	cr_assert_eq(derived_bytes(most - 1), (most - 1) * 1000);
+	cr_assert_eq(derived_bytes(most), most * 1000);
+	cr_assert_eq(derived_bytes(most + 1), most * 1000);
+}
+
+Test(mime, a_raw_name_is_tried_in_character_sets_up_to_its_cap)
+{
+	for (int over = -1; over <= 1; over++) {
+		g_autofree char *rest = g_strnfill((gsize)(CAP_RAW_NAME_BYTES - 2 + over), 'n');
+		g_autofree char *text =
+			g_strconcat("Content-Disposition: attachment; filename=\xf1\xf7", rest,
+				    "\r\n\r\nx", NULL);
+		g_autofree char *wanted = g_strconcat("сч", rest, NULL);
+		g_autoptr(record_t) record = read_text(text);
+
+		cr_expect_eq(has_name(file_at(record, "1"), wanted, "filename-windows-1251"),
+			     over <= 0);
+	}
+}
+
 Test(mime, names_of_every_place_are_kept_the_extended_first)
 {
 	g_autoptr(record_t) record = read_text(
@@ -459,21 +586,6 @@ Test(mime, parts_are_read_to_the_cap_and_noted_beyond)
 		cr_expect_eq((file_at(record, "0")->flags & FILE_INCOMPLETE) != 0,
 			     parts + 1 > CAP_PARTS);
 	}
-}
-
-/* A message whose line repeats a piece count times. */
-static struct record *
-read_repeated(const char *before, const char *piece, gsize count, const char *after)
-{
-	GString *text = g_string_new(before);
-	struct record *record;
-
-	for (gsize i = 0; i < count; i++)
-		g_string_append(text, piece);
-	g_string_append(text, after);
-	record = mime_read(text->str, text->len);
-	g_string_free(text, TRUE);
-	return record;
 }
 
 Test(mime, subject_is_kept_to_the_cap_and_noted_beyond)

@@ -240,6 +240,24 @@ Test(zip_views, a_member_with_two_sizes_has_both_contents)
 	cr_assert(strstr(members, " 7 ") != NULL, "%s", members);
 }
 
+Test(zip_views, a_zip_ends_what_has_its_directory_whatever_is_before)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+	g_autoptr(GByteArray) behind = g_byte_array_new();
+
+	put_zip(zip, "a.txt", "hello");
+	g_byte_array_append(behind, (const guint8 *)"garbage\n", 8);
+	g_byte_array_append(behind, zip->data, zip->len);
+	cr_assert(zip_ends(zip->data, zip->len));
+	cr_assert(zip_ends(behind->data, behind->len));
+	for (guint length = 0; length < zip->len; length++) {
+		g_autofree guint8 *copy = g_memdup2(zip->data, length);
+
+		cr_expect(!zip_ends(copy, length), "%u", length);
+	}
+	cr_assert(!zip_ends("words about PK\5\6, and so on", 28));
+}
+
 Test(zip_views, what_is_cut_or_none_has_none)
 {
 	g_autoptr(GByteArray) zip = g_byte_array_new();

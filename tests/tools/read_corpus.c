@@ -7,6 +7,7 @@
  *   file PATH-IN-MESSAGE SIZE SHA256 FLAGS TYPE NAME
  *   variant PATH-IN-MESSAGE SHA256 KIND
  *   reading PATH-IN-MESSAGE NAME          (of a file that only it shows)
+ *   name PATH-IN-MESSAGE TEXT             (each that it has)
  *   text FIELD VALUE                      (subject and addresses)
  *   invalid WHAT                          (text that is no UTF-8: a bug)
  *
@@ -97,6 +98,17 @@ print_readings(const struct file *file)
 }
 
 static void
+print_names(const struct file *file)
+{
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
+		g_autofree char *safe = text_for_terminal(name->text);
+
+		printf("name\t%s\t%s\n", file->path, safe);
+	}
+}
+
+static void
 print_addresses(const char *what, const GPtrArray *addresses)
 {
 	for (guint i = 0; i < addresses->len; i++) {
@@ -128,6 +140,7 @@ print_record(const char *path, const struct record *record)
 		print_file(g_ptr_array_index(record->files, i));
 		print_variants(g_ptr_array_index(record->files, i));
 		print_readings(g_ptr_array_index(record->files, i));
+		print_names(g_ptr_array_index(record->files, i));
 	}
 }
 
