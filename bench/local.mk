@@ -44,3 +44,10 @@ bench-mailstore: all
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' MAILBOXES='$(MAILBOXES)' \
 		JOBS='$(JOBS)' python3 $(top_srcdir)/bench/mailstore.py
 .PHONY: bench-mailstore
+
+# make bench-contain MAILBOXES="200 5000" JOBS=8
+EXTRA_DIST += bench/contain.py bench/mailboxes.py
+bench-contain: all tests/tools/milterplay
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' MAILBOXES='$(MAILBOXES)' \
+		JOBS='$(JOBS)' python3 $(top_srcdir)/bench/contain.py
+.PHONY: bench-contain

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "block_hit.h"
 #include "caps.h"
 #include "kept.h"
 #include "log.h"
@@ -206,16 +207,6 @@ has_opened(const GPtrArray *files, GHashTable *known)
 	return FALSE;
 }
 
-static void
-log_block(const struct event *event, const struct event_block *block)
-{
-	g_autofree char *number = g_strdup_printf("%u", block->number);
-
-	log_event(LOG_LEVEL_WARNING, "block-hit-later", "queue_id", event->queue_id, "event_id",
-		  event->supplements, "block", number, "mode", block_mode_name(block->mode), "file",
-		  block->file, "effect", "the message has passed; find it and contain it", NULL);
-}
-
 /* Looks up what was found now; the other files were looked up when the message came. */
 static void
 match_blocks(struct later *later, struct event *event, GHashTable *known)
@@ -230,11 +221,8 @@ match_blocks(struct later *later, struct event *event, GHashTable *known)
 
 		if (block->candidate || g_hash_table_contains(known, block->file))
 			g_ptr_array_remove_index(event->blocks, i);
-		else
-			log_block(event, block);
 	}
-	if (event->blocks->len)
-		engine_count(later->engine, COUNT_BLOCKED, 1);
+	block_hit_tell(later->engine, event);
 }
 
 /* Tells what opened, and lets go of what was kept for that. */

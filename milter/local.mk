@@ -7,6 +7,8 @@ milter_libsession_a_SOURCES = \
 	milter/anchor_file.h \
 	milter/block_file.c \
 	milter/block_file.h \
+	milter/block_hit.c \
+	milter/block_hit.h \
 	milter/direction.c \
 	milter/direction.h \
 	milter/engine.c \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block_hit.h"
 #include "caps.h"
 #include "direction.h"
 #include "later.h"
@@ -544,16 +545,6 @@ needs_record(const struct policy_decision *decision)
 	return lets_pass(decision) || decision->verdict == VERDICT_DISCARD;
 }
 
-static void
-log_block(const struct session *session, const struct event_block *block)
-{
-	g_autofree char *number = g_strdup_printf("%u", block->number);
-
-	log_event(LOG_LEVEL_WARNING, "block-hit", "queue_id", session->event->queue_id, "event_id",
-		  session->event->event_id, "block", number, "mode", block_mode_name(block->mode),
-		  "match", block->candidate ? "candidate" : "exact", "file", block->file, NULL);
-}
-
 /* Looks the files up in the block list. */
 static void
 match_blocks(struct session *session, struct policy_facts *facts)
@@ -564,13 +555,10 @@ match_blocks(struct session *session, struct policy_facts *facts)
 	if (!list)
 		return;
 	block_list_match(list, event->received_at_us, event);
-	for (guint i = 0; i < event->blocks->len; i++)
-		log_block(session, event->blocks->pdata[i]);
+	block_hit_tell(session->engine, event);
 	facts->blocked = event->blocks->len > 0;
-	if (!facts->blocked)
-		return;
-	facts->block = ((const struct event_block *)event->blocks->pdata[0])->mode;
-	engine_count(session->engine, COUNT_BLOCKED, 1);
+	if (facts->blocked)
+		facts->block = ((const struct event_block *)event->blocks->pdata[0])->mode;
 }
 
 static void

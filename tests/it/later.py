@@ -3,13 +3,14 @@
 """The password that comes in the next mail, through the milter and the collector."""
 import contextlib
 import hashlib
+import json
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "faults"))
 
 from shim import Shim
-from mtlib import SOURCE, Site, equal, json_lines, main, make_message, test, wait_until
+from mtlib import SOURCE, Daemon, Site, equal, json_lines, main, make_message, program, test, wait_until
 
 PASSWORD = "x7kQ!9"  # of tests/data/locked-*.zip, in which is evil.exe
 LOCKED = b"MZ what was locked away\n" * 20
@@ -188,15 +189,60 @@ def a_key_that_cannot_be_used_keeps_no_mail_from_being_recorded():
             assert "archives-not-kept" in log.read(), "nobody is told"
 
 
+def watch_hits(site):
+    """Runs a site's command for each hit; returns what reads the events that it was given."""
+    keys, command = f"{site.root}/keys", f"{site.root}/alert"
+    site.mailtrace("keygen", "--type", "client", keys, "soc")
+    site.mailtrace("sensor", "add", "--role", "subscribe", "soc", f"{keys}/soc.pub")
+    with open(command, "w") as handle:
+        handle.write('#!/bin/sh\ncat >>"$0.said"; echo >>"$0.said"\n')
+    os.chmod(command, 0o755)
+    site.watch = Daemon([program("mailtrace"), "--config", site.config, "watch", "--key", f"{keys}/soc.key", "--hits",
+                         "--exec", command], f"{site.root}/watch.log")
+    return lambda: said(f"{command}.said")
+
+
+def said(path):
+    with contextlib.suppress(FileNotFoundError):
+        with open(path) as handle:
+            return [json.loads(line) for line in handle if line.endswith("}\n")]
+    return []
+
+
+def blocks(site):
+    return json_lines(site.mailtrace("--json", "block", "list").stdout)
+
+
 @test
-def a_block_tells_of_what_is_opened():
+def a_block_alarms_of_what_is_opened_as_of_any_other_hit():
     with running() as site:
+        alerts = watch_hits(site)
+        probe = b"a file that is blocked too\n"
+        site.mailtrace("block", "add", hashlib.sha256(probe).hexdigest(), "--mode", "observe")
+
+        def is_heard():
+            # A subscription takes a moment to reach the publisher, and nothing is kept for it.
+            send(site, f"probe{site.sent}", CAROL, CAROL, attachments=[("p.bin", "application/octet-stream", probe)])
+            return alerts()
+
+        wait_until(is_heard, "the alarm of an ordinary hit")
         site.mailtrace("block", "add", SHA256, "--mode", "reject")
         locked(site, "first", ALICE, BOB)
         send(site, "second", ALICE, BOB, body=f"Password: {PASSWORD}\r\n")
-        wait_until(lambda: who(site), "what the password opened")
-        with open(site.milter.log) as log:
-            wait_until(lambda: "block-hit-later" in log.read(), "the block's alarm")
+        event, = wait_until(lambda: [event for event in alerts() if event["email"]["message_uid"] == "<first@example.net>"],
+                            "the site's command is run")
+        hit = wait_until(lambda: who(site), "what the password opened")[0]
+        ours = event["unmapped"]["mailtrace"]
+        equal((ours["supplements"], [(b["mode"], b["match"], b["file"]) for b in ours["blocks"]]),
+              (hit["event_id"], [("reject", "exact", "2!/evil.exe")]))
+        row, = [row for row in blocks(site) if row["what"] == SHA256]
+        equal(row["hits"], 1, "block list counts it")
+        assert row["last_hit_at"], row
+        lines = [line for line in site.milter.text().splitlines() if "block-hit" in line and hit["event_id"] in line]
+        equal(len(lines), 1, lines)
+        assert "has passed" in lines[0] and "mode=reject" in lines[0] and "queue_id=FIRST" in lines[0], lines
+        site.watch.process.terminate()
+        site.watch.process.wait()
 
 
 @test
