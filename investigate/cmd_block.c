@@ -3,6 +3,7 @@
 
 #include "block_control.h"
 #include "block_force.h"
+#include "block_received.h"
 #include "command.h"
 #include "control.h"
 #include "progress.h"
@@ -143,44 +144,8 @@ flush(struct block_change *change, GError **error)
 
 /* ---- what came of it ---- */
 
-static gboolean
-count_hit(const struct store_hit *hit, void *data)
-{
-	(*(guint64 *)data)++;
-	return TRUE;
-}
-
-/* Tells who received it before it was blocked: what is done against those copies is another step.
- */
-static void
-write_received(struct block_change *change, struct out *out)
-{
-	static const struct out_column columns[] = {{"recipients", "", OUT_INT, 0}, {NULL}};
-	g_autoptr(store_t) store = command_store(change->command);
-	g_autoptr(GError) error = NULL;
-	guint64 count = 0;
-
-	if (!store)
-		return;
-	if (!store_who(store, change->query, count_hit, &count, NULL, NULL, NULL, &error)) {
-		command_fail(change->command, "who received it before is not known: %s",
-			     error->message);
-		return;
-	}
-	out_begin(out, "received", columns);
-	out_row(out, (const struct out_value[]){{NULL, (gint64)count}});
-	out_end(out);
-	if (count)
-		out_note(out,
-			 "%" G_GUINT64_FORMAT " recipients have it already: mailtrace contain HASH "
-			 "-o plan.json finds every copy.",
-			 count);
-	else
-		out_note(out, "Nobody is known to have it.");
-}
-
 static int
-write_change(struct block_change *change, gint64 began_us)
+write_change(struct block_change *change, gboolean is_list, char **words, gint64 began_us)
 {
 	static const struct out_column columns[] = {
 		{"added", "", OUT_INT, 0}, {"changed", "", OUT_INT, 0}, {NULL}};
@@ -195,7 +160,7 @@ write_change(struct block_change *change, gint64 began_us)
 	status = block_force_await(change->command, change->control, change->version,
 				   change->options->wait_ms, began_us, out);
 	if (status != EXIT_TROUBLE)
-		write_received(change, out);
+		block_received_write(change->command, change->query, words, is_list, out);
 	return command_end(change->command, out, status);
 }
 
@@ -289,7 +254,7 @@ block_add(struct command *command, const struct block_options *options, gboolean
 	change.query = query_new(command->tenant);
 	change.blocks = json_array();
 	status = put_all(&change, is_list, words, &error)
-			 ? write_change(&change, began_us)
+			 ? write_change(&change, is_list, words, began_us)
 			 : command_fail(command, "%s%s", error->message,
 					change.added + change.changed
 						? "; what was blocked before stays, run it again"

@@ -23,6 +23,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/block_feed.h \
 	investigate/block_force.c \
 	investigate/block_force.h \
+	investigate/block_received.c \
+	investigate/block_received.h \
 	investigate/carry_out.c \
 	investigate/carry_out.h \
 	investigate/check.c \

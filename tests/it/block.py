@@ -5,12 +5,18 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import shutil
 import sqlite3
+import sys
 import time
 import zipfile
 
-from mtlib import (Daemon, Site, equal, journal, json_lines, main, make_message, message_with_payload, program, run, test, wait_until)
+import mtlib
+from mtlib import (SOURCE, Daemon, Site, equal, journal, json_lines, main, make_message, message_with_payload, program, run, test, wait_until)
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "faults"))
+import shim  # noqa: E402
 
 RCPT = ["--from", "<sender@example.net>", "--rcpt", "<alice@example.org>"]
 REPLY = "550 5.7.1"
@@ -69,6 +75,76 @@ def a_block_is_in_force_when_the_command_says_so_in_each_of_its_modes():
 
 
 @test
+def who_has_it_already_is_named_and_the_plan_for_it_offered():
+    site = new_site()
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil's", subject="Invoice")
+    to = [option for number in range(25) for option in ("--rcpt", f"<u{number}@example.org>")]
+    site.play("--from", "<sender@example.net>", *to, path)
+    site.wait_stored(1)
+    lines = json_lines(site.mailtrace("--json", "block", "add", payload).stdout)
+    holders = [line for line in lines if line["type"] == "holder"]
+    equal([line["recipient"] for line in holders], [f"u{number}@example.org" for number in range(20)])
+    equal({(line["state"], line["subject"], line["event_id"]) for line in holders},
+          {("accepted", "Invoice", site.who(payload)[0][0]["event_id"])})
+    equal([line["recipients"] for line in lines if line["type"] == "received"], [25])
+    # A file in the folder where one stands is one, too; what is offered is typed as it is.
+    table = site.mailtrace("block", "add", os.path.basename(payload), cwd=site.root).stdout
+    assert "u19@example.org" in table and "u20@" not in table, table
+    assert "25 recipients have it already, the first 20 shown." in table, table
+    offer, = [line.split("mailtrace ", 1)[1] for line in table.splitlines() if "mailtrace contain" in line]
+    site.mailtrace(*shlex.split(offer), cwd=site.root)
+    with open(f"{site.root}/plan.json") as handle:
+        plan = json.load(handle)
+    equal((len(plan["recipients"]), len(plan["commands"])), (25, 26), "a mailbox each, and the file")
+    nobody = site.mailtrace("block", "add", "0" * 32).stdout
+    assert "Nobody is known to have it." in nobody and "contain" not in nobody, nobody
+    site.stop()
+
+
+@test
+def sensors_that_have_it_are_counted_and_those_that_do_not_are_named():
+    first = new_site(sensors=("mx1", "mx2", "mx3"))
+    keys = f"{first.root}/keys"
+    first.mailtrace("keygen", "--type", "sensor", keys, "mx2")
+    first.mailtrace("sensor", "add", "mx2", f"{keys}/mx2.pub")
+    second = Site(site={"sensor": "mx2", "site_key": f"{keys}/site.key"})
+    second.set("bus", **{**first.settings["bus"], "sensor_key": f"{keys}/mx2.key"})
+    path, payload = message_with_payload(first, "evil")
+    other, other_payload = message_with_payload(first, "other")
+    for site in (first, second):
+        site.start_milter()
+    wait_until(lambda: block(first, "add", payload, "--wait", "1000", status=3)["force"]["in_force"] == 2, "both are there")
+    said = block(first, "add", other_payload, "--wait", "1000", status=3)["force"]
+    equal((said["in_force"], said["sensors"], said["missing"]), (2, 3, "mx3"))
+    table = first.mailtrace("block", "add", other_payload, "--wait", "1000", status=3)
+    assert "2 of 3 sensors" in table.stdout + table.stderr and "mx3" in table.stdout + table.stderr, table
+    for site in (first, second):
+        equal([verdict(site, path)[0], verdict(site, other)[0]], ["reply"] * 2, site.root)
+    second.milter.stop()
+    first.stop()
+
+
+@test
+def an_mta_that_cannot_quarantine_is_told_and_gets_no_mail_that_is_to_be_held():
+    site = new_site()
+    site.start_milter()
+    path, payload = message_with_payload(site, "evil")
+    block(site, "add", payload, "--mode", "hold")
+    able = site.play(*RCPT, path)[0]
+    assert able["quarantine"] and able["verdict"] == "accept", able
+    assert "mta-refuses" not in site.milter.text(), site.milter.text()
+    line = site.play(*RCPT, "--no-quarantine", path)[0]
+    equal((line["verdict"], line.get("quarantine")), ("reply", None), "no quarantine that becomes an accept")
+    assert line["text"].startswith("451 4.7.1"), line
+    wait_until(lambda: "mta-refuses action=quarantine" in site.milter.text(), "the administrator is told")
+    equal(site.play(*RCPT, "--no-quarantine", os.path.join(SOURCE, "tests/data/minimal.eml"))[0]["verdict"], "accept")
+    site.wait_stored(2)
+    equal([hit["state"] for hit in site.who(payload)[0]], ["held"], "what was refused for a time has not been received")
+    site.stop()
+
+
+@test
 def what_was_refused_is_recorded_and_never_counts_as_received():
     site = new_site()
     site.start_milter()
@@ -84,7 +160,7 @@ def what_was_refused_is_recorded_and_never_counts_as_received():
     row = blocks(site)[0]
     equal((row["mode"], row["state"], row["what"]),
           ("hold", "in force", hashlib.sha256(open(payload, "rb").read()).hexdigest()))
-    assert row["last_hit_at"] and row["expires_at"] and row["actor"].startswith("uid="), row
+    assert row["last_hit_at"] and row["expires_at"] and row["created_at"] and row["actor"].startswith("uid="), row
     equal(row["name"], "evil.exe")
     shown = json_lines(site.mailtrace("--json", "show", hits[0]["event_id"]).stdout)[0]
     ours = shown["unmapped"]["mailtrace"]
@@ -143,6 +219,19 @@ def an_encrypted_member_is_a_candidate_that_may_only_be_observed_or_held():
     row = blocks(site)[0]
     equal((row["mode"], row["what"].startswith("crc32=")), ("hold", True))
     equal(block(site, "remove", row["what"])["removed"]["removed"], 1)
+    # An archive that no word of its mail opens, and the file that is in it.
+    with open(payload, "wb") as handle:
+        handle.write(b"MZ what was locked away\n" * 20)
+    with open(os.path.join(SOURCE, "tests/data/locked-zipcrypto.zip"), "rb") as handle:
+        path = make_message(f"{site.root}/locked.eml", attachments=[("a.zip", "application/zip", handle.read())])
+    block(site, "add", payload, "--mode", "reject")
+    equal(verdict(site, path)[0], "accept", "by its digest nobody knows it")
+    block(site, "add", payload, "--match", "candidate", "--mode", "observe")
+    equal(verdict(site, path)[:2], ("accept", None))
+    block(site, "add", payload, "--match", "candidate")
+    got = verdict(site, path)
+    assert got[0] == "accept" and got[1], got
+    wait_until(lambda: [row["hits"] for row in blocks(site) if row["what"].startswith("crc32=")] == [2], "both are counted")
     site.stop()
 
 
@@ -258,6 +347,21 @@ def a_block_ends_by_itself_when_its_time_is_up():
 
 
 @test
+def a_block_ends_at_its_time_without_the_collector():
+    site = new_site()
+    clock = shim.Shim(site.root)
+    site.start_milter(**clock.environment())
+    path, payload = message_with_payload(site, "evil")
+    block(site, "add", payload, "--expires", "1h")
+    site.collector.stop()
+    clock.step_clock(3600 - 60)
+    equal(verdict(site, path)[0], "reply", "in the hour")
+    clock.step_clock(60 + 60)  # a sensor counts minutes
+    equal(verdict(site, path)[0], "accept", "after it")
+    site.stop()
+
+
+@test
 def a_list_of_hashes_is_imported():
     site = new_site()
     site.start_milter()
@@ -274,6 +378,12 @@ def a_list_of_hashes_is_imported():
     equal(said["force"]["in_force"], 1)
     equal(len(blocks(site)), 2501)
     equal(verdict(site, path)[0], "reply")
+    # One a line, as another program leaves it: in capitals, with CR, a comment and an empty line.
+    other, other_payload = message_with_payload(site, "other")
+    with open(hashes, "wb") as handle:
+        handle.write(b"# of today\r\n\r\n" + hashlib.md5(open(other_payload, "rb").read()).hexdigest().upper().encode() + b"\r\n")
+    equal(block(site, "import", hashes)["blocked"], {"type": "blocked", "added": 1, "changed": 0})
+    equal(verdict(site, other)[0], "reply")
     site.stop()
 
 
