@@ -11,6 +11,7 @@
 
 #include <glib.h>
 #include <jansson.h>
+#include <stdlib.h>
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 
@@ -64,5 +65,17 @@ static inline char *
 json_line(const json_t *value)
 {
 	return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+/* Returns a value as such a line, and drops the value.  Free with g_free(). */
+static inline char *
+json_take_line(json_t *value)
+{
+	char *text = json_line(value);
+	char *line = g_strdup(text);
+
+	free(text);
+	json_decref(value);
+	return line;
 }
 #endif

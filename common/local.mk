@@ -31,7 +31,8 @@ common_libbase_a_SOURCES += common/ocsf.c common/ocsf_json.h common/ocsf_mailtra
 common_libbase_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
 BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 common_libbase_a_SOURCES += common/trace_id.c
-common_libbase_a_SOURCES += common/domains.c common/domains.h common/json.h common/openc2.c common/openc2.h
+common_libbase_a_SOURCES += common/domains.c common/domains.h common/json.h common/openc2.c common/openc2.h \
+	common/openc2_json.c common/openc2_members.h
 common_libbase_a_SOURCES += common/gateways.c common/gateways.h
 common_libbase_a_SOURCES += common/key_file.c common/key_file.h common/signing_key.c \
 	common/signing_key.h common/anchor.c common/anchor.h

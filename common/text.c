@@ -385,3 +385,25 @@ address_search_key(const char *address)
 				unicode != NULL ? unicode : domain);
 	return text_search_key(whole);
 }
+
+/* ---- words ---- */
+
+int
+text_place(const char *word, const char *const *words, gsize count)
+{
+	for (gsize i = 0; word && i < count; i++)
+		if (strcmp(word, words[i]) == 0)
+			return (int)i;
+	return -1;
+}
+
+gboolean
+text_is_plain(const char *text, gsize max_bytes)
+{
+	if (strlen(text) > max_bytes || !g_utf8_validate(text, -1, NULL))
+		return FALSE;
+	for (; *text; text = g_utf8_next_char(text))
+		if (g_unichar_iscntrl(g_utf8_get_char(text)))
+			return FALSE;
+	return TRUE;
+}

@@ -64,4 +64,10 @@ char *text_search_key(const char *text);
  * g_free().
  */
 char *address_search_key(const char *address);
+
+/* Returns the place of a word in a table of so many; -1 if it is none of them, or NULL. */
+int text_place(const char *word, const char *const *words, gsize count);
+
+/* Returns whether a text is UTF-8 of at most so many bytes, without control characters. */
+gboolean text_is_plain(const char *text, gsize max_bytes);
 #endif

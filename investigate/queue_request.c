@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "queue_request.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "caps.h"
@@ -18,39 +17,6 @@ static const char *const results[] = {"done",	 "already", "gone",  "other",
 static const char *const members[] = {"verb",	"queue_id", "command_id",
 				      "sender", "arrival",  "size"};
 
-/* Returns the place of a word in a table; -1 if it is not there. */
-static int
-place_of(const char *word, const char *const *words, gsize count)
-{
-	for (gsize i = 0; word && i < count; i++)
-		if (strcmp(word, words[i]) == 0)
-			return (int)i;
-	return -1;
-}
-
-/* Returns a line of JSON as GLib's memory, and drops the value. */
-static char *
-line_of(json_t *value)
-{
-	char *text = json_line(value);
-	char *line = g_strdup(text);
-
-	free(text);
-	json_decref(value);
-	return line;
-}
-
-static gboolean
-is_plain(const char *text, gsize max_bytes)
-{
-	if (strlen(text) > max_bytes)
-		return FALSE;
-	for (; *text; text = g_utf8_next_char(text))
-		if (g_unichar_iscntrl(g_utf8_get_char(text)))
-			return FALSE;
-	return TRUE;
-}
-
 /* ---- requests ---- */
 
 char *
@@ -64,7 +30,7 @@ queue_request_encode(const struct queue_request *request)
 	json_put_text(root, "sender", request->sender);
 	json_put_int(root, "arrival", request->arrival_s);
 	json_put_int(root, "size", (gint64)request->size);
-	return line_of(root);
+	return json_take_line(root);
 }
 
 static gboolean
@@ -89,7 +55,7 @@ check_members(json_t *root, GError **error)
 	json_t *value;
 
 	json_object_foreach (root, name, value)
-		if (place_of(name, members, G_N_ELEMENTS(members)) < 0)
+		if (text_place(name, members, G_N_ELEMENTS(members)) < 0)
 			return refuse(error, "the request has a member that is not known");
 	return TRUE;
 }
@@ -100,7 +66,7 @@ read_request(json_t *root, struct queue_request *request, GError **error)
 	const char *queue_id = json_get_text(root, "queue_id");
 	const char *command_id = json_get_text(root, "command_id");
 	const char *sender = json_get_text(root, "sender");
-	int verb = place_of(json_get_text(root, "verb"), verbs, G_N_ELEMENTS(verbs));
+	int verb = text_place(json_get_text(root, "verb"), verbs, G_N_ELEMENTS(verbs));
 	gint64 size = json_get_int(root, "size", -1);
 
 	request->arrival_s = json_get_int(root, "arrival", 0);
@@ -110,7 +76,7 @@ read_request(json_t *root, struct queue_request *request, GError **error)
 		return refuse(error, "the queue id is none: it is 6 to 32 letters and digits");
 	if (!is_command_id(command_id))
 		return refuse(error, "the command's id is none");
-	if (!sender || !is_plain(sender, CAP_ADDRESS_BYTES))
+	if (!sender || !text_is_plain(sender, CAP_ADDRESS_BYTES))
 		return refuse(error, "the sender is no address");
 	if (request->arrival_s <= 0 || size < 0)
 		return refuse(error, "time of arrival or size are missing");
@@ -175,7 +141,7 @@ queue_answer_encode(const struct queue_answer *answer)
 	json_put_text(root, "text", text);
 	json_put_text(root, "queue_name", answer->queue_name);
 	json_object_set_new(root, "ours", json_boolean(answer->ours));
-	return line_of(root);
+	return json_take_line(root);
 }
 
 struct queue_answer *
@@ -183,13 +149,13 @@ queue_answer_decode(const char *line, gsize length)
 {
 	g_autoptr(json_t) root =
 		length <= CAP_QUEUE_ANSWER_BYTES ? json_parse_object(line, length) : NULL;
-	int result = place_of(json_get_text(root, "result"), results, G_N_ELEMENTS(results));
+	int result = text_place(json_get_text(root, "result"), results, G_N_ELEMENTS(results));
 	const char *text = json_get_text(root, "text");
 	const char *queue_name = json_get_text(root, "queue_name");
 	struct queue_answer *answer;
 
-	if (result < 0 || !text || !is_plain(text, CAP_COMMAND_TEXT_BYTES) ||
-	    (queue_name && !is_plain(queue_name, CAP_COMMAND_TEXT_BYTES)))
+	if (result < 0 || !text || !text_is_plain(text, CAP_COMMAND_TEXT_BYTES) ||
+	    (queue_name && !text_is_plain(queue_name, CAP_COMMAND_TEXT_BYTES)))
 		return NULL;
 	answer = queue_answer_new((enum queue_result)result, text);
 	answer->queue_name = g_strdup(queue_name);

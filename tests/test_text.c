@@ -318,3 +318,30 @@ Test(text, address_key_folds_both_halves_and_reads_a_labels)
 		cr_assert_str_eq(key, cases[i].expected, "%zu: %s", i, key);
 	}
 }
+
+Test(text, a_word_has_its_place_in_a_table_or_none)
+{
+	static const char *const words[] = {"deny", "allow", "contain"};
+
+	cr_expect_eq(text_place("deny", words, 3), 0);
+	cr_expect_eq(text_place("contain", words, 3), 2);
+	cr_expect_eq(text_place("contain", words, 2), -1, "behind the table");
+	cr_expect_eq(text_place("Contain", words, 3), -1);
+	cr_expect_eq(text_place("", words, 3), -1);
+	cr_expect_eq(text_place(NULL, words, 3), -1);
+}
+
+Test(text, plain_text_is_utf8_of_a_length_without_control_characters)
+{
+	static const struct {
+		const char *text;
+		gboolean plain;
+	} cases[] = {
+		{"", TRUE},	 {"abcd", TRUE},   {"abcde", FALSE},  {"日", TRUE},
+		{"日本", FALSE}, {"a\nb", FALSE},  {"\x1b[m", FALSE}, {"a\xc2\x85", FALSE},
+		{"\xff", FALSE}, {"a\x7f", FALSE},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+		cr_expect_eq(text_is_plain(cases[i].text, 4), cases[i].plain, "%zu", i);
+}
