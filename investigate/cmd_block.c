@@ -7,6 +7,7 @@
 #include "command.h"
 #include "control.h"
 #include "progress.h"
+#include "standing.h"
 #include "store_blocks.h"
 #include "query_time.h"
 
@@ -331,58 +332,45 @@ static const struct out_column list_columns[] = {
 	{"block", "BLOCK", OUT_INT, 0},		{NULL},
 };
 
-struct block_listing {
-	struct out *out;
-	guint64 count;
-};
-
 static gboolean
 list_row(const struct store_block *block, void *data)
 {
-	struct block_listing *listing = data;
-	const char *state = !block->ended_us						? "in force"
-			    : block->expires_us && block->ended_us >= block->expires_us ? "expired"
-											: "removed";
+	struct standing_list *list = data;
 
-	listing->count++;
-	out_row(listing->out, (const struct out_value[]){
-				      {block->what, 0},
-				      {block->name, 0},
-				      {block_mode_name(block->mode), 0},
-				      {state, 0},
-				      {NULL, (gint64)block->hits},
-				      {NULL, block->last_hit_us},
-				      {NULL, block->expires_us},
-				      {NULL, block->created_us},
-				      {block->actor, 0},
-				      {block->case_id, 0},
-				      {block->reason, 0},
-				      {NULL, block->ended_us},
-				      {NULL, block->number},
-			      });
+	list->count++;
+	out_row(list->out, (const struct out_value[]){
+				   {block->what, 0},
+				   {block->name, 0},
+				   {block_mode_name(block->mode), 0},
+				   {standing_state(block->ended_us, block->expires_us), 0},
+				   {NULL, (gint64)block->hits},
+				   {NULL, block->last_hit_us},
+				   {NULL, block->expires_us},
+				   {NULL, block->created_us},
+				   {block->actor, 0},
+				   {block->case_id, 0},
+				   {block->reason, 0},
+				   {NULL, block->ended_us},
+				   {NULL, block->number},
+			   });
 	return TRUE;
+}
+
+static gboolean
+list_each(struct store *store, const char *tenant, gboolean all, struct standing_list *list,
+	  GError **error)
+{
+	return store_block_each(store, tenant, all, list_row, list, error);
 }
 
 static int
 block_list_all(struct command *command, const struct block_options *options)
 {
 	g_autoptr(store_t) store = command_store(command);
-	struct block_listing listing = {0};
-	g_autoptr(GError) error = NULL;
-	gboolean read;
 
-	if (!store)
-		return EXIT_TROUBLE;
-	listing.out = command_out(command);
-	out_begin(listing.out, "block", list_columns);
-	read = store_block_each(store, command->tenant, options->all, list_row, &listing, &error);
-	out_end(listing.out);
-	if (!read)
-		command_fail(command, "%s", error->message);
-	return command_end(command, listing.out,
-			   !read	   ? EXIT_TROUBLE
-			   : listing.count ? EXIT_FOUND
-					   : EXIT_NOTHING);
+	return store ? standing_write(command, store, options->all, "block", list_columns,
+				      list_each)
+		     : EXIT_TROUBLE;
 }
 
 /* ---- the verb ---- */

@@ -7,7 +7,6 @@
 #include "plan_head.h"
 #include "plan_table.h"
 #include "planner.h"
-#include "progress.h"
 #include "question.h"
 #include "query_time.h"
 
@@ -27,7 +26,6 @@ struct making {
 	struct query *query;
 	struct plan *plan;
 	struct store_coverage coverage;
-	struct progress progress;
 	guint64 hits;
 };
 
@@ -58,15 +56,6 @@ read_options(struct making *making, GError **error)
 	return FALSE;
 }
 
-static gboolean
-take_progress(double share, void *data)
-{
-	struct making *making = data;
-
-	progress_draw(&making->progress, share, "finding every copy");
-	return TRUE;
-}
-
 /* What was known of the site at this moment goes into the plan. */
 static gboolean
 fill_view(struct making *making, struct store *store, GError **error)
@@ -89,18 +78,14 @@ fill_plan(struct making *making, GError **error)
 {
 	struct planner_options options = plan_head_options(making->command);
 	g_autoptr(store_t) store = store_open(making->command->store_url, STORE_READ, error);
-	gboolean done;
 
 	if (!store)
 		return FALSE;
 	options.devices = (const char *const *)making->options->devices;
 	options.block_until_us = making->plan->created_us + BLOCK_DAYS * G_TIME_SPAN_DAY;
-	progress_init(&making->progress, making->command->quiet);
-	done = fill_view(making, store, error) &&
-	       planner_fill(store, making->query, &options, making->plan, take_progress, making,
-			    &making->hits, error);
-	progress_end(&making->progress);
-	return done;
+	return fill_view(making, store, error) &&
+	       plan_head_find(making->command, store, making->query, &options, making->plan,
+			      &making->hits, error);
 }
 
 /* ---- telling ---- */

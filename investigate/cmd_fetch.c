@@ -9,7 +9,6 @@
 #include "plan_head.h"
 #include "plan_table.h"
 #include "private_folder.h"
-#include "progress.h"
 #include "question.h"
 
 struct fetch_options {
@@ -31,7 +30,6 @@ struct fetching {
 	char *sha256; /* of the zip; NULL: none was written */
 	guint64 size;
 	guint64 hits;
-	struct progress progress;
 };
 
 /* ---- the options ---- */
@@ -87,28 +85,13 @@ prepare(struct fetching *fetching, char **words, GError **error)
 /* ---- finding ---- */
 
 static gboolean
-take_progress(double share, void *data)
-{
-	struct fetching *fetching = data;
-
-	progress_draw(&fetching->progress, share, "finding every copy");
-	return TRUE;
-}
-
-static gboolean
 find(struct fetching *fetching, GError **error)
 {
 	const struct planner_options options = plan_head_options(fetching->command);
 	g_autoptr(store_t) store = store_open(fetching->command->store_url, STORE_READ, error);
-	gboolean done;
 
-	if (!store)
-		return FALSE;
-	progress_init(&fetching->progress, fetching->command->quiet);
-	done = planner_fill(store, fetching->query, &options, fetching->plan, take_progress,
-			    fetching, &fetching->hits, error);
-	progress_end(&fetching->progress);
-	return done;
+	return store && plan_head_find(fetching->command, store, fetching->query, &options,
+				       fetching->plan, &fetching->hits, error);
 }
 
 /* ---- the journal ---- */

@@ -7,6 +7,7 @@
 #include "query_time.h"
 #include "retention.h"
 #include "retention_client.h"
+#include "standing.h"
 #include "store_holds.h"
 
 struct hold_options {
@@ -30,49 +31,31 @@ static const struct out_column list_columns[] = {
 
 /* ---- list ---- */
 
-struct hold_listing {
-	struct out *out;
-	guint64 count;
-};
-
 static gboolean
 list_row(const struct store_hold *hold, void *data)
 {
-	struct hold_listing *listing = data;
-	const char *state = !hold->ended_us					     ? "in force"
-			    : hold->expires_us && hold->ended_us >= hold->expires_us ? "expired"
-										     : "removed";
+	struct standing_list *list = data;
 
-	listing->count++;
-	out_row(listing->out, (const struct out_value[]){{NULL, hold->number},
-							 {state, 0},
-							 {NULL, (gint64)hold->events},
-							 {NULL, hold->created_us},
-							 {NULL, hold->expires_us},
-							 {hold->what, 0},
-							 {hold->case_id, 0},
-							 {hold->reason, 0},
-							 {hold->actor, 0},
-							 {NULL, hold->ended_us}});
+	list->count++;
+	out_row(list->out,
+		(const struct out_value[]){{NULL, hold->number},
+					   {standing_state(hold->ended_us, hold->expires_us), 0},
+					   {NULL, (gint64)hold->events},
+					   {NULL, hold->created_us},
+					   {NULL, hold->expires_us},
+					   {hold->what, 0},
+					   {hold->case_id, 0},
+					   {hold->reason, 0},
+					   {hold->actor, 0},
+					   {NULL, hold->ended_us}});
 	return TRUE;
 }
 
-static int
-list(struct command *command, struct store *store, gboolean all)
+static gboolean
+list_each(struct store *store, const char *tenant, gboolean all, struct standing_list *list,
+	  GError **error)
 {
-	struct hold_listing listing = {.out = command_out(command)};
-	g_autoptr(GError) error = NULL;
-	gboolean read;
-
-	out_begin(listing.out, "legal-hold", list_columns);
-	read = store_hold_each(store, command->tenant, all, list_row, &listing, &error);
-	out_end(listing.out);
-	if (!read)
-		command_fail(command, "%s", error->message);
-	return command_end(command, listing.out,
-			   !read	   ? EXIT_TROUBLE
-			   : listing.count ? EXIT_FOUND
-					   : EXIT_NOTHING);
+	return store_hold_each(store, tenant, all, list_row, list, error);
 }
 
 /* ---- add ---- */
@@ -261,7 +244,8 @@ dispatch(struct command *command, const struct hold_options *options, int argc, 
 	if (!store)
 		return EXIT_TROUBLE;
 	if (argc == 2 && strcmp(argv[1], "list") == 0)
-		return list(command, store, options->all);
+		return standing_write(command, store, options->all, "legal-hold", list_columns,
+				      list_each);
 	if (argc > 1 && strcmp(argv[1], "add") == 0)
 		return add(command, store, options, argv + 2);
 	if (argc > 2 && strcmp(argv[1], "remove") == 0)

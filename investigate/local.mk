@@ -130,6 +130,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/retention_erase.c \
 	investigate/retention_hold.c \
 	investigate/retention_internal.h \
+	investigate/standing.c \
+	investigate/standing.h \
 	investigate/undo.c \
 	investigate/undo.h \
 	investigate/unread.c \

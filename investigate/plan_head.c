@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "plan_head.h"
 
+#include "progress.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -35,4 +37,25 @@ plan_head_options(const struct command *command)
 		.never_touch = (const char *const *)settings->never_touch,
 		.has_log = *settings->expected_followers != NULL,
 	};
+}
+
+static gboolean
+draw_finding(double share, void *data)
+{
+	progress_draw(data, share, "finding every copy");
+	return TRUE;
+}
+
+gboolean
+plan_head_find(const struct command *command, struct store *store, const struct query *query,
+	       const struct planner_options *options, struct plan *plan, guint64 *ret_hits,
+	       GError **error)
+{
+	struct progress progress;
+	gboolean done;
+
+	progress_init(&progress, command->quiet);
+	done = planner_fill(store, query, options, plan, draw_finding, &progress, ret_hits, error);
+	progress_end(&progress);
+	return done;
 }

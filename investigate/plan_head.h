@@ -16,4 +16,9 @@ void plan_head_fill(struct plan *plan, const struct command *command, char **wor
 
 /* Returns what the planner goes by as the configuration has it; borrowed from the settings. */
 struct planner_options plan_head_options(const struct command *command);
+
+/* Has the planner find every copy (planner_fill()), with a progress bar. */
+gboolean plan_head_find(const struct command *command, struct store *store,
+			const struct query *query, const struct planner_options *options,
+			struct plan *plan, guint64 *ret_hits, GError **error);
 #endif
