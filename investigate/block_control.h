@@ -7,8 +7,8 @@
  *
  *  - "block-add": tenant, mode, expires_us (0: never), arguments, case, reason,
  *    and blocks: at most BLOCK_CONTROL_BLOCKS of {"hashes": [HEX…], "name": TEXT}
- *    or {"crc32": N, "size": N, "name": TEXT}.  The answer has added, changed and
- *    version.
+ *    or {"crc32": N, "size": N, "name": TEXT}.  The answer has added, changed,
+ *    version, and may_ask: whether the caller may know who has the file already.
  *  - "block-remove": tenant, arguments, case, reason, and what: texts as
  *    `mailtrace block list` shows them.  The answer has removed, missing (the first
  *    of them that no block is of, or null) and version.

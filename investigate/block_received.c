@@ -8,25 +8,86 @@
 
 #define WORDS_TYPED 8 /* more are too long a line to be typed again */
 
-/* Recipients being told. */
+static const struct out_column holder_columns[] = {
+	{"recipient", "HAS IT ALREADY", OUT_TEXT, 0},
+	{"state", "STATE", OUT_TEXT, 0},
+	{"received_at", "RECEIVED", OUT_TIME, 0},
+	{"subject", "SUBJECT", OUT_TEXT, 40},
+	{"from", "", OUT_TEXT, 0},
+	{"event_id", "", OUT_TEXT, 0},
+	{NULL},
+};
+
+/* A recipient that is to be named. */
+struct holder {
+	char *recipient, *state, *subject, *from, *event_id;
+	gint64 received_at_us;
+};
+
+/* Recipients being found. */
 struct receiving {
-	struct out *out;
+	GPtrArray *holders; /* of struct holder: the first */
 	guint64 count;
 };
+
+static void
+holder_free(void *data)
+{
+	struct holder *holder = data;
+
+	g_free(holder->recipient);
+	g_free(holder->state);
+	g_free(holder->subject);
+	g_free(holder->from);
+	g_free(holder->event_id);
+	g_free(holder);
+}
 
 static gboolean
 take_hit(const struct store_hit *hit, void *data)
 {
 	struct receiving *receiving = data;
+	struct holder *holder;
 
-	if (receiving->count++ < BLOCK_RECEIVED_SHOWN)
-		out_row(receiving->out, (const struct out_value[]){{hit->recipient, 0},
-								   {hit->state, 0},
-								   {NULL, hit->received_at_us},
-								   {hit->subject, 0},
-								   {hit->from, 0},
-								   {hit->event_id, 0}});
+	if (receiving->count++ >= BLOCK_RECEIVED_SHOWN)
+		return TRUE;
+	holder = g_new0(struct holder, 1);
+	holder->recipient = g_strdup(hit->recipient);
+	holder->state = g_strdup(hit->state);
+	holder->subject = g_strdup(hit->subject);
+	holder->from = g_strdup(hit->from);
+	holder->event_id = g_strdup(hit->event_id);
+	holder->received_at_us = hit->received_at_us;
+	g_ptr_array_add(receiving->holders, holder);
 	return TRUE;
+}
+
+/* To name them is to have asked. */
+static gboolean
+keep_question(const struct command *command, char **words, guint64 count)
+{
+	struct command asking = *command;
+
+	asking.verb = "who";
+	asking.arguments = words;
+	return command_audit(&asking, (gint64)count);
+}
+
+static void
+write_holders(struct out *out, const GPtrArray *holders)
+{
+	out_begin(out, "holder", holder_columns);
+	for (guint i = 0; i < holders->len; i++) {
+		const struct holder *holder = g_ptr_array_index(holders, i);
+
+		out_row(out, (const struct out_value[]){{holder->recipient, 0},
+							{holder->state, 0},
+							{NULL, holder->received_at_us},
+							{holder->subject, 0},
+							{holder->from, 0},
+							{holder->event_id, 0}});
+	}
+	out_end(out);
 }
 
 /* Returns a word as a shell takes it, and as contain does: a path is known by its slash. */
@@ -67,53 +128,51 @@ write_plan(struct out *out, char **words, gboolean is_list)
 }
 
 static void
-write_sum(const struct receiving *receiving, char **words, gboolean is_list)
+write_sum(struct out *out, guint64 count, gboolean named)
 {
 	static const struct out_column columns[] = {{"recipients", "", OUT_INT, 0}, {NULL}};
-	struct out *out = receiving->out;
 
 	out_begin(out, "received", columns);
-	out_row(out, (const struct out_value[]){{NULL, (gint64)receiving->count}});
+	out_row(out, (const struct out_value[]){{NULL, (gint64)count}});
 	out_end(out);
-	if (!receiving->count) {
+	if (!count)
 		out_note(out, "Nobody is known to have it.");
-		return;
-	}
-	if (receiving->count > BLOCK_RECEIVED_SHOWN)
+	else if (named && count > BLOCK_RECEIVED_SHOWN)
 		out_note(out,
 			 "%" G_GUINT64_FORMAT " recipients have it already, the first %d shown.",
-			 receiving->count, BLOCK_RECEIVED_SHOWN);
+			 count, BLOCK_RECEIVED_SHOWN);
 	else
-		out_note(out, "%" G_GUINT64_FORMAT " recipients have it already.",
-			 receiving->count);
-	write_plan(out, words, is_list);
+		out_note(out, "%" G_GUINT64_FORMAT " recipients have it already.", count);
+}
+
+static gboolean
+find(const struct command *command, const struct query *query, struct receiving *receiving)
+{
+	g_autoptr(store_t) store = command_store(command);
+	g_autoptr(GError) error = NULL;
+
+	if (!store)
+		return FALSE;
+	if (store_who(store, query, take_hit, receiving, NULL, NULL, NULL, &error))
+		return TRUE;
+	command_fail(command, "who received it before is not known: %s", error->message);
+	return FALSE;
 }
 
 void
-block_received_write(struct command *command, const struct query *query, char **words,
-		     gboolean is_list, struct out *out)
+block_received_write(struct command *command, const struct query *query, char **words, guint flags,
+		     struct out *out)
 {
-	static const struct out_column columns[] = {
-		{"recipient", "HAS IT ALREADY", OUT_TEXT, 0},
-		{"state", "STATE", OUT_TEXT, 0},
-		{"received_at", "RECEIVED", OUT_TIME, 0},
-		{"subject", "SUBJECT", OUT_TEXT, 40},
-		{"from", "", OUT_TEXT, 0},
-		{"event_id", "", OUT_TEXT, 0},
-		{NULL},
-	};
-	g_autoptr(store_t) store = command_store(command);
-	struct receiving receiving = {.out = out};
-	g_autoptr(GError) error = NULL;
-	gboolean done;
+	g_autoptr(GPtrArray) holders = g_ptr_array_new_with_free_func(holder_free);
+	struct receiving receiving = {.holders = holders};
+	gboolean named;
 
-	if (!store)
+	if (!find(command, query, &receiving))
 		return;
-	out_begin(out, "holder", columns);
-	done = store_who(store, query, take_hit, &receiving, NULL, NULL, NULL, &error);
-	out_end(out);
-	if (done)
-		write_sum(&receiving, words, is_list);
-	else
-		command_fail(command, "who received it before is not known: %s", error->message);
+	named = flags & BLOCK_RECEIVED_NAMES && keep_question(command, words, receiving.count);
+	if (named && holders->len)
+		write_holders(out, holders);
+	write_sum(out, receiving.count, named);
+	if (receiving.count)
+		write_plan(out, words, (flags & BLOCK_RECEIVED_LISTS) != 0);
 }

@@ -14,11 +14,18 @@
 
 #define BLOCK_RECEIVED_SHOWN 20 /* recipients named; the others are counted */
 
+/* A set of these. */
+enum block_received_flags {
+	BLOCK_RECEIVED_NAMES = 1 << 0, /* whoever asks may know who: else how many */
+	BLOCK_RECEIVED_LISTS = 1 << 1, /* the words are lists of hashes */
+};
+
 /*
  * Writes the first recipients of what the query asks for, how many there are, and how
- * to plan their containment.  words: as they were typed, NULL-terminated; is_list: they
- * are lists of hashes.  A store that cannot be asked is told on standard error.
+ * to plan their containment.  That they were named is an entry of the journal, as of
+ * `mailtrace who`, and without it none is.  words: as they were typed, NULL-terminated.
+ * A store that cannot be asked is told on standard error.
  */
 void block_received_write(struct command *command, const struct query *query, char **words,
-			  gboolean is_list, struct out *out);
+			  guint flags, struct out *out);
 #endif

@@ -31,6 +31,7 @@ struct block_change {
 	json_t *blocks;	     /* not sent yet */
 	struct query *query; /* who has it already; one term with all digests */
 	gint64 added, changed, version;
+	gboolean may_ask; /* who has it already */
 };
 
 /* ---- options ---- */
@@ -140,6 +141,7 @@ flush(struct block_change *change, GError **error)
 	change->added += json_get_int(answer, "added", 0);
 	change->changed += json_get_int(answer, "changed", 0);
 	change->version = json_get_int(answer, "version", 0);
+	change->may_ask = json_is_true(json_object_get(answer, "may_ask"));
 	return TRUE;
 }
 
@@ -161,7 +163,10 @@ write_change(struct block_change *change, gboolean is_list, char **words, gint64
 	status = block_force_await(change->command, change->control, change->version,
 				   change->options->wait_ms, began_us, out);
 	if (status != EXIT_TROUBLE)
-		block_received_write(change->command, change->query, words, is_list, out);
+		block_received_write(change->command, change->query, words,
+				     (change->may_ask ? BLOCK_RECEIVED_NAMES : 0) |
+					     (is_list ? BLOCK_RECEIVED_LISTS : 0),
+				     out);
 	return command_end(change->command, out, status);
 }
 

@@ -7,6 +7,7 @@
 #include "ingest.h"
 #include "journal_control.h"
 #include "plan_control.h"
+#include "roles.h"
 
 static gboolean
 on_audit(void *data, const struct store_audit *audit, GError **error)
@@ -58,8 +59,12 @@ static gboolean
 on_block_add(void *data, const struct control_caller *caller, const json_t *request, json_t *answer,
 	     GError **error)
 {
+	const struct collect_control *control = data;
 	const struct block_control blocks = block_control_of(data);
 
+	/* Who has the file already is a question of its own. */
+	json_object_set_new(answer, "may_ask",
+			    json_boolean(roles_may(control->settings, caller->uid, "who")));
 	return block_control_add(&blocks, caller, request, answer, error);
 }
 

@@ -139,7 +139,7 @@ def an_mta_that_cannot_quarantine_is_told_and_gets_no_mail_that_is_to_be_held():
     assert line["text"].startswith("451 4.7.1"), line
     wait_until(lambda: "mta-refuses action=quarantine" in site.milter.text(), "the administrator is told")
     equal(site.play(*RCPT, "--no-quarantine", os.path.join(SOURCE, "tests/data/minimal.eml"))[0]["verdict"], "accept")
-    site.wait_stored(2)
+    site.wait_stored(3)
     equal([hit["state"] for hit in site.who(payload)[0]], ["held"], "what was refused for a time has not been received")
     site.stop()
 
@@ -411,7 +411,8 @@ def every_change_is_in_the_journal_with_who_and_why():
     rows = journal(site)
     equal([(r["verb"], r["arguments"][:2], r["case"], r["reason"], r["uid"]) for r in rows],
           [("block", ["add", "0" * 32], "C-1", "drill", os.getuid()),
-           ("block", ["remove", "0" * 32], "C-1", None, os.getuid())])
+           ("who", ["0" * 32], "C-1", "drill", os.getuid()),
+           ("block", ["remove", "0" * 32], "C-1", None, os.getuid())], "to tell who has it is a question, too")
     site.stop()
 
 

@@ -4,6 +4,7 @@
 Needs root, to be other users.
 """
 import grp
+import hashlib
 import json
 import os
 import pwd
@@ -12,7 +13,7 @@ import socket
 import subprocess
 
 import mtlib
-from mtlib import Site, equal, journal, json_lines, make_message, program, test, wait_until
+from mtlib import Site, equal, journal, json_lines, make_message, message_with_payload, program, test, wait_until
 
 SOCKET_GROUP, STORE_GROUP = 70000, 70010
 ROLES = {"analyst": 70001, "approver": 70002, "auditor": 70003, "administrator": 70004, "stranger": 70005}
@@ -104,6 +105,32 @@ def an_auditor_reads_the_journal_and_not_the_store():
     exported = as_user(site, "auditor", "actions", "--export", "--all-tenants", store=False).stdout.splitlines()
     equal([json.loads(line)["metadata"]["sequence"] for line in exported], list(range(1, len(exported) + 1)))
     equal(json.loads(exported[-1])["actor"]["user"]["uid"], "70003", "to read it is an entry")
+    site.stop()
+
+
+@test
+def what_has_no_role_is_for_whoever_reads_the_file_and_names_nobody():
+    site = new_site()
+    equal(as_user(site, "approver", "block", "add", HASH, "--wait", "0").returncode, 3)
+    for role in ROLES:
+        for argv in (["status"], ["verify"], ["block", "list"], ["legal-hold", "list"]):
+            done = as_user(site, role, *argv)
+            assert done.returncode in (0, 1) and "example.org" not in done.stdout, f"{role} {argv}: {done}"
+    site.stop()
+
+
+@test
+def who_has_a_blocked_file_is_named_to_those_alone_who_may_ask():
+    site = new_site()
+    site.mailtrace("import", message_with_payload(site, "evil")[0])
+    with open(f"{site.root}/evil.exe", "rb") as handle:
+        sha256 = hashlib.sha256(handle.read()).hexdigest()
+    for role, names in (("approver", True), ("administrator", False)):
+        lines = json_lines(as_user(site, role, "--json", "block", "add", sha256, "--wait", "0").stdout)
+        equal(([line["recipients"] for line in lines if line["type"] == "received"],
+               any(line["type"] == "holder" for line in lines)), ([1], names), role)
+    equal([(r["verb"], r["uid"]) for r in journal(site)][-3:],
+          [("block", 70002), ("who", 70002), ("block", 70004)], "to be named is an entry")
     site.stop()
 
 
