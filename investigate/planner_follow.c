@@ -184,6 +184,19 @@ is_gone(const struct following *following, const struct store_final *final)
 	return FALSE;
 }
 
+/*
+ * Returns the folder in which the copy is if its user left it alone: so that one that he
+ * moved is told to have been.  A folder that was renamed is another matter.
+ */
+static const char *
+folder_of(const struct store_final *final)
+{
+	for (guint i = 0; i < final->acts->len; i++)
+		if (strcmp(((struct store_act *) final->acts->pdata[i])->what, "moved") == 0)
+			return final->stored_in;
+	return final->folder;
+}
+
 static void
 add_mailbox(const struct following *following, guint place, const char *address)
 {
@@ -206,7 +219,7 @@ add_mailbox(const struct following *following, guint place, const char *address)
 		command->message = describe_message(following, place);
 		command->message->mailbox = g_strdup(address);
 		command->message->recipient = g_strdup(following->found->recipient);
-		command->message->folder = g_strdup(final ? final->folder : NULL);
+		command->message->folder = g_strdup(final ? folder_of(final) : NULL);
 		command->message->storage_id = g_strdup(final ? final->storage_id : NULL);
 		g_hash_table_insert(commands, g_steal_pointer(&key), command);
 	}

@@ -240,7 +240,8 @@ struct store_final {
 	char *relay, *dsn;
 	char *host, *queue_id; /* where that line was written, and under which queue id */
 	char *user;	       /* whose mailbox, as its server calls them */
-	char *folder;	       /* where it was stored, or moved to since; NULL: gone */
+	char *stored_in;       /* the folder where it was stored */
+	char *folder;	       /* the same, or where it was moved to since; NULL: gone */
 	char *storage_id;      /* Dovecot's; with Maildir the guid */
 	GPtrArray *acts;       /* of struct store_act, in order of time */
 };

@@ -17,6 +17,7 @@ final_free(void *data)
 	g_free(final->host);
 	g_free(final->queue_id);
 	g_free(final->user);
+	g_free(final->stored_in);
 	g_free(final->folder);
 	g_free(final->storage_id);
 	g_ptr_array_unref(final->acts);
@@ -39,6 +40,9 @@ add_final(struct store *store, gint64 tenant, struct trace_final *from, GPtrArra
 	final->queue_id = g_steal_pointer(&from->queue_id);
 	final->user = g_strdup(from->user);
 	final->storage_id = g_strdup(from->storage_id);
+	if (from->places->len)
+		final->stored_in = g_strdup(
+			((struct trace_place *)g_ptr_array_index(from->places, 0))->folder);
 	return mailbox_acts(store, tenant, from, &final->folder, &final->acts, error);
 }
 

@@ -115,8 +115,8 @@ queued(int second, const char *queue_id, guint recipients)
 
 /* What the mailbox's server logs: the MTA's line of an LMTP delivery has its session. */
 static inline void
-mailbox_line(int second, const char *session, enum delivery_kind kind, const char *folder,
-	     guint uid)
+mailbox_line_from(int second, const char *session, enum delivery_kind kind, const char *from,
+		  const char *folder, guint uid)
 {
 	g_autofree char *text = g_strdup_printf("%d %s %d %s", second, session, kind, folder);
 	g_autofree char *id = event_id_of(text, strlen(text));
@@ -132,6 +132,7 @@ mailbox_line(int second, const char *session, enum delivery_kind kind, const cha
 		.recipient = (char *)"bob@s.example",
 		.relay = (char *)"pop3",
 		.folder = (char *)folder,
+		.from_folder = (char *)from,
 		.storage_id = (char *)(kind == DELIVERY_STORED ? "1795.M1" : NULL),
 		.message_id = (char *)"<Q1@origin.example>",
 		.uid = uid,
@@ -140,6 +141,19 @@ mailbox_line(int second, const char *session, enum delivery_kind kind, const cha
 	gboolean added;
 
 	expect_ok(store_add_delivery(fixture.store, &delivery, json, NULL, &added, &error), error);
+}
+
+static inline void
+mailbox_line(int second, const char *session, enum delivery_kind kind, const char *folder,
+	     guint uid)
+{
+	mailbox_line_from(second, session, kind, NULL, folder, uid);
+}
+
+static inline void
+copied_line(int second, const char *from, const char *folder, guint uid)
+{
+	mailbox_line_from(second, "iMaP", DELIVERY_COPIED, from, folder, uid);
 }
 
 /* ---- plans ---- */

@@ -301,6 +301,22 @@ Test(planner, the_log_of_the_mailbox_tells_where_the_copy_is)
 	cr_expect_eq(plan->beyond->len, 0);
 }
 
+Test(planner, the_folder_is_that_of_the_delivery_though_its_user_moved_it)
+{
+	const struct openc2_command *command;
+	g_autoptr(plan_t) plan = NULL;
+
+	store_whole(mail(1, "Q1", "bob@s.example"));
+	line(2, "Q1", DELIVERY_SENT, "bob@s.example", NULL, "kLmN");
+	mailbox_line(2, "kLmN", DELIVERY_STORED, "INBOX", 7);
+	copied_line(3, "INBOX", "Work", 1);
+	mailbox_line(4, "iMaP", DELIVERY_EXPUNGED, "INBOX", 7);
+	plan = plan_words("queue:Q1", PLAN_SCOPE_DEFAULT);
+	command = command_of(plan, OPENC2_MAILSTORE);
+	cr_assert(command);
+	cr_expect_str_eq(command->message->folder, "INBOX");
+}
+
 Test(planner, what_left_the_mailbox_is_beyond_reach)
 {
 	store_whole(mail(1, "Q1", "bob@s.example"));

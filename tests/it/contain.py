@@ -59,77 +59,44 @@ def site_before(mx):
 
 MANY = [f"u{number}" for number in range(200)]
 NOTABLE = ["moved", "read", "twice", "fetched", "expunged", "namesake", "alone"]
+CLIENTS = ["plain", "kept", "taken", "latekept", "latetaken", "latemoved", "lateread", "latesent", "latedeleted"]
+
+
+@contextlib.contextmanager
+def site_that_follows(mx, dovecot):
+    """A site before an MTA that delivers to a Dovecot, which it reaches; the logs of both are followed."""
+    mx.settings.update(virtual_mailbox_maps="static:mailbox", virtual_transport=f"lmtp:inet:127.0.0.1:{dovecot.ports['lmtp']}")
+    with site_before(mx) as site:
+        site.set("mailstore", url=dovecot.url, key=dovecot.key, timeout_ms="30000")
+        follower = site.follow_too("mbox1", dovecot.log)
+        try:
+            yield site
+        finally:
+            follower.stop()
+            dovecot.stop()
 
 
 @contextlib.contextmanager
 def site_with_mailboxes():
     """A Postfix that delivers to a Dovecot, with a list that has everybody and one who is elsewhere."""
-    dovecot = Dovecot(MANY + NOTABLE).start()
     mx = mta.Postfix()
     members = [f"{user}@example.org" for user in MANY + NOTABLE if user != "alone"] + ["x@else.example"]
     with open(f"{mx.etc}/aliases", "w") as handle:
         handle.write(f"team@example.org {', '.join(members)}\n")
     with open(f"{mx.etc}/transport", "w") as handle:
         handle.write("else.example discard:\n")
-    mx.settings.update(virtual_alias_maps=f"texthash:{mx.etc}/aliases", virtual_mailbox_maps="static:mailbox",
-                       virtual_transport=f"lmtp:inet:127.0.0.1:{dovecot.ports['lmtp']}",
-                       transport_maps=f"texthash:{mx.etc}/transport", virtual_alias_expansion_limit="1000")
-    with site_before(mx) as site:
-        site.set("mailstore", url=dovecot.url, key=dovecot.key, timeout_ms="30000")
-        try:
-            yield site, mx, dovecot
-        finally:
-            dovecot.stop()
-
-
-# What a mail store is to log, as mailtrace.conf(5) has it.
-LOGGING = """\
-mail_plugins = $mail_plugins notify mail_log
-plugin {
-  mail_log_events = save copy expunge flag_change
-  mail_log_fields = uid box msgid size flags
-}
-"""
-CLIENTS = ["plain", "kept", "taken", "latekept", "latetaken", "latemoved", "lateread", "latesent", "latedeleted"]
-
-
-@contextlib.contextmanager
-def site_that_reads_the_mailboxes_log():
-    """A Postfix that delivers to a Dovecot; the logs of both are followed."""
-    dovecot = Dovecot(CLIENTS)
-    with open(dovecot.config, "a") as handle:
-        handle.write(LOGGING)
-    dovecot.start()
-    mx = mta.Postfix()
-    mx.settings.update(virtual_mailbox_maps="static:mailbox", virtual_transport=f"lmtp:inet:127.0.0.1:{dovecot.ports['lmtp']}")
-    with site_before(mx) as site:
-        site.set("mailstore", url=dovecot.url, key=dovecot.key, timeout_ms="30000")
-        follower = follow_too(site, "mbox1", f"{dovecot.root}/dovecot.log")
-        try:
-            yield site, mx, dovecot
-        finally:
-            follower.stop()
-            dovecot.stop()
-
-
-def follow_too(site, name, log):
-    """Follows a mail store's log with a follower of its own."""
-    site.mailtrace("keygen", "--type", "sensor", f"{site.root}/keys", f"{name}-follow")
-    site.mailtrace("sensor", "add", f"{name}-follow", f"{site.root}/keys/{name}-follow.pub")
-    other = Site(root=mtlib.temporary_directory())
-    other.settings = {group: dict(values) for group, values in site.settings.items()}
-    os.makedirs(f"{other.root}/follow")
-    other.set("follow", log=log, format="dovecot", spool_directory=f"{other.root}/follow",
-              key=f"{site.root}/keys/{name}-follow.key", **{"from": "beginning"})
-    return mtlib.Daemon([program("mailtrace"), "--config", other.config, "follow"], f"{other.root}/follow.log")
+    mx.settings.update(virtual_alias_maps=f"texthash:{mx.etc}/aliases", transport_maps=f"texthash:{mx.etc}/transport",
+                       virtual_alias_expansion_limit="1000")
+    dovecot = Dovecot(MANY + NOTABLE).start()
+    with site_that_follows(mx, dovecot) as site:
+        yield site, mx, dovecot
 
 
 def download(dovecot, user, delete=False):
-    pop3 = dovecot.pop3(user)
-    pop3.retr(1)
-    if delete:
-        pop3.dele(1)
-    pop3.quit()
+    with dovecot.pop3(user) as pop3:
+        pop3.retr(1)
+        if delete:
+            pop3.dele(1)
 
 
 def flag(dovecot, user, flags, expunge=False):
@@ -144,6 +111,16 @@ def deeds(site, payload):
     """Returns {user: what the log tells that was done with the copy}."""
     return {hit["recipient"].split("@")[0]: [act["what"] for final in hit["finals"] if final["folder"] or final["acts"]
                                              for act in final["acts"]] for hit in site.who(payload)[0]}
+
+
+def places(site, payload):
+    """Returns the final addresses of which the log tells where the copy is."""
+    return [final["address"] for hit in site.who(payload)[0] for final in hit["finals"] if final["storage_id"]]
+
+
+def done_with(site, payload, user):
+    return [act["what"] for hit in site.who(payload)[0] for final in hit["finals"]
+            if final["address"] == f"{user}@example.org" for act in final["acts"]]
 
 
 def wait_deeds(site, payload, **wanted):
@@ -165,9 +142,7 @@ def use_mailboxes(dovecot, dupe):
     with dovecot.imap("read") as imap:
         imap.select("INBOX")
         imap.store("1", "+FLAGS", "(\\Seen \\Flagged Important)")
-    with dovecot.pop3("fetched") as pop3:
-        pop3.retr(1)
-        pop3.dele(1)
+    download(dovecot, "fetched", delete=True)
     with dovecot.imap("expunged") as imap:
         imap.select("INBOX")
         imap.store("1", "+FLAGS", "(\\Deleted)")
@@ -282,13 +257,16 @@ def one_message_in_hundreds_of_mailboxes_is_taken_away_and_comes_back_as_it_was(
         event = wait_until(lambda: site.who(payload)[0], "it is recorded")[0]["event_id"]
         wait_until(lambda: "  done" in site.mailtrace("show", event).stdout, "the log tells that all have it")
         equal(states(site, payload), {"team": "delivered", "alone": "delivered"})
+        wait_until(lambda: len(places(site, payload)) == len(MANY + NOTABLE), "and Dovecot's, where each copy is")
         use_mailboxes(dovecot, dupe)
+        wait_until(lambda: done_with(site, payload, "fetched") == ["downloaded", "deleted"], "and what was done with it")
         watched = NOTABLE + MANY[:20]
         before = seen(dovecot, watched)
         path = f"{site.root}/plan.json"
         done = json_lines(site.mailtrace("--json", "contain", payload, "--scope", "mailbox", "-o", path).stdout)
         equal(len([line for line in done if line["type"] == "command"]), len(MANY + NOTABLE), "aliases are expanded")
-        equal([line["address"] for line in done if line["type"] == "beyond"], ["x@else.example"])
+        equal({line["address"]: line["kind"] for line in done if line["type"] == "beyond"},
+              {"x@else.example": "no-copy", "fetched@example.org": "downloaded"})
         site.set("containment", approval_threshold="1000")
         site.collector.stop()
         site.start_collector()
@@ -304,10 +282,11 @@ def one_message_in_hundreds_of_mailboxes_is_taken_away_and_comes_back_as_it_was(
         got = outcomes(site, "apply", path, status=3)
         left = {target: outcome for target, outcome in got.items()
                 if outcome not in ("done", "already-gone", "moved-by-user")}
-        equal(left, {f"mailbox {user}@example.org": "not-found" for user in ("expunged", "fetched")})
+        equal(left, {"mailbox fetched@example.org": "downloaded"})
+        equal([got[f"mailbox {user}@example.org"] for user in ("moved", "expunged")], ["moved-by-user", "already-gone"])
         for user in MANY + NOTABLE:
             equal(subjects(dovecot, user), {"INBOX": ["Namesake"]} if user == "namesake" else {}, user)
-        equal(states(site, payload), {"team": "delivered", "alone": "retracted"}, "one of the list's copies is elsewhere")
+        equal(states(site, payload), {"team": "delivered", "alone": "retracted"}, "one of the list's copies was downloaded")
         undone = outcomes(site, "undo", path)
         equal(set(undone.values()), {"done"})
         equal(seen(dovecot, watched), before, "each is where it was, with flags and date")
@@ -327,11 +306,11 @@ def carried(site, path, status):
 
 @test
 def what_was_downloaded_or_sent_on_is_never_contained_and_named():
-    with site_that_reads_the_mailboxes_log() as (site, mx, dovecot):
+    mx, dovecot = mta.Postfix(), Dovecot(CLIENTS).start()
+    with site_that_follows(mx, dovecot) as site:
         path, payload = message_with_payload(site, "evil", subject="Invoice")
         send(mx, [f"{user}@example.org" for user in CLIENTS], path)
-        wait_until(lambda: len([1 for hit in site.who(payload)[0] for final in hit["finals"] if final["storage_id"]]) ==
-                   len(CLIENTS), "the logs tell where each copy is")
+        wait_until(lambda: len(places(site, payload)) == len(CLIENTS), "the logs tell where each copy is")
         download(dovecot, "kept")
         download(dovecot, "taken", delete=True)
         wait_deeds(site, payload, kept=["downloaded"], taken=["downloaded", "deleted"])

@@ -8,7 +8,7 @@ import shutil
 
 import mta
 from dovecot import Dovecot
-from mtlib import Daemon, Site, equal, json_lines, main, message_with_payload, program, send, temporary_directory, test, wait_until
+from mtlib import Site, equal, json_lines, main, message_with_payload, send, test, wait_until
 
 SIEVE = """\
 require ["fileinto", "copy"];
@@ -42,7 +42,7 @@ def site_with_mailboxes(logging=None):
     mx.write()
     mx.start()
     postfix = site.start_follow(mx.log)
-    dovecot = follow_mailboxes(site, mailboxes)
+    dovecot = site.follow_too("mbox1", mailboxes.log)
     try:
         yield site, mx, mailboxes
     finally:
@@ -51,19 +51,6 @@ def site_with_mailboxes(logging=None):
         mx.stop()
         mailboxes.stop()
         site.stop()
-
-
-def follow_mailboxes(site, mailboxes):
-    """Follows Dovecot's log with a second follower, which has a key and a configuration of its own."""
-    site.mailtrace("keygen", "--type", "sensor", f"{site.root}/keys", "mbox1-follow")
-    site.mailtrace("sensor", "add", "mbox1-follow", f"{site.root}/keys/mbox1-follow.pub")
-    wait_until(lambda: os.path.exists(mailboxes.log), "Dovecot's log")
-    other = Site(root=temporary_directory())
-    other.settings = {group: dict(values) for group, values in site.settings.items()}
-    os.makedirs(f"{other.root}/follow")
-    other.set("follow", log=mailboxes.log, format="dovecot", spool_directory=f"{other.root}/follow",
-              key=f"{site.root}/keys/mbox1-follow.key", **{"from": "beginning"})
-    return Daemon([program("mailtrace"), "--config", other.config, "follow"], f"{other.root}/follow.log")
 
 
 def final_of(site, payload, user):

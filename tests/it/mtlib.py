@@ -302,6 +302,18 @@ class Site:
         self.follower = Daemon([program("mailtrace"), "--config", self.config, "follow"], f"{self.root}/follow.log")
         return self.follower
 
+    def follow_too(self, name, log, form="dovecot"):
+        """Follows the log of another server with a follower, a key and a configuration of its own."""
+        self.mailtrace("keygen", "--type", "sensor", f"{self.root}/keys", f"{name}-follow")
+        self.mailtrace("sensor", "add", f"{name}-follow", f"{self.root}/keys/{name}-follow.pub")
+        wait_until(lambda: os.path.exists(log), f"{log} is there")
+        other = Site(root=temporary_directory())
+        other.settings = {group: dict(values) for group, values in self.settings.items()}
+        os.makedirs(f"{other.root}/follow")
+        other.set("follow", log=log, format=form, spool_directory=f"{other.root}/follow",
+                  key=f"{self.root}/keys/{name}-follow.key", **{"from": "beginning"})
+        return Daemon([program("mailtrace"), "--config", other.config, "follow"], f"{other.root}/follow.log")
+
     def milter_answers(self):
         return run(program("milterplay"), "--socket", self.socket, "--timeout", "5", "--stop-at", "connect",
                    os.path.join(SOURCE, "tests/data/minimal.eml"), status=None).returncode == 0
