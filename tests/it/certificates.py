@@ -22,7 +22,7 @@ class Authority:
         openssl("req", "-x509", *KEY, "-keyout", self.key, "-out", self.ca, "-days", "2", "-subj", f"/CN={name}")
 
     def sign(self, name, alternative="IP:127.0.0.1", days="2"):
-        """Returns the files of a certificate and of its key; alternative: who it is of, as subjectAltName."""
+        """Returns the files of a certificate and of its key; alternative: who it is of; days: -1 has expired."""
         path = f"{self.folder}/{self.name}-{name}"
         openssl("req", *KEY, "-keyout", f"{path}.key", "-out", f"{path}.csr", "-subj", f"/CN={name}")
         with open(f"{path}.ext", "w", encoding="ascii") as handle:

@@ -68,7 +68,7 @@ class Consumer:
     """Use as a context; posts are what came, acts what was done: {command_id: times}."""
 
     def __init__(self, authority=None, transfer="1.1", clients=None, token=None, say=lambda command, times: Said(), path=None,
-                 newest=None):
+                 newest=None, days="2"):
         self.transfer, self.token, self.say, self.path = transfer, token, say, path or "/.well-known/openc2"
         self.lock, self.posts, self.asked, self.acts, self.complaints = threading.Lock(), [], {}, {}, []
         self.server = Server(("127.0.0.1", 0), Handler)
@@ -77,14 +77,14 @@ class Consumer:
         self.url = f"http{'s' if authority else ''}://{self.address}"
         if authority:
             # The handshake belongs to the thread of the connection, not to the one that accepts.
-            self.server.socket = self.context(authority, clients, newest).wrap_socket(
+            self.server.socket = self.context(authority.sign("consumer", days=days), clients, newest).wrap_socket(
                 self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @staticmethod
-    def context(authority, clients, newest):
+    def context(certificate, clients, newest):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*authority.sign("consumer"))
+        context.load_cert_chain(*certificate)
         if clients:
             context.load_verify_locations(clients.ca)
             context.verify_mode = ssl.CERT_REQUIRED

@@ -222,6 +222,9 @@ def nothing_is_said_to_a_server_that_is_not_the_consumer():
             outcome, text = one(consumer, **wrong)
             assert outcome == "failed" and "[openc2]" in text, (wrong, outcome, text)
         equal(consumer.posts, [])
+    with Consumer(AUTHORITY, days="-1") as consumer:
+        outcome, text = one(consumer)
+        equal((outcome, "expired" in text, consumer.posts), ("failed", True, []), text)
     with Consumer(AUTHORITY, newest=ssl.TLSVersion.TLSv1_1) as consumer:
         equal((one(consumer)[0], consumer.posts), ("unreachable", []))
     with Consumer(AUTHORITY, newest=ssl.TLSVersion.TLSv1_2) as consumer:
