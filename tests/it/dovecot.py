@@ -31,7 +31,7 @@ API_KEY = "an-api-key-of-the-tests"
 CONF = """\
 base_dir = {root}/run
 state_dir = {root}/state
-log_path = {root}/dovecot.log
+log_path = {log}
 protocols = imap pop3 lmtp
 listen = 127.0.0.1
 {tls}
@@ -132,9 +132,11 @@ class Dovecot:
 
     form: of the mailboxes.  authority: signs a certificate, and its API is had by HTTPS.
     logging: what is logged, as configuration; None: all.  sieve: everybody's filter.
+    world: called in the child before it becomes Dovecot, which then logs by syslog(3).
     """
 
-    def __init__(self, users, separator="/", bare=(), form="maildir", authority=None, logging=None, sieve=None):
+    def __init__(self, users, separator="/", bare=(), form="maildir", authority=None, logging=None, sieve=None,
+                 world=None):
         if os.geteuid() != 0:
             raise AssertionError("a real Dovecot needs root: run make check-system as root")
         self.root = mtlib.temporary_directory("mailtrace-dovecot.")
@@ -143,6 +145,7 @@ class Dovecot:
         self.url = f"http{'s' if authority else ''}://127.0.0.1:{self.ports['http']}/doveadm/v1"
         self.key = f"{self.root}/doveadm.key"
         self.log = f"{self.root}/dovecot.log"
+        self.world = world
         self.config = f"{self.root}/dovecot.conf"
         self.tls = authority and ssl.create_default_context(cafile=authority.ca)
         tls = "ssl = yes\nssl_cert = <{}\nssl_key = <{}".format(*authority.sign("mail")) if authority else "ssl = no"
@@ -150,7 +153,7 @@ class Dovecot:
         for folder in ("mail", "sieve"):
             os.makedirs(f"{self.root}/{folder}")
             os.chown(f"{self.root}/{folder}", owner.pw_uid, owner.pw_gid)
-        self.write(self.config, CONF.format(root=self.root, key=API_KEY, separator=separator, form=form, **self.ports,
+        self.write(self.config, CONF.format(root=self.root, log="syslog" if world else self.log, key=API_KEY, separator=separator, form=form, **self.ports,
                                             tls=tls, https="yes" if authority else "no",
                                             quarantine=documented_quarantine(form, separator),
                                             logging=documented_logging() if logging is None else logging,
@@ -173,7 +176,7 @@ class Dovecot:
         # Not through pipes, which its daemon would keep open.
         with open(f"{self.root}/start.log", "wb") as log:
             subprocess.run(["/usr/sbin/dovecot", "-c", self.config], check=True, stdin=subprocess.DEVNULL,
-                           stdout=log, stderr=log, env=mtlib.environment())
+                           stdout=log, stderr=log, env=mtlib.environment(), preexec_fn=self.world)
         atexit.register(self.stop)
         mtlib.wait_until(lambda: all(mtlib.listens(port) for port in self.ports.values()),
                          f"Dovecot listens; log:\n{self.logged()}")

@@ -12,8 +12,8 @@ QUEUE_IDS = iter(f"4Xyz12BbC{first}{second}zKq" for first in "bcdfghjk" for seco
 class FollowedSite(Site):
     """A site with a follower beside its milter."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, root=None):
+        super().__init__(root)
         self.log = f"{self.root}/mail.log"
         self.follower = None
         os.makedirs(f"{self.root}/follow", mode=0o750)

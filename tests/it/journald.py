@@ -10,8 +10,10 @@ import subprocess
 import time
 
 import mta
+from dovecot import Dovecot
 from followed import FollowedSite, agent
-from mtlib import Daemon, equal, main, make_message, program, send, test, wait_until
+from mtlib import (Daemon, equal, free_port, main, make_message, message_with_payload, program, send,
+                   temporary_directory, test, wait_until)
 
 NOBODY = 65534
 
@@ -19,14 +21,18 @@ NOBODY = 65534
 class JournaldSite(FollowedSite):
     """A site on a machine whose mail log is the journal, as Debian 12 has it."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, root=None):
+        super().__init__(root)
         self.journald = mta.Journald()
         self.set("follow", log="journal:")
         self.set("milter", socket_group="postfix", socket_mode="0660")
         self.start_collector()
         self.start_milter()
-        self.mx = mta.Postfix(self.socket, world=self.journald.writer, maillog_file="").start()
+        self.mx = None
+
+    def start_postfix(self, **settings):
+        self.mx = mta.Postfix(self.socket, world=self.journald.writer, maillog_file="", **settings).start()
+        self.start_follower()
 
     def start_follower(self):
         self.follower = Daemon([program("mailtrace"), "--config", self.config, "follow"],
@@ -47,7 +53,8 @@ class JournaldSite(FollowedSite):
 
     def stop(self):
         super().stop()
-        self.mx.stop()
+        if self.mx:
+            self.mx.stop()
         self.journald.stop()
 
 
@@ -72,7 +79,7 @@ def as_nobody(function):
 @test
 def what_became_of_each_message_is_read_from_the_journal():
     site = JournaldSite()
-    site.start_follower()
+    site.start_postfix(transport_maps=f"inline:{{carol@example.org=smtp:[127.0.0.1]:{free_port()}}}")
     site.send("plain", "alice@example.org", "bob@example.org")
     site.wait_states("plain", {"alice@example.org": "delivered", "bob@example.org": "delivered"})
     equal((len(site.mx.inbox("alice")), len(site.mx.inbox("bob"))), (1, 1))
@@ -80,16 +87,12 @@ def what_became_of_each_message_is_read_from_the_journal():
     assert "delivered to maildir" in site.mailtrace("show", event).stdout, site.mailtrace("show", event).stdout
 
     # What others write in Postfix's name stands in the journal, and is not believed.
-    site.mx.command("stop")
-    site.mx.settings["defer_transports"] = "virtual"
-    site.mx.write()
-    site.mx.command("start")
-    site.send("forged", "alice@example.org")
-    site.wait_states("forged", {"alice@example.org": "deferred"})
-    line = agent(site.queue_id("forged"), "alice@example.org").partition(": ")[2]
+    site.send("forged", "carol@example.org")
+    site.wait_states("forged", {"carol@example.org": "deferred"})
+    line = agent(site.queue_id("forged"), "carol@example.org").partition(": ")[2]
     run = f"{site.journald.run}/systemd/journal"
     subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "logger", "-u",
-                    f"{run}/dev-log", "-t", "postfix/smtp", "--id=9", "-p", "mail.info", line], check=True)
+                    site.journald.socket, "-t", "postfix/smtp", "--id=9", "-p", "mail.info", line], check=True)
     as_nobody(lambda: native(f"{run}/socket", SYSLOG_IDENTIFIER="postfix/smtp", SYSLOG_PID=9, _UID=0,
                              _TRANSPORT="syslog", MESSAGE=line))
     as_nobody(lambda: native(f"{run}/socket", SYSLOG_IDENTIFIER="systemd-journald", _UID=0, _TRANSPORT="driver",
@@ -97,9 +100,44 @@ def what_became_of_each_message_is_read_from_the_journal():
     wait_until(lambda: len(site.journald.lines(f"_UID={NOBODY}")) == 3, "the forged ones are in the journal")
     equal(site.journald.lines(f"_UID={NOBODY}", "SYSLOG_IDENTIFIER=postfix/smtp"), [line, line])
     site.send("after", "bob@example.org")
-    site.wait_states("after", {"bob@example.org": "deferred"})
-    equal(site.states("forged"), {"alice@example.org": "deferred"})
+    site.wait_states("after", {"bob@example.org": "delivered"})
+    equal(site.states("forged"), {"carol@example.org": "deferred"})
     assert "log-gap" not in site.follower.text(), site.follower.text()
+    site.stop()
+
+
+@test
+def postfix_and_dovecot_tell_in_one_journal_in_which_folder_it_is():
+    site = JournaldSite()
+    mailboxes = Dovecot(["alice"], world=site.journald.writer).start()
+    site.start_postfix(virtual_transport=f"lmtp:inet:127.0.0.1:{mailboxes.ports['lmtp']}")
+    path, payload = message_with_payload(site, "filed")
+    send(site.mx, ["alice@example.org"], path)
+
+    def final(found):
+        hits, _ = site.who(payload, status=None)
+        return bool(hits) and bool(hits[0]["finals"]) and found(hits[0]["finals"][0])
+
+    wait_until(lambda: final(lambda f: (f["state"], f["folder"]) == ("delivered", "INBOX")), "it is in the folder")
+    with mailboxes.imap("alice", "INBOX") as imap:
+        imap.uid("STORE", imap.uid("SEARCH", "ALL")[1][0].decode(), "+FLAGS", "(\\Seen)")
+    wait_until(lambda: final(lambda f: [act["what"] for act in f["acts"]] == ["seen"]), "it was seen")
+    mailboxes.stop()
+    site.stop()
+
+
+@test
+def sendmail_tells_in_the_journal():
+    # Sendmail connects to no socket below a directory that all may write.
+    site = JournaldSite(temporary_directory("mailtrace-site.", "/run"))
+    sendmail = mta.Sendmail({"mailtrace": (f"local:{site.root}/milter.sock", "T")}, syslog=site.journald.socket)
+    sendmail.start()
+    site.start_follower()
+    path, payload = message_with_payload(site, "sendmail")
+    send(sendmail, ["alice@example.org"], path)
+    wait_until(lambda: [hit["state"] for hit in site.who(payload, status=None)[0]] == ["delivered"], "it is delivered")
+    equal(len(sendmail.inbox("alice")), 1)
+    sendmail.stop()
     site.stop()
 
 
@@ -109,7 +147,7 @@ def kills_while_mail_goes_on_lose_nothing_and_repeat_nothing():
     seed = int.from_bytes(os.urandom(4), "big")
     print(f"# seed {seed}", flush=True)
     chance = random.Random(seed)
-    site.start_follower()
+    site.start_postfix()
     subjects = []
     for number in range(8):
         for message in range(6):

@@ -182,16 +182,19 @@ Cwexample.org
 class Sendmail:
     """A Sendmail, unpacked from its package, that delivers example.org to files under root/mail/<user>/.
 
-    milters: name -> (socket equate, F= flag), in order.
+    milters: name -> (socket equate, F= flag), in order.  syslog: the socket of whoever takes its log, in place of
+    an rsyslogd of its own.
     """
 
-    def __init__(self, milters):
+    def __init__(self, milters, syslog=None):
         need_root()
         # Not below /tmp: Sendmail distrusts whatever stands in a directory that all may write.
         self.root = mtlib.temporary_directory("mailtrace-sendmail.", "/run")
         self.package = unpack_sendmail()
         self.mail = f"{self.root}/mail"
         self.log = f"{self.root}/maillog"
+        self.log_socket = syslog or f"{self.root}/log.sock"
+        self.syslog = None
         self.port = mtlib.free_port()
         for folder in ("queue", "mail"):
             os.makedirs(f"{self.root}/{folder}")
@@ -226,19 +229,21 @@ class Sendmail:
     def own_world(self):
         """In the child: a host name of its own, and a /dev/log that is this Sendmail's syslogd."""
         own_host_name()
-        own_dev_log(f"{self.root}/log.sock")
+        own_dev_log(self.log_socket)
 
     def start_syslog(self):
         """Sendmail logs by syslog(3) only: a real rsyslogd listens for it, and for nobody else."""
+        if os.path.exists(self.log_socket):
+            return
         with open(f"{self.root}/rsyslog.conf", "w") as handle:
             handle.write('module(load="imuxsock" SysSock.Use="off")\n'
-                         f'input(type="imuxsock" Socket="{self.root}/log.sock" RateLimit.Interval="0")\n'
+                         f'input(type="imuxsock" Socket="{self.log_socket}" RateLimit.Interval="0")\n'
                          f'action(type="omfile" file="{self.root}/maillog" template="RSYSLOG_FileFormat"'
                          ' fileOwner="root")\n')
         self.syslog = mtlib.Daemon(["/usr/sbin/rsyslogd", "-n", "-f", f"{self.root}/rsyslog.conf",
                                     "-i", f"{self.root}/rsyslog.pid"], f"{self.root}/rsyslog.log",
                                    preexec_fn=own_host_name)
-        mtlib.wait_until(lambda: os.path.exists(f"{self.root}/log.sock") or not self.syslog.alive(),
+        mtlib.wait_until(lambda: os.path.exists(self.log_socket) or not self.syslog.alive(),
                          "rsyslogd listens")
         assert self.syslog.alive(), self.syslog.text()
 
@@ -260,7 +265,8 @@ class Sendmail:
 
     def stop(self):
         self.daemon.kill()
-        self.syslog.kill()
+        if self.syslog:
+            self.syslog.kill()
 
     def smtp(self):
         return smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example", timeout=mtlib.DEADLINE)
@@ -329,7 +335,9 @@ class Journald:
         need_root()
         self.root = mtlib.temporary_directory("mailtrace-journald.")
         self.run, self.log = f"{self.root}/run", f"{self.root}/log"
+        self.socket = f"{self.run}/systemd/journal/dev-log"
         os.makedirs(f"{self.run}/systemd/journal")
+        os.makedirs(f"{self.run}/log")
         os.makedirs(f"{self.log}/journal")
         # To disk from the beginning, as after boot.
         open(f"{self.run}/systemd/journal/flushed", "w").close()
@@ -357,11 +365,12 @@ class Journald:
         """In the child: this journal is the machine's."""
         mount = own_mounts()
         mount(self.log, "/var/log", None, MS_BIND)
-        mount(self.run, "/run", None, MS_BIND)
+        if os.path.isdir("/run/log"):
+            mount(f"{self.run}/log", "/run/log", None, MS_BIND)
 
     def writer(self):
         """In the child: syslog(3) leads here."""
-        own_dev_log(f"{self.run}/systemd/journal/dev-log")
+        own_dev_log(self.socket)
 
     def rotate(self):
         before = len(os.listdir(self.folder))
