@@ -243,6 +243,8 @@ Test(journal_tail, what_untrusted_users_and_other_programs_write_is_not_taken)
 	add_entry("0", "sm-mta", "sendmail");
 	add_entry("0", "dovecot", "dovecot");
 	add_entry("107", "postfix/smtp[1]: x", "tag");
+	add_entry("107", "postfix/smtp[1]", "tag");
+	add_entry("107", "postfix/smtp:", "tag");
 	add_entry("10", "postfix/smtp", "prefix");
 	write_journal();
 	follow_from(NULL, FALSE);
@@ -382,6 +384,52 @@ Test(journal_tail, a_place_that_is_vacuumed_while_it_runs_is_told_once)
 	write_journal();
 	expect_lines("three|");
 	expect_gap(NULL);
+}
+
+Test(journal_tail, a_gap_is_told_once_where_nothing_of_the_mta_follows)
+{
+	add_mail("one");
+	write_journal();
+	follow_from(NULL, FALSE);
+	expect_lines("one|");
+	g_unlink(journal.path);
+	add_entry("1000", "bash", "of nobody");
+	write_journal();
+	restart();
+	expect_lines("");
+	expect_gap("no longer in the journal");
+	restart();
+	expect_lines("");
+	g_rename(journal.path, journal.old);
+	add_mail("two");
+	write_journal();
+	expect_lines("two|");
+	expect_gap(NULL);
+}
+
+Test(journal_tail, an_entry_of_the_same_time_is_not_the_place)
+{
+	static const char *const changes[] = {"MESSAGE=one", BOOT};
+	g_autoptr(GString) export = g_string_new(NULL);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(changes); i++) {
+		journal.entries = 0;
+		add_mail("one");
+		g_string_assign(export, journal.export->str);
+		write_journal();
+		follow_from(NULL, FALSE);
+		expect_lines("one|");
+		g_unlink(journal.path);
+		/* Of another text, or of another boot. */
+		g_string_replace(export, changes[i],
+				 i == 0 ? "MESSAGE=two" : "1123456789abcdef0123456789abcdef", 0);
+		g_string_assign(journal.export, export->str);
+		write_journal();
+		restart();
+		expect_lines(i == 0 ? "two|" : "one|");
+		expect_gap("no longer in the journal");
+		g_unlink(journal.path);
+	}
 }
 
 Test(journal_tail, a_journal_of_which_nothing_is_left_is_a_gap)
