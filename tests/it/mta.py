@@ -162,6 +162,8 @@ define(`confTO_IDENT', `0')dnl
 define(`confBIND_OPTS', `-DNSRCH -DEFNAMES')dnl
 define(`confSERVICE_SWITCH_FILE', `{root}/service.switch')dnl
 define(`confDELIVERY_MODE', `i')dnl
+define(`confQUEUE_LA', `10000')dnl
+define(`confREFUSE_LA', `10000')dnl
 define(`LOCAL_MAILER_PATH', `{sink}')dnl
 define(`LOCAL_MAILER_ARGS', `sink $u')dnl
 MODIFY_MAILER_FLAGS(`LOCAL', `-wfrm')dnl
