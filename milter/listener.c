@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define UNIX_PREFIX "unix:"
+#define HANDOVER_STEP_MS 200 /* between looks whether the former processes have ended */
 
 G_DEFINE_QUARK(mailtrace_listener_error, listener_error)
 
@@ -36,25 +37,53 @@ fill_unix(const char *path, struct sockaddr_un *ret_address, GError **error)
 	return TRUE;
 }
 
+/* Returns the error of a connection, 0 for none. */
+static int
+try_connection(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int failure = 0;
+
+	if (fd < 0)
+		return errno;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
+		failure = errno;
+	close(fd);
+	return failure;
+}
+
+/*
+ * Waits until nobody listens.  The processes of a supervisor that was killed
+ * finish what is under way before they end, and whoever starts the next one
+ * need not know of them.
+ */
+static gboolean
+wait_unheard(const struct sockaddr_un *address)
+{
+	gint64 until_us = g_get_monotonic_time() + LISTENER_HANDOVER_MS * G_TIME_SPAN_MILLISECOND;
+	int failure;
+
+	while ((failure = try_connection(address)) != ECONNREFUSED) {
+		if ((failure != 0 && failure != EAGAIN) || g_get_monotonic_time() >= until_us)
+			return FALSE;
+		g_usleep(HANDOVER_STEP_MS * 1000);
+	}
+	return TRUE;
+}
+
 /* Removes a socket that was left behind; another's, or another kind of file, stays. */
 static gboolean
 remove_stale(const struct sockaddr_un *address, GError **error)
 {
 	const char *path = address->sun_path;
 	struct stat status;
-	int fd, refused;
 
 	if (lstat(path, &status) != 0)
 		return errno == ENOENT ||
 		       fail(error, LISTENER_ERROR_ADDRESS, path, g_strerror(errno));
 	if (!S_ISSOCK(status.st_mode))
 		return fail(error, LISTENER_ERROR_ADDRESS, path, "is there and is no socket");
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return fail(error, LISTENER_ERROR_SYSTEM, path, g_strerror(errno));
-	refused = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? errno : 0;
-	close(fd);
-	if (refused != ECONNREFUSED)
+	if (!wait_unheard(address))
 		return fail(error, LISTENER_ERROR_ADDRESS, path,
 			    "another process listens there; stop it first");
 	if (unlink(path) != 0)
@@ -144,6 +173,19 @@ listen_inet(const struct addrinfo *addresses, guint backlog)
 	return -1;
 }
 
+/* As listen_inet(); waits for an address in use as wait_unheard() does. */
+static int
+wait_inet(const struct addrinfo *addresses, guint backlog)
+{
+	gint64 until_us = g_get_monotonic_time() + LISTENER_HANDOVER_MS * G_TIME_SPAN_MILLISECOND;
+	int fd;
+
+	while ((fd = listen_inet(addresses, backlog)) < 0 && errno == EADDRINUSE &&
+	       g_get_monotonic_time() < until_us)
+		g_usleep(HANDOVER_STEP_MS * 1000);
+	return fd;
+}
+
 /* address: "inet:port@host" or "inet6:port@host". */
 static int
 open_inet(const char *address, guint backlog, GError **error)
@@ -163,7 +205,7 @@ open_inet(const char *address, guint backlog, GError **error)
 		fail(error, LISTENER_ERROR_ADDRESS, address, gai_strerror(failure));
 		return -1;
 	}
-	fd = listen_inet(found, backlog);
+	fd = wait_inet(found, backlog);
 	if (fd < 0)
 		fail(error, LISTENER_ERROR_ADDRESS, address, g_strerror(errno));
 	freeaddrinfo(found);

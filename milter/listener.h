@@ -21,9 +21,16 @@ enum listener_error {
 GQuark listener_error_quark(void);
 
 /*
+ * How long the processes of a former supervisor, which was killed, are waited
+ * for: longer than they take to finish what is under way (supervision.h).
+ */
+#define LISTENER_HANDOVER_MS 20000
+
+/*
  * Opens settings->socket and listens.  A unix socket that nobody listens at any
  * more is replaced, and gets socket_mode and socket_group before anybody can
- * connect.  Returns a descriptor, or -1 with a LISTENER_ERROR.
+ * connect.  One at which somebody listens is waited for so long.  Returns a
+ * descriptor, or -1 with a LISTENER_ERROR.
  */
 int listener_open(const struct settings *settings, GError **error);
 

@@ -40,6 +40,9 @@
 /* The first as a rule does; each leaves a dead connection in the queue. */
 #define WAKE_TRIES 10
 #define WAKE_PAUSE_US (20 * 1000)
+#define SPOOL_WAIT_MS \
+	20000 /* longer than a milter process takes to end: see SUPERVISION_DRAIN_MS */
+#define SPOOL_STEP_MS 50
 
 struct process {
 	struct engine *engine;
@@ -457,10 +460,35 @@ tell_mended(const struct spool *spool)
 			  SPOOL_MENDED_REMEDY, NULL);
 }
 
+/*
+ * Opens the spool; one that another process has is waited for, since it may be
+ * the milter process of a supervisor that was killed, which ends soon.
+ */
+static struct spool *
+open_spool(const struct settings *settings, GError **error)
+{
+	gint64 until_us = g_get_monotonic_time() + SPOOL_WAIT_MS * G_TIME_SPAN_MILLISECOND;
+
+	for (;;) {
+		g_autoptr(GError) why = NULL;
+		struct spool *spool =
+			spool_open(settings->spool_directory, settings->spool_max_bytes, &why);
+
+		if (spool)
+			return spool;
+		if (!g_error_matches(why, SPOOL_ERROR, SPOOL_ERROR_IN_USE) ||
+		    g_get_monotonic_time() >= until_us) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return NULL;
+		}
+		g_usleep(SPOOL_STEP_MS * 1000);
+	}
+}
+
 static gboolean
 open_parts(struct process *process, struct settings *settings, GError **error)
 {
-	process->spool = spool_open(settings->spool_directory, settings->spool_max_bytes, error);
+	process->spool = open_spool(settings, error);
 	if (!process->spool)
 		return FALSE;
 	tell_mended(process->spool);

@@ -31,7 +31,8 @@
 struct spool;
 
 enum spool_error {
-	SPOOL_ERROR_OPEN,    /* directory missing, file not ours, or another has it open */
+	SPOOL_ERROR_OPEN,    /* directory missing, file not ours */
+	SPOOL_ERROR_IN_USE,  /* another process has it open */
 	SPOOL_ERROR_VERSION, /* made by a newer mailtrace */
 	SPOOL_ERROR_FULL,    /* max_bytes reached, or the disk is full */
 	SPOOL_ERROR_WRITE,   /* the disk failed: the spool is closed to writing */

@@ -44,7 +44,7 @@ take_lock(struct spool *spool, const char *directory, GError **error)
 	}
 	if (flock(spool->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return TRUE;
-	g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_OPEN,
+	g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_IN_USE,
 		    "the spool in %s is in use by another process", directory);
 	return FALSE;
 }

@@ -4,15 +4,33 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "listener.h"
 
 #define OWN_GROUP "socket_group =\n"
+
+/* Whoever waits for another sees the time pass at once; the other gets the processor meanwhile. */
+static gint64 slept_us;
+
+void
+g_usleep(gulong us)
+{
+	slept_us += (gint64)us;
+	sched_yield();
+}
+
+gint64
+g_get_monotonic_time(void)
+{
+	return slept_us;
+}
 
 static char *directory;
 static char *path;
@@ -106,7 +124,8 @@ Test(listener, leaves_a_live_socket_alone)
 	cr_assert_eq(listener_open(settings, &error), -1);
 	cr_assert(error && error->domain == LISTENER_ERROR);
 	cr_assert_eq(error->code, LISTENER_ERROR_ADDRESS);
-	cr_assert(answers());
+	cr_assert_eq(slept_us, LISTENER_HANDOVER_MS * 1000, "it is waited for, not for ever");
+	cr_assert_geq(accept(fd, NULL, NULL), 0, "it is there");
 	listener_close(fd, settings);
 	settings_unref(settings);
 }
@@ -250,4 +269,37 @@ Test(listener, names_an_inet_address_in_use)
 	cr_assert(strstr(error->message, address), "%s", error->message);
 	listener_close(fd, settings);
 	settings_unref(settings);
+}
+
+/* Listens as a supervisor does and is gone; its child serves one connection more, and ends. */
+static void
+leave_an_orphan(void)
+{
+	g_autoptr(settings_t) settings = settings_for(NULL, OWN_GROUP);
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		int fd = listener_open(settings, NULL);
+
+		if (fd >= 0 && fork() == 0) {
+			accept(fd, NULL, NULL);
+			_exit(0);
+		}
+		_exit(fd < 0);
+	}
+	cr_assert(waitpid(child, &status, 0) == child && status == 0);
+}
+
+Test(listener, the_children_of_a_supervisor_that_was_killed_are_waited_for)
+{
+	g_autoptr(settings_t) settings = settings_for(NULL, OWN_GROUP);
+	g_autoptr(GError) error = NULL;
+	int fd;
+
+	leave_an_orphan();
+	fd = listener_open(settings, &error);
+	cr_assert_geq(fd, 0, "%s", error ? error->message : "");
+	cr_assert(answers());
+	listener_close(fd, settings);
 }

@@ -671,7 +671,7 @@ Test(spool, only_one_process_has_it)
 	g_autoptr(GError) error = NULL;
 
 	cr_assert_null(spool_open(directory, 0, &error));
-	assert_error(error, SPOOL_ERROR_OPEN, "in use");
+	assert_error(error, SPOOL_ERROR_IN_USE, "in use");
 	append(spool, "the first goes on");
 	spool_close(spool);
 	spool_close(open_spool(0));
