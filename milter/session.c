@@ -86,15 +86,6 @@ session_new(struct engine *engine, session_macro_fn macro)
 	return session;
 }
 
-struct policy_decision
-session_refused(struct engine *engine)
-{
-	g_autoptr(settings_t) settings = engine_settings(engine);
-	const struct policy_facts facts = {.unrecorded = TRUE};
-
-	return policy_decide(settings, &facts);
-}
-
 void
 session_set_abilities(struct session *session, gboolean can_hold, gboolean can_change)
 {
@@ -623,6 +614,20 @@ count_outcome(struct engine *engine, const struct policy_facts *facts,
 		engine_count(engine, COUNT_UNRECORDED, 1);
 	if (verdict_counters[decision->verdict] != ENGINE_COUNTERS)
 		engine_count(engine, verdict_counters[decision->verdict], 1);
+}
+
+struct policy_decision
+session_refused(struct engine *engine)
+{
+	g_autoptr(settings_t) settings = engine_settings(engine);
+	const struct policy_facts facts = {.unrecorded = TRUE};
+
+	struct policy_decision decision = policy_decide(settings, &facts);
+
+	/* Of its messages nothing will be known: it counts as one. */
+	if (lets_pass(&decision))
+		engine_count(engine, COUNT_UNRECORDED, 1);
+	return decision;
 }
 
 static void

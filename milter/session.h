@@ -97,7 +97,8 @@ void session_free(struct session *session);
 
 /*
  * Tells what becomes of a connection that session_new() had no place for: it
- * cannot be recorded.
+ * cannot be recorded.  One that may pass counts as a message that passed
+ * unrecorded, however many come by it.
  */
 struct policy_decision session_refused(struct engine *engine);
 

@@ -476,11 +476,25 @@ Test(session, refuses_connections_above_the_cap_as_on_unrecorded_says)
 	decision = session_refused(site.engine);
 	cr_assert_eq(decision.verdict, VERDICT_TEMPFAIL);
 	cr_assert_eq(engine_counted(site.engine, COUNT_REFUSED_CONNECTIONS), 1);
+	cr_assert_eq(engine_counted(site.engine, COUNT_UNRECORDED), 0);
 	session_free(first);
 	first = session_new(site.engine, macro);
 	cr_assert(first, "a place is free again");
 	session_free(first);
 	session_free(second);
+	close_site();
+}
+
+Test(session, a_connection_above_the_cap_that_may_pass_is_counted_as_unrecorded)
+{
+	struct session *only;
+
+	open_site_without_scanner("max_connections = 1\n[policy]\non_unrecorded = accept\n", 0);
+	only = connect_from(OUTSIDE);
+	cr_assert_null(session_new(site.engine, macro));
+	cr_assert_eq(session_refused(site.engine).verdict, VERDICT_ACCEPT);
+	cr_assert_eq(engine_counted(site.engine, COUNT_UNRECORDED), 1);
+	session_free(only);
 	close_site();
 }
 

@@ -195,6 +195,21 @@ def what_passes_a_closed_spool_is_told_and_so_is_another_spool():
 
 
 @test
+def what_comes_by_a_connection_above_the_cap_is_told():
+    with followed_postfix() as (site, mx):
+        path, _ = recorded_mail(site, mx)
+        site.set("milter", max_connections="1")
+        site.set("policy", on_unrecorded="accept")
+        site.milter.stop()
+        site.start_milter()
+        with mx.smtp() as held:
+            held.ehlo()  # Postfix has told the milter of it
+            send(mx, ["bob@example.org"], path)
+        found = wait_coverage(site, lambda c: any(g["reason"] == "unrecorded" for g in c["gaps"]), "unrecorded")
+        equal((found["complete"], [g["messages"] for g in found["gaps"] if g["reason"] == "unrecorded"]), (False, [1]))
+
+
+@test
 def sensors_that_were_never_seen_or_are_expected_by_nobody_are_told():
     with followed_postfix() as (site, mx):
         recorded_mail(site, mx)
