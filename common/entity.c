@@ -291,7 +291,7 @@ has_blank_boundary(const struct entity *entity)
 	if (!parameter)
 		return FALSE;
 	text = g_bytes_get_data(parameter->value, &length);
-	return memchr(text, ' ', length) || memchr(text, '\t', length);
+	return length && (memchr(text, ' ', length) || memchr(text, '\t', length));
 }
 
 /* Notes how a multipart ended. */
