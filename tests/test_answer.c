@@ -411,3 +411,29 @@ Test(answer, too_long_without_files_leaves_out_links_then_addresses)
 	cr_assert_eq(back->urls->len, 0);
 	cr_assert_gt(back->to->len, 450);
 }
+
+/* A fuzz target all of whose seeds are refused at the door tries nothing. */
+Test(answer, the_seeds_of_the_fuzz_target_are_answers)
+{
+	const char *top = g_getenv("top_srcdir");
+	g_autofree char *folder =
+		g_build_filename(top ? top : ".", "tests", "fuzz", "corpus", "answer", NULL);
+	g_autoptr(GDir) seeds = g_dir_open(folder, 0, NULL);
+	const char *name;
+	guint taken = 0;
+
+	cr_assert_not_null(seeds);
+	while ((name = g_dir_read_name(seeds))) {
+		g_autofree char *path = g_build_filename(folder, name, NULL), *bytes = NULL;
+		g_autoptr(record_t) record = NULL;
+		guint64 ticket;
+		gsize length;
+
+		cr_assert(g_file_get_contents(path, &bytes, &length, NULL));
+		cr_assert_geq(length, sizeof(ticket));
+		memcpy(&ticket, bytes, sizeof(ticket));
+		record = answer_decode(bytes, length, ticket, NULL);
+		taken += record != NULL;
+	}
+	cr_assert_geq(taken, 7, "%u: have tests/tools/emit_answers write new ones", taken);
+}
