@@ -82,7 +82,11 @@ ENCRYPTED_LIBS = common/libencrypted.a $(ZIP_LIBS)
 
 # The engine; libclamav's owner, for the sandbox.
 noinst_LIBRARIES += common/libscan.a
+if WITH_CLAMAV
 common_libscan_a_SOURCES = common/scan.c common/scan.h
+else
+common_libscan_a_SOURCES = common/scan_none.c common/scan.h
+endif
 common_libscan_a_CFLAGS = $(AM_CFLAGS) $(CLAMAV_CFLAGS)
 SCAN_LIBS = common/libscan.a $(CLAMAV_LIBS)
 
