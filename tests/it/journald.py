@@ -21,9 +21,9 @@ NOBODY = 65534
 class JournaldSite(FollowedSite):
     """A site on a machine whose mail log is the journal, as Debian 12 has it."""
 
-    def __init__(self, root=None):
+    def __init__(self, root=None, flushed=True):
         super().__init__(root)
-        self.journald = mta.Journald()
+        self.journald = mta.Journald(flushed)
         self.set("follow", log="journal:")
         self.set("milter", socket_group="postfix", socket_mode="0660")
         self.start_collector()
@@ -36,7 +36,7 @@ class JournaldSite(FollowedSite):
 
     def start_follower(self):
         self.follower = Daemon([program("mailtrace"), "--config", self.config, "follow"],
-                               f"{self.root}/follow.log", preexec_fn=self.journald.reader)
+                               f"{self.root}/follow.log", preexec_fn=lambda: self.journald.reader(self.root))
         return self.follower
 
     def send(self, subject, *recipients):
@@ -139,6 +139,36 @@ def sendmail_tells_in_the_journal():
     equal(len(sendmail.inbox("alice")), 1)
     sendmail.stop()
     site.stop()
+
+
+@test
+def what_journald_moves_to_disk_is_read_once():
+    for is_down in (False, True):
+        site = JournaldSite(flushed=False)
+        site.start_follower()
+        ids = [f"4Xyz12BbCf{number}xzKq" for number in range(6)]
+
+        def say(*queue_ids):
+            for queue_id in queue_ids:
+                site.journald.say("postfix/smtp", agent(queue_id, "alice@example.org").partition(": ")[2])
+
+        say(*ids[:2])
+        wait_until(lambda: len(site.told()) == 2, "what stands in memory is read")
+        if is_down:
+            site.follower.kill()
+            say(ids[2])
+        site.journald.flush()
+        say(*ids[2 + is_down:4])
+        if is_down:
+            site.start_follower()
+        wait_until(lambda: len(site.told()) >= 4, "what came after it is read")
+        site.follower.kill()
+        site.start_follower()
+        say(*ids[4:])
+        wait_until(lambda: len(site.told()) >= 6, "it goes on where it stood")
+        equal(sorted(row[0] for row in site.told()), ids)
+        assert "log-gap" not in site.follower.text(), site.follower.text()
+        site.stop()
 
 
 @test

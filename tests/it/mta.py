@@ -296,7 +296,7 @@ def own_host_name():
 def own_mounts():
     """Gives the calling process mounts of its own; returns a function that makes one."""
     libc = ctypes.CDLL(None, use_errno=True)
-    clone_newns, ms_rec, ms_private = 0x00020000, 0x4000, 0x40000
+    clone_newns, ms_private = 0x00020000, 0x40000
 
     def checked(what, result):
         if result != 0:
@@ -306,11 +306,11 @@ def own_mounts():
         checked(f"mount {target}", libc.mount(source.encode(), target.encode(), kind, flags, None))
 
     checked("unshare", libc.unshare(clone_newns))
-    mount("none", "/", None, ms_rec | ms_private)
+    mount("none", "/", None, MS_REC | ms_private)
     return mount
 
 
-MS_BIND = 0x1000
+MS_BIND, MS_REC = 0x1000, 0x4000
 
 
 def own_file(target, path):
@@ -330,10 +330,18 @@ def own_dev_log(path):
     mount(path, "/dev/log", None, MS_BIND)
 
 
-class Journald:
-    """A systemd-journald of its own: who is in its world logs to it, and reads it as this machine's journal."""
+def machine_id():
+    with open("/etc/machine-id", encoding="ascii") as handle:
+        return handle.read().strip()
 
-    def __init__(self):
+
+class Journald:
+    """A systemd-journald of its own: who is in its world logs to it, and reads it as this machine's journal.
+
+    flushed: it writes to disk from the beginning, as after boot; else to /run until it is told to flush.
+    """
+
+    def __init__(self, flushed=True):
         need_root()
         self.root = mtlib.temporary_directory("mailtrace-journald.")
         self.run, self.log = f"{self.root}/run", f"{self.root}/log"
@@ -341,17 +349,24 @@ class Journald:
         os.makedirs(f"{self.run}/systemd/journal")
         os.makedirs(f"{self.run}/log")
         os.makedirs(f"{self.log}/journal")
-        # To disk from the beginning, as after boot.
-        open(f"{self.run}/systemd/journal/flushed", "w").close()
+        if flushed:
+            open(f"{self.run}/systemd/journal/flushed", "w").close()
         with open(f"{self.root}/journald.conf", "w") as handle:
             handle.write("[Journal]\nStorage=persistent\nAudit=\nReadKMsg=no\nForwardToSyslog=no\n"
                          "ForwardToWall=no\nSystemMaxUse=64M\nSystemMaxFileSize=8M\n")
         self.daemon = mtlib.Daemon(["/lib/systemd/systemd-journald"], f"{self.root}/journald.log",
                                    preexec_fn=self.own_folders)
-        mtlib.wait_until(lambda: glob.glob(f"{self.log}/journal/*/system.journal") or not self.daemon.alive(),
-                         "journald writes")
+        self.wait_file(self.log if flushed else f"{self.run}/log")
+        self.folder = f"{self.log}/journal/{machine_id()}"
+
+    def wait_file(self, folder):
+        mtlib.wait_until(lambda: os.path.exists(f"{folder}/journal/{machine_id()}/system.journal") or
+                         not self.daemon.alive(), "journald writes")
         assert self.daemon.alive(), self.daemon.text()
-        self.folder, = glob.glob(f"{self.log}/journal/*")
+
+    def flush(self):
+        self.daemon.signal(signal.SIGUSR1)
+        self.wait_file(self.log)
 
     def own_folders(self):
         """In the child: /run, /var/log and the configuration of this journald, and no way to the kernel's audit."""
@@ -363,16 +378,22 @@ class Journald:
         if ctypes.CDLL(None, use_errno=True).unshare(clone_newnet) != 0:
             raise OSError(ctypes.get_errno(), "unshare")
 
-    def reader(self):
-        """In the child: this journal is the machine's."""
+    def reader(self, keep):
+        """In the child: this journal is the machine's.  keep: a folder that is needed, be it in /run."""
         mount = own_mounts()
+        if keep.startswith("/run/"):
+            os.makedirs(self.root + keep, exist_ok=True)
+            mount(keep, self.root + keep, None, MS_BIND)
         mount(self.log, "/var/log", None, MS_BIND)
-        if os.path.isdir("/run/log"):
-            mount(f"{self.run}/log", "/run/log", None, MS_BIND)
+        mount(self.run, "/run", None, MS_BIND | MS_REC)
 
     def writer(self):
         """In the child: syslog(3) leads here."""
         own_dev_log(self.socket)
+
+    def say(self, tag, text):
+        """An entry of root's, by logger(1)."""
+        mtlib.run("logger", "-u", self.socket, "-t", tag, "--id=9", "-p", "mail.info", text)
 
     def rotate(self):
         before = len(os.listdir(self.folder))
