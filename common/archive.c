@@ -7,6 +7,7 @@
 
 #include "archive_members.h"
 #include "archive_stream.h"
+#include "self_extracting.h"
 
 G_DEFINE_QUARK(mailtrace_archive_stream_error, archive_stream_error)
 G_DEFINE_QUARK(mailtrace_archive_members_error, archive_members_error)
@@ -285,11 +286,18 @@ static struct archive_members *
 open_as(const struct kind *kind, const void *bytes, gsize length, const char *password)
 {
 	struct archive_members *members = g_new0(struct archive_members, 1);
+	gboolean program = kind && kind->enable == enable_self_extracting;
+	const guint8 *inner = program ? self_extracting_7z(bytes, length) : NULL;
 
+	if (inner) {
+		kind = find_kind("application/x-7z-compressed");
+		length -= (gsize)(inner - (const guint8 *)bytes);
+		bytes = inner;
+	}
 	members->archive = archive_read_new();
 	if (password)
 		archive_read_add_passphrase(members->archive, password);
-	members->may_be_none = kind && kind->enable == enable_self_extracting;
+	members->may_be_none = program;
 	members->opened = kind && enable(members->archive, kind) &&
 			  archive_read_open_memory(members->archive, bytes, length) == ARCHIVE_OK;
 	return members;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "archive_stream.h"
+#include "self_extracting.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -111,5 +112,22 @@ Test(archive, a_flipped_bit_never_gives_another_text)
 				cr_assert_str_eq(plain->str, "mail\n", "%s, bit %zu", kinds[i].name,
 						 bit);
 		}
+	}
+}
+
+Test(archive, a_7z_in_a_program_is_found_by_a_header_that_lies_within)
+{
+	/* Its signature alone, then with an end that lies beyond, then whole. */
+	static const char program[] =
+		"MZ 7z\xbc\xaf\x27\x1c\0 code, "
+		"7z\xbc\xaf\x27\x1c\0\4____\xff\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0____"
+		"7z\xbc\xaf\x27\x1c\0\4____\2\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0____pph";
+	const gsize length = sizeof(program) - 1, begin = length - 35;
+
+	cr_assert_eq((const char *)self_extracting_7z(program, length), program + begin);
+	for (gsize cut = 0; cut < length; cut++) {
+		g_autofree char *copy = g_memdup2(program, cut);
+
+		cr_expect_null(self_extracting_7z(copy ? copy : "", cut), "%zu", cut);
 	}
 }
