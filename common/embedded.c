@@ -104,6 +104,27 @@ uu_line(const char *line, gsize length, GByteArray *out)
 	return TRUE;
 }
 
+/* A line of 45 bytes, as all of a file but the last have them; its end may be lost. */
+#define UU_FULL_LINE 61
+
+/* Returns the name after "begin ", where the mode is missing and a full line follows. */
+static char *
+name_without_mode(const struct lines *lines, const char *line, gsize length)
+{
+	struct lines after = *lines;
+	gsize at = strlen("begin "), full;
+	const char *next;
+
+	if (!begins(line, length, "begin ") || !next_line(&after, &next, &full) || *next != 'M' ||
+	    full + 2 < UU_FULL_LINE || full > UU_FULL_LINE)
+		return NULL;
+	for (gsize i = 0; i < full; i++)
+		if (next[i] < ' ' || next[i] > '`')
+			return NULL;
+	at = after_blanks(line, length, at);
+	return at < length ? g_strndup(line + at, length - at) : NULL;
+}
+
 static void
 read_uuencode(struct lines *lines, GByteArray *out)
 {
@@ -334,6 +355,7 @@ static const struct {
 	const char *keyword; /* before the mode */
 	void (*read)(struct lines *lines, GByteArray *out);
 } text_forms[] = {
+	/* The first may have no mode. */
 	{"uuencode-in-text", "begin ", read_uuencode},
 	{"base64-in-text", "begin-base64 ", read_base64},
 };
@@ -343,18 +365,21 @@ static void
 read_form(struct lines *lines, const char *line, gsize length, embedded_function found,
 	  gpointer user)
 {
-	for (gsize i = 0; i < G_N_ELEMENTS(text_forms); i++) {
-		g_autofree char *name = name_after_mode(line, length, text_forms[i].keyword);
-		g_autoptr(GByteArray) bytes = NULL;
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	g_autofree char *name = NULL;
+	gsize form = 0;
 
-		if (!name)
-			continue;
-		bytes = g_byte_array_new();
-		text_forms[i].read(lines, bytes);
-		if (bytes->len)
-			found(text_forms[i].how, (const char *[]){name, NULL}, bytes, user);
-		return;
+	while (form < G_N_ELEMENTS(text_forms) && !name)
+		name = name_after_mode(line, length, text_forms[form++].keyword);
+	if (!name) {
+		name = name_without_mode(lines, line, length);
+		form = 1;
 	}
+	if (!name)
+		return;
+	text_forms[form - 1].read(lines, bytes);
+	if (bytes->len)
+		found(text_forms[form - 1].how, (const char *[]){name, NULL}, bytes, user);
 }
 
 void

@@ -3,10 +3,10 @@
  * embedded.h - files that stand in a text or a wrapper of mail.
  *
  * Mail programs offer as attachments what a text holds as uuencode, yEnc or a
- * "begin-base64" block or as BinHex, what Outlook wraps in TNEF (MS-OXTNEF) and the content
- * of opaquely signed S/MIME (RFC 8551 3.5.2, of DER and BER), without MIME
- * saying that it is there.  Bounded by the content: no file is longer than it.
- * Pure; any thread.
+ * "begin-base64" block or as BinHex, what is in a calendar, what Outlook wraps in TNEF
+ * (MS-OXTNEF) and the content of opaquely signed S/MIME (RFC 8551 3.5.2, of DER and BER), without
+ * MIME saying that it is there.  Bounded by the content: no file is longer than it. Pure; any
+ * thread.
  */
 #ifndef MAILTRACE_EMBEDDED_H
 #define MAILTRACE_EMBEDDED_H
@@ -38,6 +38,9 @@ gboolean embedded_begins(const void *bytes, gsize length);
  * of images and fonts that a page shows in place.
  */
 void embedded_in_html(const void *bytes, gsize length, embedded_function found, gpointer user);
+
+/* Calls found for each attachment in base64 of a calendar of length bytes (RFC 5545). */
+void embedded_in_calendar(const void *bytes, gsize length, embedded_function found, gpointer user);
 
 /* What magic_type() says of a TNEF stream. */
 #define EMBEDDED_TNEF_TYPE "application/ms-tnef"

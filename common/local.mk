@@ -48,7 +48,7 @@ common_libread_a_SOURCES = \
 	common/charset.c \
 	common/content_field.c common/content_field.h \
 	common/document_urls.c common/document_urls.h \
-	common/embedded.c common/embedded_html.c common/embedded_tnef.c common/embedded.h \
+	common/embedded.c common/embedded_calendar.c common/embedded_html.c common/embedded_tnef.c common/embedded.h \
 	common/entity.c common/entity.h common/entity_header.c common/entity_lines.c \
 	common/entity_splitter.h \
 	common/fingerprint.c common/fingerprint.h \

@@ -158,6 +158,12 @@ mime_is_signed(const struct file *file)
 }
 
 gboolean
+mime_is_calendar(const struct file *file)
+{
+	return is_typed(file, "text/calendar", ".ics");
+}
+
+gboolean
 mime_is_named_zip(const struct file *file)
 {
 	return is_named(file, ".zip") || is_named(file, ".jar");

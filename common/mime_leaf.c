@@ -50,7 +50,8 @@ bytes_to_keep(const struct reader *reader, const struct entity *entity, const st
 	if (file->flags & FILE_BODY)
 		return MAX(CAP_URL_SCAN_BYTES - MIN(reader->url_scan_bytes, CAP_URL_SCAN_BYTES),
 			   MAGIC_IMAGE_BYTES);
-	return mime_opens_in_browser(file) ? CAP_URL_SCAN_BYTES : MAGIC_IMAGE_BYTES;
+	return mime_opens_in_browser(file) || mime_is_calendar(file) ? CAP_URL_SCAN_BYTES
+								     : MAGIC_IMAGE_BYTES;
 }
 
 /* Returns a decoded multipart with its Content-Type put before it.  Free with g_string_free(). */

@@ -188,6 +188,8 @@ read_in_attachment(const struct recoding *recoding, const struct file *file,
 	if (mail_file_begins(text, bytes->len))
 		return read_inner(recoding->reader, recoding->index, "message-in-file", text,
 				  bytes->len, recoding->entity->depth);
+	if (mime_is_calendar(file))
+		embedded_in_calendar(text, bytes->len, add_embedded, &into);
 	if (mime_opens_in_browser(file))
 		embedded_in_html(text, bytes->len, add_embedded, &into);
 	if (embedded_begins(text, bytes->len))

@@ -130,6 +130,7 @@ void mime_describe(struct reader *reader, const struct source *source, const str
 gboolean mime_is_html(const struct entity *entity);
 gboolean mime_is_tnef(const struct file *file);
 gboolean mime_is_signed(const struct file *file);
+gboolean mime_is_calendar(const struct file *file);
 gboolean mime_is_named_zip(const struct file *file);
 
 /* Returns whether a click on the file opens it as a page, links and all. */

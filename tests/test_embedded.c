@@ -49,6 +49,33 @@ Test(embedded, words_are_no_files)
 	cr_assert_str_eq(found, "");
 }
 
+#define FULL_LINE "M86)C9&5F9VAI:FML;6YO<'%R<W1U=G=X>7IA8F-D969G:&EJ:VQM;F]P<7)S"
+
+Test(embedded, uuencode_without_a_mode_has_a_full_line)
+{
+	g_autofree char *found = files_in("begin a.txt\r\n" FULL_LINE "\r\n#8F%R\r\n`\r\nend\r\n");
+	g_autofree char *words = files_in(
+		"begin at once\r\nMore than this is not to be said, and no less, by any means at\r\n");
+
+	cr_assert_str_eq(
+		found, "uuencode-in-text a.txt=abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrsbar;");
+	cr_assert_str_eq(words, "");
+}
+
+Test(embedded, a_calendar_has_attachments)
+{
+	const char *text =
+		"BEGIN:VCALENDAR\r\nATTACH;X-FILENAME=\"a;b:c.txt\";ENCODING=BASE64;VALUE=BINARY:aGV\r\n"
+		" sbG8=\r\nATTACH;FMTTYPE=a/b:http://x.example/\r\n"
+		"attach;filename=d;encoding=b;value=binary:YmFy\r\nEND:VCALENDAR\r\nATTACH;ENCODING=B";
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	embedded_in_calendar(text, strlen(text), collect, found);
+	cr_assert_str_eq(found->str,
+			 "calendar-attachment a;b:c.txt=hello;calendar-attachment d=bar;", "%s",
+			 found->str);
+}
+
 Test(embedded, blanks_lost_at_the_end_of_a_line_are_nought)
 {
 	g_autofree char *found = files_in("begin 644 a\r\n$8F%R(0\r\n`\r\nend\r\n");

@@ -247,6 +247,15 @@ Test(readings, rows_join_unless_they_exclude_each_other)
 	cr_assert_neq(joined.options.last_fields, 0U);
 }
 
+Test(readings, an_empty_boundary_is_none)
+{
+	const char *text = "Content-Type: multipart/mixed; boundary=\"\"\r\n\r\n" TEXT
+			   "--b\r\n" LEAF "--b--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert(find(record, "payload", 7) != NULL);
+}
+
 Test(readings, what_a_multipart_declares_may_be_inherited)
 {
 	const char *text = "Content-Transfer-Encoding: quoted-printable\r\n" TYPE

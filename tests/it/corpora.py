@@ -35,7 +35,7 @@ OTHERWISE = {
 }
 
 # Files that are in a text or a wrapper, which the parsers of the truth leave there.
-EMBEDDED = {"base64-in-text", "binhex-in-text", "data-link", "message-in-file", "message-in-text", "signed-content", "tnef",
+EMBEDDED = {"base64-in-text", "binhex-in-text", "calendar-attachment", "data-link", "message-in-file", "message-in-text", "signed-content", "tnef",
             "uuencode-in-text", "yenc-in-text"}
 
 # The least part of the ambiguous messages in which the payload is to be found.

@@ -611,6 +611,7 @@ def embedded():
             yield Case("uuencode", name, HEAD + CRLF + block, "lenient decoders")
             continue
         yield from text_carriers("uuencode", name, block, "Thunderbird, Outlook: uuencode in a text", lines=False)
+    yield from text_carriers("uuencode", "no mode", uuencoded().replace(b"begin 644 ", b"begin  "), "Outlook", lines=False)
     for value in (b"uuencode", b"x-uuencode", b"x-uue", b"uue", b"UUENCODE", b"x-UUENCODE", b'"uuencode"', b"uuencode;", b"x-uuencoded", b"uuencoded", b"uu"):
         for name in ("plain", "grave", "no end", "trimmed", "name with blanks"):
             yield from both("uuencode", f"encoding {shown(value)} {name}", leaf(b"Content-Transfer-Encoding: " + value + CRLF, forms[name]), "Thunderbird, Outlook")
@@ -698,6 +699,17 @@ def messages_inside():
         yield from both("inside", "a file typed " + shown(kind), leaf(kind=b"Content-Type: " + kind + CRLF), "by the disposition")
 
 
+def calendars():
+    code = base64.b64encode(PAYLOAD)
+    for head in (b"ATTACH;VALUE=BINARY;ENCODING=BASE64;X-FILENAME=proof.exe:", b"attach;fmttype=application/octet-stream;encoding=b;value=binary:", b'ATTACH;FILENAME="a:b;c.exe";ENCODING=BASE64;VALUE=BINARY:'):
+        for fold in (b"", b"\r\n ", b"\r\n\t"):
+            text = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\n" + head + (fold.join(chunks(code, 60)) if fold else code) + b"\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+            for kind in (b"text/calendar; method=REQUEST; charset=utf-8", b"application/ics; name=invite.ics", b"application/octet-stream; name=a.ICS"):
+                name = f"{shown(head)} {shown(fold)} {shown(kind)}"
+                yield from both("calendar", name, b"Content-Type: " + kind + CRLF + CRLF + text, "Thunderbird, Apple Calendar", lines=False)
+                yield from both("calendar", name + " in base64", b"Content-Type: " + kind + CRLF + ENCODING + CRLF + base64.encodebytes(text).replace(b"\n", CRLF), "Thunderbird, Apple Calendar", lines=False)
+
+
 def links():
     code = base64.b64encode(PAYLOAD).decode()
     percent = "".join(f"%{byte:02x}" for byte in PAYLOAD)
@@ -713,7 +725,7 @@ def links():
     yield Case("link", "in a file of octets", message(b"Content-Type: application/octet-stream; name=a.htm\r\n" + ENCODING + CRLF + base64.encodebytes(forms[0].encode()).replace(b"\n", CRLF)), "browsers", lines=False)
 
 
-FAMILIES = (encodings_twice, encoding_values, encoding_names, encoding_lies, types, boundaries, delimiter_lines, separators, line_ends, bodies, embedded, charsets, messages_inside, links)
+FAMILIES = (encodings_twice, encoding_values, encoding_names, encoding_lies, types, boundaries, delimiter_lines, separators, line_ends, bodies, embedded, charsets, messages_inside, calendars, links)
 
 
 def cases():
