@@ -58,7 +58,7 @@ common_libread_a_SOURCES = \
 	common/mime_names.c common/mime_otherwise.c common/mime_reader.h common/mime_transfer.c \
 	common/passwords.c common/passwords.h \
 	common/pasted.c common/pasted.h \
-	common/rar_headers.c common/rar_headers.h \
+	common/rar_headers.c common/rar_headers.h common/seven_headers.c common/seven_headers.h \
 	common/readings.c common/readings.h \
 	common/recode.c common/recode.h common/recode_forms.h common/recode_quoted.c \
 	common/wide.c common/wide.h \

@@ -15,6 +15,7 @@
 #include "passwords.h"
 #include "rar_headers.h"
 #include "scan.h"
+#include "seven_headers.h"
 #include "text.h"
 #include "zip_views.h"
 
@@ -557,6 +558,26 @@ describe_rar(const struct locked_archive *locked, const void *bytes, gsize lengt
 	}
 }
 
+/* The same of a 7z. */
+static void
+describe_seven(const struct locked_archive *locked, const void *bytes, gsize length)
+{
+	g_autoptr(GArray) members = seven_headers_read(bytes, length);
+	guint n = 0;
+
+	for (guint i = 0; i < locked->files->len && n < members->len; i++) {
+		struct file *file = locked->files->pdata[i];
+		const struct seven_member *member =
+			&g_array_index(members, struct seven_member, n++);
+
+		if (member->size != file->size)
+			return;
+		file->method = g_strdup("7z");
+		file->has_crc32 = member->has_crc32;
+		file->crc32 = member->crc32;
+	}
+}
+
 /* Keeps an archive that has encrypted members and may be opened, where there is room for it. */
 static void
 keep_locked(struct unpacker *unpacker, struct locked_archive *locked, const void *bytes,
@@ -565,6 +586,7 @@ keep_locked(struct unpacker *unpacker, struct locked_archive *locked, const void
 	if (locked->files->len == 0 ||
 	    !archive_members_decrypted(locked->container.file->detected_type)) {
 		describe_rar(locked, bytes, length);
+		describe_seven(locked, bytes, length);
 		locked_archive_free(locked);
 		return;
 	}

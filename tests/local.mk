@@ -459,7 +459,7 @@ endif
 # Other readings of a message.
 if HAVE_CRITERION
 READING_TESTS = tests/test_boundary tests/test_embedded tests/test_pasted tests/test_readings tests/test_recode \
-	tests/test_document_urls tests/test_rar_headers tests/test_mail_file tests/test_wide tests/test_zip_views
+	tests/test_document_urls tests/test_rar_headers tests/test_seven_headers tests/test_mail_file tests/test_wide tests/test_zip_views
 check_PROGRAMS += $(READING_TESTS)
 TESTS += $(READING_TESTS)
 tests_test_boundary_SOURCES = tests/test_boundary.c
@@ -483,6 +483,9 @@ tests_test_document_urls_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_mail_file_SOURCES = tests/test_mail_file.c
 tests_test_mail_file_CFLAGS = $(UNIT_CFLAGS)
 tests_test_mail_file_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_seven_headers_SOURCES = tests/test_seven_headers.c
+tests_test_seven_headers_CFLAGS = $(UNIT_CFLAGS)
+tests_test_seven_headers_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_rar_headers_SOURCES = tests/test_rar_headers.c
 tests_test_rar_headers_CFLAGS = $(UNIT_CFLAGS)
 tests_test_rar_headers_LDADD = $(READ_LIBS) $(UNIT_LIBS)

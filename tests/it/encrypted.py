@@ -15,13 +15,16 @@ CONTENT = b"MZ what was locked away\n" * 20
 CRC32 = f"{zlib.crc32(CONTENT):08x}"
 
 
-def seven(site, name, *options):
-    """Has 7-Zip make an archive; returns its bytes."""
+def seven(site, name, *options, beside=False):
+    """Has 7-Zip make an archive, of another file beside if asked; returns its bytes."""
     work = f"{site.root}/seven"
     os.makedirs(work, exist_ok=True)
     with open(f"{work}/evil.exe", "wb") as handle:
         handle.write(CONTENT)
-    run("7z", "a", f"-p{PASSWORD.decode()}", *options, f"{work}/{name}", f"{work}/evil.exe")
+    with open(f"{work}/other.txt", "wb") as handle:
+        handle.write(b"another file that stands beside it")
+    run("7z", "a", f"-p{PASSWORD.decode()}", *options, f"{work}/{name}", f"{work}/evil.exe",
+        *([f"{work}/other.txt"] if beside else []))
     with open(f"{work}/{name}", "rb") as handle:
         return handle.read()
 
@@ -38,7 +41,9 @@ def archives(site):
         "five.rar": (rar5(NAME, CONTENT, PASSWORD, tweaked=False), CRC, "rar5"),
         "five-tweaked.rar": (rar5(NAME, CONTENT, PASSWORD), NAMED, "rar5"),
         "five-hidden.rar": (rar5(NAME, CONTENT, PASSWORD, tweaked=False, hidden=True), NOTHING, None),
-        "plain.7z": (seven(site, "plain.7z"), NAMED, None),
+        "plain.7z": (seven(site, "plain.7z"), CRC, "7z"),
+        "stored.7z": (seven(site, "stored.7z", "-mx=0"), CRC, "7z"),
+        "compressed.7z": (seven(site, "compressed.7z", beside=True), NAMED, None),  # its header too
         "hidden.7z": (seven(site, "hidden.7z", "-mhe=on"), NOTHING, None),
         "crypto.zip": (seven(site, "crypto.zip"), CRC, "zipcrypto+deflate"),
         "aes.zip": (seven(site, "aes.zip", "-mem=AES256"), NAMED, "aes-256+deflate"),  # AE-2
