@@ -23,6 +23,7 @@ struct kept {
 	guint8 key[SEALED_KEY_BYTES];
 	GMutex lock;	    /* the rest */
 	GPtrArray *entries; /* of struct entry, oldest first */
+	guint dropped;	    /* files that the key did not open */
 	guint64 bytes;
 };
 
@@ -153,6 +154,8 @@ load(struct kept *kept, const char *name)
 	if (g_str_has_suffix(name, ENDING) && kept_read(kept, id, &json, &message))
 		event = decode(json);
 	if (!event || g_strcmp0(event->event_id, id) != 0) {
+		/* One that was being written when the process ended is no damage. */
+		kept->dropped += g_str_has_suffix(name, ENDING);
 		g_unlink(path);
 		return;
 	}
@@ -180,6 +183,12 @@ open_key(struct kept *kept, const char *directory, GError **error)
 	if (!g_file_test(path, G_FILE_TEST_EXISTS) && !site_key_write(path, error))
 		return FALSE;
 	return site_key_read(path, kept->key, error);
+}
+
+guint
+kept_dropped(const struct kept *kept)
+{
+	return kept->dropped;
 }
 
 struct kept *

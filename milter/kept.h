@@ -24,6 +24,9 @@ struct kept;
  */
 struct kept *kept_open(const char *directory, GError **error);
 
+/* Returns how many files were removed when it was opened, since the key did not open them. */
+guint kept_dropped(const struct kept *kept);
+
 /*
  * Keeps a message of at most CAP_LOCKED_BYTES, whose event has this JSON.  max_bytes: of
  * all that are kept.  The oldest go to make room, in this and in CAP_LOCKED_MESSAGES.

@@ -320,6 +320,18 @@ run(gpointer data)
 	return NULL;
 }
 
+/* Their records are whole but for what is in the archives. */
+static void
+tell_dropped(const struct kept *kept, const char *directory)
+{
+	g_autofree char *count = g_strdup_printf("%u", kept_dropped(kept));
+
+	if (kept_dropped(kept) > 0)
+		log_event(LOG_LEVEL_ERROR, "kept-damaged", "directory", directory, "messages",
+			  count, "effect", "their archives stay closed", "remedy",
+			  "check the disk; locked.key must be the one they were kept under", NULL);
+}
+
 struct later *
 later_new(struct engine *engine, const char *directory, GError **error)
 {
@@ -328,6 +340,7 @@ later_new(struct engine *engine, const char *directory, GError **error)
 
 	if (!kept)
 		return NULL;
+	tell_dropped(kept, directory);
 	later = g_new0(struct later, 1);
 	later->engine = engine;
 	later->kept = kept;

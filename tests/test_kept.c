@@ -140,7 +140,33 @@ Test(kept, a_file_of_another_key_or_a_changed_one_is_removed)
 	cr_assert_eq(g_unlink(key), 0);
 	kept = open_kept();
 	cr_assert_eq(kept_count(kept), 0);
+	cr_assert_eq(kept_dropped(kept), 1);
 	cr_assert(!g_file_test(path, G_FILE_TEST_EXISTS));
+	kept_free(kept);
+}
+
+Test(kept, every_flipped_byte_is_found)
+{
+	struct kept *kept = open_kept();
+	g_autofree char *id = keep(kept, "<a@x> <b@x>", NOW_US, 10, ROOM);
+	g_autofree char *path = g_strdup_printf("%s/locked/%s.sealed", directory, id);
+	g_autofree char *content = NULL;
+	gsize size;
+
+	kept_free(kept);
+	cr_assert(g_file_get_contents(path, &content, &size, NULL));
+	for (gsize place = 0; place < size; place++) {
+		content[place] ^= (char)(1 << place % 8);
+		cr_assert(g_file_set_contents(path, content, (gssize)size, NULL));
+		content[place] ^= (char)(1 << place % 8);
+		kept = open_kept();
+		cr_assert(kept_count(kept) == 0 && kept_dropped(kept) == 1, "byte %zu", place);
+		kept_free(kept);
+	}
+	cr_assert(g_file_set_contents(path, content, (gssize)size, NULL));
+	kept = open_kept();
+	cr_assert_eq(kept_count(kept), 1);
+	cr_assert_eq(kept_dropped(kept), 0);
 	kept_free(kept);
 }
 

@@ -2,6 +2,7 @@
 """The store is copied while it is written, and damage to it is found and never half-read."""
 import hashlib
 import os
+import random
 import re
 import shutil
 import sqlite3
@@ -102,6 +103,35 @@ def a_page_of_an_index_that_is_overwritten_is_found():
         handle.write(os.urandom(64))
     flaws, _ = verified(site, 3)
     assert flaws and {f["kind"] for f in flaws} == {"file"}, flaws
+
+
+def answers(site, ids):
+    """Returns all that the store can be asked for its messages, of answers that were given."""
+    hits = [hit for hit in site.who("subject:mail", "--limit", "0", status=None)[0]]
+    shown = [site.mailtrace("--json", "show", event_id, status=None) for event_id in ids]
+    return sorted(map(str, hits)), [one.stdout for one in shown]
+
+
+@test
+def a_byte_flipped_anywhere_is_found_or_changes_no_answer():
+    """In each page two: one of its head, and one of the rest."""
+    site = filled(3)
+    ids = [hit["event_id"] for hit in site.who("subject:mail")[0]]
+    store, sound = database(site), answers(site, ids)
+    source, size, found = random.Random(20261128), os.path.getsize(store), 0
+    for page in range(0, size, PAGE):
+        for place in (page + source.randrange(12), page + source.randrange(12, PAGE)):
+            flip(store, place)
+            done = site.mailtrace("--json", "verify", status=None)
+            if done.returncode in (2, 3):
+                assert "put back a backup" in done.stderr, (place, done.stderr)
+                found += 1
+            else:
+                equal((done.returncode, answers(site, ids)), (0, sound), f"byte {place}")
+            flip(store, place)
+    equal(answers(site, ids), sound)
+    print(f"# {size // PAGE * 2} flips, {found} found")
+    assert found > size // PAGE // 2, found
 
 
 @test
