@@ -84,6 +84,12 @@ class Stage:
         argv = [program("mailtrace"), "--config", self.site.config, "collect"]
         self.site.collector = self.launch(self.link.command(argv), "collect.log")
 
+    def start_follow(self):
+        """Has Postfix's log read, from its beginning; the clock is right by now."""
+        self.site.start_follow(self.mx.log)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.wait_pid("collector"), signal.SIGHUP)  # for the follower's key
+
     def tend(self):
         """Starts again what has ended and should not have."""
         if self.wanted["milter"] and not self.site.milter.alive():
@@ -244,7 +250,7 @@ class Stage:
         if self.traffic:
             self.traffic.stop()
         self.mx.stop()
-        for daemon in (self.site.milter, self.site.collector):
+        for daemon in (self.site.follower, self.site.milter, self.site.collector):
             if daemon and daemon.alive():
                 (daemon.stop if good else daemon.kill)()
         for disk in self.disks.values():
