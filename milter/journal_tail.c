@@ -6,15 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
-#include <systemd/sd-messages.h>
 
 #include "caps.h"
+#include "journal_entry.h"
 
 #define ENTRIES_AT_ONCE 4096 /* looked at before the caller has its turn: some milliseconds */
-#define TAG_MAX 128	     /* of SYSLOG_IDENTIFIER: names of instance, service and program */
-#define HOST_MAX 255	     /* RFC 1035 2.3.4 */
-#define UNIT_MAX 255	     /* systemd.unit(5) */
-#define DIGITS_MAX 20	     /* of a 64-bit number */
 #define THRESHOLD (CAP_LOG_LINE_BYTES + 64) /* of a field with its name; what is longer is cut */
 #define NOWHERE "-"			    /* the place before all that will be there */
 
@@ -238,124 +234,6 @@ resume(struct journal_tail *tail)
 
 /* ---- entries ---- */
 
-/*
- * Returns the value of a field, borrowed until the next call, or NULL.  *ret_length: it
- * may hold any bytes.
- */
-static const char *
-field(const struct journal_tail *tail, const char *name, gsize *ret_length)
-{
-	gsize named = strlen(name) + 1, length;
-	const void *data;
-
-	if (sd_journal_get_data(tail->journal, name, &data, &length) < 0 || length < named)
-		return NULL;
-	*ret_length = length - named;
-	return (const char *)data + named;
-}
-
-/* Copies a field if it has at most max bytes, all of them visible ASCII; NULL if not. */
-static char *
-field_word(const struct journal_tail *tail, const char *name, gsize max)
-{
-	gsize length = 0;
-	const char *value = field(tail, name, &length);
-
-	if (value == NULL || length == 0 || length > max)
-		return NULL;
-	for (gsize i = 0; i < length; i++)
-		if (value[i] <= ' ' || value[i] > '~')
-			return NULL;
-	return g_strndup(value, length);
-}
-
-static gboolean
-field_number(const struct journal_tail *tail, const char *name, guint64 *ret_number)
-{
-	g_autofree char *digits = field_word(tail, name, DIGITS_MAX);
-
-	return digits != NULL &&
-	       g_ascii_string_to_unsigned(digits, 10, 0, G_MAXINT64, ret_number, NULL);
-}
-
-/* Whether a name, of a program or a unit, is one of an MTA's or of Dovecot's. */
-static gboolean
-is_of_mail(const char *name)
-{
-	static const char *const begins[] = {"postfix", "sendmail", "sm-mta", "dovecot"};
-
-	for (gsize i = 0; i < G_N_ELEMENTS(begins); i++)
-		if (g_str_has_prefix(name, begins[i]))
-			return TRUE;
-	return FALSE;
-}
-
-/*
- * journald tells, before it takes the next entry of a unit, how many it has not
- * taken.  "driver" is trusted: journald itself says it.  A unit that is not
- * named may be the MTA's.
- */
-static gboolean
-note_dropped(struct journal_tail *tail)
-{
-	g_autofree char *transport = field_word(tail, "_TRANSPORT", TAG_MAX);
-	g_autofree char *id = field_word(tail, "MESSAGE_ID", TAG_MAX);
-	g_autofree char *unit = NULL;
-	guint64 count = 0;
-
-	if (g_strcmp0(transport, "driver") != 0 ||
-	    g_strcmp0(id, SD_MESSAGE_JOURNAL_DROPPED_STR) != 0)
-		return FALSE;
-	unit = field_word(tail, "OBJECT_SYSTEMD_UNIT", UNIT_MAX);
-	if (unit != NULL && !is_of_mail(unit))
-		return TRUE;
-	field_number(tail, "N_DROPPED", &count);
-	note_gap(tail,
-		 "journald dropped %" G_GUINT64_FORMAT " entries of %s; raise its RateLimitBurst",
-		 count, unit ? unit : "a unit that it does not name");
-	return TRUE;
-}
-
-/* The kernel's time of the datagram, if it can be that; else journald's of the entry. */
-static guint64
-entry_time_us(const struct journal_tail *tail)
-{
-	guint64 at_us = 0, source_us;
-
-	sd_journal_get_realtime_usec(tail->journal, &at_us);
-	if (field_number(tail, "_SOURCE_REALTIME_TIMESTAMP", &source_us) && source_us <= at_us &&
-	    at_us - source_us <= G_TIME_SPAN_DAY)
-		return source_us;
-	return at_us;
-}
-
-static gboolean
-append_stamp(const struct journal_tail *tail, GString *line)
-{
-	guint64 at_us = entry_time_us(tail);
-	g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc((gint64)(at_us / G_USEC_PER_SEC));
-	g_autofree char *seconds = time ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%S") : NULL;
-
-	if (seconds == NULL)
-		return FALSE;
-	g_string_append_printf(line, "%s.%06u+00:00 ", seconds, (guint)(at_us % G_USEC_PER_SEC));
-	return TRUE;
-}
-
-/* As much of a message as shows that it is too long, if it is. */
-static void
-append_message(const char *message, gsize length, GString *line)
-{
-	for (gsize i = 0; i < length && line->len <= CAP_LOG_LINE_BYTES; i++) {
-		guchar c = (guchar)message[i];
-
-		if (c < ' ' || c == 0x7f)
-			g_string_append_printf(line, "#%03o", c);
-		else
-			g_string_append_c(line, (char)c);
-	}
-}
-
 /* What tells apart two lines of the same text and time; the same wherever the entry stands. */
 static guint64
 entry_number(const struct journal_tail *tail)
@@ -366,38 +244,18 @@ entry_number(const struct journal_tail *tail)
 }
 
 static void
-add_line(struct journal_tail *tail, const char *tag, GPtrArray *lines)
-{
-	g_autoptr(GString) line = g_string_new(NULL);
-	g_autofree char *host = field_word(tail, "_HOSTNAME", HOST_MAX);
-	const char *message;
-	gsize length = 0;
-	guint64 pid;
-
-	if (!append_stamp(tail, line))
-		return;
-	g_string_append_printf(line, "%s %s", host ? host : g_get_host_name(), tag);
-	if (field_number(tail, "SYSLOG_PID", &pid) || field_number(tail, "_PID", &pid))
-		g_string_append_printf(line, "[%" G_GUINT64_FORMAT "]", pid);
-	g_string_append(line, ": ");
-	message = field(tail, "MESSAGE", &length);
-	if (message != NULL)
-		append_message(message, length, line);
-	if (line->len > CAP_LOG_LINE_BYTES)
-		tail->oversized++;
-	else if (message != NULL)
-		g_ptr_array_add(lines, log_line_new(line->str, line->len, entry_number(tail)));
-}
-
-/* A tag with the marks that end one in a line is none. */
-static void
 take_entry(struct journal_tail *tail, GPtrArray *lines)
 {
-	g_autofree char *tag = field_word(tail, "SYSLOG_IDENTIFIER", TAG_MAX);
+	char *reason = journal_entry_dropped(tail->journal);
+	struct log_line *line;
+	gboolean is_oversized;
 
-	if (tag == NULL || strpbrk(tag, ":[]") != NULL || note_dropped(tail) || !is_of_mail(tag))
-		return;
-	add_line(tail, tag, lines);
+	if (reason != NULL)
+		g_ptr_array_add(tail->gaps, reason);
+	line = journal_entry_line(tail->journal, entry_number(tail), &is_oversized);
+	if (line != NULL)
+		g_ptr_array_add(lines, line);
+	tail->oversized += is_oversized;
 }
 
 /* Takes up to max_lines.  Returns as sd_journal_next(3): 0 if there are no more. */

@@ -3,15 +3,16 @@
  * journal_tail.h - the lines of the MTA in systemd's journal, each once.
  *
  * Owns the open journal and knows where it stands; libsystemd's sd-journal is
- * its alone.  Knows nothing of what lines say, but whose they are: an entry is
- * taken if its SYSLOG_IDENTIFIER is that of Postfix, Sendmail or Dovecot, and
- * its _UID one that is trusted.  The first is what the writer says, and any
- * user may write "postfix/smtp"; the second is the kernel's (systemd.journal-fields(7)).
+ * its and journal_entry.h's alone.  Knows nothing of what lines say, but whose
+ * they are: an entry is taken if its SYSLOG_IDENTIFIER is that of Postfix,
+ * Sendmail or Dovecot, and its _UID one that is trusted.  The first is what the
+ * writer says, and any user may write "postfix/smtp"; the second is the kernel's
+ * (systemd.journal-fields(7)).
  *
- * An entry becomes the line that a syslog daemon would have written to a file,
- * stamped in microseconds and UTC by _SOURCE_REALTIME_TIMESTAMP, or else by the
- * time at which journald had it; control characters are written as "#ooo", as
- * rsyslog does.
+ * An entry becomes (journal_entry.h) the line that a syslog daemon would have
+ * written to a file, stamped in microseconds and UTC by
+ * _SOURCE_REALTIME_TIMESTAMP, or else by the time at which journald had it;
+ * control characters are written as "#ooo", as rsyslog does.
  *
  * A place is the cursor of an entry.  An entry is known again by its boot, its
  * monotonic time and the hash of its fields, which stay when journald moves

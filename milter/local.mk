@@ -93,6 +93,8 @@ milter_libfollow_a_SOURCES = \
 	milter/dovecot_login.c \
 	milter/dovecot_mail_log.c \
 	milter/dovecot_session.c \
+	milter/journal_entry.c \
+	milter/journal_entry.h \
 	milter/journal_tail.c \
 	milter/journal_tail.h \
 	milter/log_history.c \

@@ -24,7 +24,7 @@ OWNERS = {
     r"libmilter/.*": {"milter/callbacks.c", "milter/main.c"},
     r"seccomp\.h|linux/landlock\.h|linux/seccomp\.h": {"milter/sandbox.c"},
     r"sqlite3\.h": {"milter/spool_private.h", "investigate/store_sqlite.c"},
-    r"systemd/sd-(journal|messages)\.h": {"milter/journal_tail.c"},
+    r"systemd/sd-(journal|messages)\.h": {"milter/journal_entry.c", "milter/journal_tail.c"},
     r"curl/.*": {"investigate/http.c"},
     r"openssl/.*": {"common/digest.c", "common/keys.c", "common/sealed.c", "common/signing_key.c",
                     "common/trace_id.c"},
