@@ -118,6 +118,10 @@
 #define CAP_TRACE_QUEUES 1000 /* that its copies are followed through */
 #define CAP_TRACE_HOPS 32     /* back from one of them; mail loops end earlier */
 
+/* Assets: which device had which address. */
+#define CAP_ASSETS_BYTES (16 * 1024 * 1024) /* of a file: 200,000 leases */
+#define CAP_DEVICE_BYTES 253		    /* of a device's name: RFC 1035 2.3.4 */
+
 /* Containment: a command to an actuator, and its answer. */
 #define CAP_COMMAND_BYTES (1024 * 1024)
 #define CAP_COMMAND_TEXT_BYTES 4096	       /* of a text in it; a header line is 998 */

@@ -41,11 +41,6 @@ read_options(struct making *making, GError **error)
 		return FALSE;
 	if (!options->scope)
 		plan->scope = PLAN_SCOPE_DEFAULT | (options->devices ? PLAN_DEVICE : 0);
-	if (plan->scope & PLAN_DEVICE && !options->devices) {
-		g_set_error(error, PLAN_ERROR, PLAN_ERROR_FORM,
-			    "which device?  Name it with --device HOST");
-		return FALSE;
-	}
 	if (!query_parse_expiry(options->expires ? options->expires : DEFAULT_EXPIRES,
 				plan->created_us, &plan->expires_us, error))
 		return FALSE;
@@ -82,6 +77,7 @@ fill_plan(struct making *making, GError **error)
 	if (!store)
 		return FALSE;
 	options.devices = (const char *const *)making->options->devices;
+	options.find_devices = making->options->scope != NULL;
 	options.block_until_us = making->plan->created_us + BLOCK_DAYS * G_TIME_SPAN_DAY;
 	return fill_view(making, store, error) &&
 	       plan_head_find(making->command, store, making->query, &options, making->plan,
@@ -182,7 +178,9 @@ cmd_contain(struct command *command, int argc, char **argv)
 		{"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output,
 		 "write the plan into a new file; - is the standard output", "FILE"},
 		{"scope", 0, 0, G_OPTION_ARG_FILENAME, &options.scope,
-		 "some of queue,mailbox,gateway,device; all but devices by default", "LIST"},
+		 "some of queue,mailbox,gateway,device; all but device, which finds those that "
+		 "used a mailbox since, by default",
+		 "LIST"},
 		{"device", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.devices,
 		 "also contain this device", "HOST"},
 		{"expires", 0, 0, G_OPTION_ARG_FILENAME, &options.expires,

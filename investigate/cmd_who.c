@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "coverage.h"
+#include "devices.h"
 #include "finals.h"
 #include "groups.h"
 #include "progress.h"
@@ -20,7 +21,7 @@ struct who_options {
 	struct question question;
 	char *cursor, *group;
 	gint64 limit;
-	gboolean count, refused, list_unread, list_unseen;
+	gboolean count, refused, list_unread, list_unseen, devices;
 };
 
 struct who {
@@ -29,6 +30,9 @@ struct who {
 	struct out *out;
 	guint64 limit; /* 0: all */
 	gboolean counts_only, list_unread, list_unseen;
+	gboolean with_devices;
+	struct store *devices; /* asked for the devices behind each copy; NULL: not wanted */
+	GError *error;	       /* of that */
 	struct groups *groups; /* NULL: rows are wanted */
 	GPtrArray *held;       /* of struct store_hit */
 	gboolean answering;    /* the audit entry is written */
@@ -129,6 +133,12 @@ write_finals(struct out *out, const struct store_hit *hit)
 
 			out_under(out, indented);
 		}
+		for (guint n = 0; final->devices && n < final->devices->len; n++) {
+			g_autofree char *use = device_line(out, final->devices->pdata[n]);
+			g_autofree char *indented = g_strconcat("  ", use, NULL);
+
+			out_under(out, indented);
+		}
 	}
 }
 
@@ -194,6 +204,17 @@ begin_answer(struct who *who, gint64 results)
 	return TRUE;
 }
 
+/* FALSE, and who->error, if the store could not tell. */
+static gboolean
+find_devices(struct who *who, const struct store_hit *hit)
+{
+	for (guint i = 0; who->devices && hit->finals && i < hit->finals->len; i++)
+		if (!devices_of_final(who->devices, who->command->tenant, hit->finals->pdata[i],
+				      &who->error))
+			return FALSE;
+	return TRUE;
+}
+
 static gboolean
 take_hit(const struct store_hit *hit, void *data)
 {
@@ -208,6 +229,8 @@ take_hit(const struct store_hit *hit, void *data)
 		groups_count(who->groups, hit);
 	if (who->groups || who->counts_only)
 		return TRUE;
+	if (!find_devices(who, hit))
+		return FALSE;
 	g_free(who->cursor);
 	who->cursor = g_strdup(hit->cursor);
 	if (who->answering) {
@@ -308,6 +331,10 @@ answer(struct who *who, struct store *store)
 	progress_end(&who->progress);
 	if (who->refused || (ok && !who->answering && !begin_answer(who, (gint64)who->hits)))
 		return EXIT_TROUBLE;
+	if (ok && who->error) {
+		g_propagate_error(&error, g_steal_pointer(&who->error));
+		ok = FALSE;
+	}
 	if (ok) {
 		end_rows(who);
 		ok = write_lists(who, store, &error) &&
@@ -327,6 +354,7 @@ ask(struct who *who)
 
 	if (!store)
 		return EXIT_TROUBLE;
+	who->devices = who->with_devices ? store : NULL;
 	progress_init(&who->progress, who->command->quiet);
 	who->held = g_ptr_array_new_with_free_func((GDestroyNotify)hit_free);
 	who->out = command_out(who->command);
@@ -357,6 +385,8 @@ who_with(struct command *command, const struct who_options *options, char **word
 					     "--count or --group-by, which are of all");
 	if (command->csv && (options->list_unread || options->list_unseen))
 		return command_fail(command, "there is no --csv of two kinds of rows");
+	if ((options->group || options->count) && options->devices)
+		return command_fail(command, "--devices is of rows, not of --count or --group-by");
 	if (options->limit < 0)
 		return command_fail(command, "--limit is a number of rows, 0 for all");
 	if (!question_fill(&options->question, command, words, query, &error))
@@ -364,6 +394,7 @@ who_with(struct command *command, const struct who_options *options, char **word
 	query->cursor = g_strdup(options->cursor);
 	query->with_refused = options->refused;
 	who.counts_only = options->count;
+	who.with_devices = options->devices;
 	who.list_unread = options->list_unread;
 	who.list_unseen = options->list_unseen;
 	if (by != GROUP_NONE)
@@ -407,6 +438,8 @@ cmd_who(struct command *command, int argc, char **argv)
 		 "recipient, sender, sensor, subject, file or day", "WHAT"},
 		{"with-refused", 0, 0, G_OPTION_ARG_NONE, &options.refused,
 		 "also recipients and messages that were refused", NULL},
+		{"devices", 0, 0, G_OPTION_ARG_NONE, &options.devices,
+		 "the devices from which each mailbox was used since", NULL},
 		{"list-unread", 0, 0, G_OPTION_ARG_NONE, &options.list_unread,
 		 "name the messages whose files were not fully read", NULL},
 		{"list-unseen", 0, 0, G_OPTION_ARG_NONE, &options.list_unseen,

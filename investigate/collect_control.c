@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "collect_control.h"
 
+#include "asset_control.h"
 #include "block_control.h"
 #include "collect_journal.h"
 #include "dead_letter_control.h"
@@ -140,6 +141,15 @@ on_retention(void *data, const struct control_caller *caller, const json_t *requ
 	return retention_serve(control->retention, caller, request, answer, error);
 }
 
+static gboolean
+on_asset(void *data, const struct control_caller *caller, const json_t *request, json_t *answer,
+	 GError **error)
+{
+	const struct collect_control *control = data;
+
+	return asset_control_serve(control->store, caller, request, answer, error);
+}
+
 static struct plan_control
 plan_control_of(const struct collect_control *control)
 {
@@ -194,6 +204,8 @@ static const struct control_operation operations[] = {
 	{"dead-letter-drop", on_dead_letter_drop},
 	{"journal-head", on_journal_head},
 	{"journal-read", on_journal_read},
+	{"asset-import", on_asset},
+	{"asset-remove", on_asset},
 	{"expire-begin", on_retention},
 	{"expire-step", on_retention},
 	{"erase-begin", on_retention},

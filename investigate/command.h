@@ -44,6 +44,12 @@ int cmd_who(struct command *command, int argc, char **argv);
 /* One message: envelope, tree of files, deliveries. */
 int cmd_show(struct command *command, int argc, char **argv);
 
+/* Who logged in, from which address and device; an entry of the journal. */
+int cmd_logins(struct command *command, int argc, char **argv);
+
+/* Which device had which address: import, list, remove; changes are entries of the journal. */
+int cmd_assets(struct command *command, int argc, char **argv);
+
 /* What the milter would record of message files; needs no store. */
 int cmd_inspect(struct command *command, int argc, char **argv);
 

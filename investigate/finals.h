@@ -9,6 +9,7 @@
 
 #include <glib.h>
 
+#include "devices.h"
 #include "out.h"
 #include "store.h"
 
@@ -29,4 +30,10 @@ char *final_line(struct out *out, const struct store_final *final);
  * Free with g_free().
  */
 char *act_line(struct out *out, const struct store_act *act);
+
+/*
+ * Returns a use of a mailbox as a line for people: device, service, address, first and last.
+ * Free with g_free().
+ */
+char *device_line(struct out *out, const struct device_use *use);
 #endif

@@ -14,6 +14,10 @@ investigate_libcli_a_SOURCES = \
 	investigate/approvals.c \
 	investigate/approvals.h \
 	investigate/ask.c \
+	investigate/asset_control.c \
+	investigate/asset_control.h \
+	investigate/assets_csv.c \
+	investigate/assets_csv.h \
 	investigate/ask.h \
 	investigate/beat.c \
 	investigate/beat.h \
@@ -31,6 +35,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/check.h \
 	investigate/cmd_actions.c \
 	investigate/cmd_apply.c \
+	investigate/cmd_assets.c \
 	investigate/cmd_approve.c \
 	investigate/cmd_backup.c \
 	investigate/cmd_block.c \
@@ -45,6 +50,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/cmd_inspect.c \
 	investigate/cmd_keygen.c \
 	investigate/cmd_legal_hold.c \
+	investigate/cmd_logins.c \
 	investigate/cmd_sensor.c \
 	investigate/cmd_show.c \
 	investigate/cmd_status.c \
@@ -67,6 +73,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/departures.h \
 	investigate/deny_list.c \
 	investigate/deny_list.h \
+	investigate/devices.c \
+	investigate/devices.h \
 	investigate/event_text.c \
 	investigate/event_text.h \
 	investigate/evidence_copies.c \
@@ -110,6 +118,7 @@ investigate_libcli_a_SOURCES = \
 	investigate/plan_table.c \
 	investigate/plan_table.h \
 	investigate/planner.c \
+	investigate/planner_devices.c \
 	investigate/planner_follow.c \
 	investigate/planner.h \
 	investigate/planner_internal.h \
@@ -161,6 +170,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_delivery.c \
 	investigate/store_logins.c \
 	investigate/store_logins.h \
+	investigate/store_assets.c \
+	investigate/store_assets.h \
 	investigate/store_erase.c \
 	investigate/store_erase.h \
 	investigate/store_expire.c \

@@ -25,6 +25,8 @@ struct verb {
 static const struct verb verbs[] = {
 	{"who", cmd_who, "which recipients received a file or a message"},
 	{"show", cmd_show, "one message: envelope, headers, tree of files"},
+	{"logins", cmd_logins, "who logged in, from which address and device"},
+	{"assets", cmd_assets, "which device has which address: import, list, remove"},
 	{"inspect", cmd_inspect, "what would be recorded of a message file"},
 	{"import", cmd_import, "record existing mail: eml, mbox, Maildir, compressed too"},
 	{"watch", cmd_watch, "the live stream of events"},

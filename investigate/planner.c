@@ -121,8 +121,7 @@ plan_devices(struct planning *planning)
 	const char *const *devices = planning->options->devices;
 
 	for (; devices && *devices; devices++)
-		planner_command(planning, OPENC2_CONTAIN, OPENC2_ENDPOINT)->hostname =
-			g_strdup(*devices);
+		planner_add_device(planning, *devices);
 }
 
 static gboolean

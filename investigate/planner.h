@@ -24,6 +24,7 @@ struct planner_options {
 	const char *const *local_domains; /* whose mailboxes are ours; empty: all are */
 	const char *const *never_touch;	  /* deny_list.h */
 	const char *const *devices;	  /* hostnames to contain */
+	gboolean find_devices;		  /* also those that read a copy (devices.h) */
 	gboolean has_log;		  /* a follower tells what became of messages */
 	gint64 block_until_us;		  /* of the files at the gateways; 0: for good */
 };

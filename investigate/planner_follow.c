@@ -445,5 +445,6 @@ planner_follow(struct planning *planning, const struct journey *journey, const s
 		add_beyond(&following, PLAN_BEYOND_REACH, NULL,
 			   "nobody knows to whom the message went");
 	follow_rest(&following);
-	return TRUE;
+	return !planning->options->find_devices || !(planning->plan->scope & PLAN_DEVICE) ||
+	       planner_devices(planning, found, finals, error);
 }

@@ -21,6 +21,9 @@ static const struct {
 	const char *needed;
 } rights[] = {
 	{"who", ANALYST | APPROVER, "analyst or approver"},
+	{"logins", ANALYST | APPROVER, "analyst or approver"},
+	{"asset-import", ADMINISTRATOR, "administrator"},
+	{"asset-remove", ADMINISTRATOR, "administrator"},
 	{"show", ANALYST | APPROVER, "analyst or approver"},
 	{"block-add", APPROVER | ADMINISTRATOR, "approver or administrator"},
 	{"block-remove", APPROVER | ADMINISTRATOR, "approver or administrator"},

@@ -209,6 +209,13 @@ gboolean store_add_audit(struct store *store, const struct store_audit *audit, G
 
 /* ---- asking ---- */
 
+/* Whose an address was at a time. */
+enum device_certainty {
+	DEVICE_UNKNOWN,	  /* nobody told */
+	DEVICE_KNOWN,	  /* one device's, and no other's near that time */
+	DEVICE_AMBIGUOUS, /* several', or shared */
+};
+
 /* What a user did with a copy in a mailbox. */
 struct store_act {
 	/*
@@ -223,6 +230,8 @@ struct store_act {
 	char *client;	  /* the address from which its user had logged in; NULL if not told */
 	gint64 login_us;  /* when that was, in whole seconds; 0 if not told */
 	char *by;	  /* the service that logged it: "imap", "pop3", "doveadm", "lmtp" */
+	enum device_certainty certainty; /* of client, and the device; set by devices.h alone */
+	char *device;			 /* NULL unless it is known */
 };
 
 /* Returns whether a copy left the mailbox by an act, to where nobody reaches it. */
@@ -244,6 +253,7 @@ struct store_final {
 	char *folder;	       /* the same, or where it was moved to since; NULL: gone */
 	char *storage_id;      /* Dovecot's; with Maildir the guid */
 	GPtrArray *acts;       /* of struct store_act, in order of time */
+	GPtrArray *devices;    /* of struct device_use (devices.h), which fills it in; or NULL */
 };
 
 /*

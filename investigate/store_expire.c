@@ -144,6 +144,21 @@ expire_logins(struct expiring *expiring, gboolean *ret_all, GError **error)
 }
 
 static gboolean
+expire_assets(struct expiring *expiring, gboolean *ret_all, GError **error)
+{
+	guint64 count = 0;
+
+	return expire_rows(expiring,
+			   sql_bind(expiring->store->sql,
+				    "DELETE FROM assets WHERE id IN (SELECT id FROM assets"
+				    " INDEXED BY assets_until WHERE tenant=?1 AND until_us<=?2"
+				    " LIMIT ?3)",
+				    "iii", expiring->tenant, expiring->expiry.before_us,
+				    (gint64)STEP_ROWS),
+			   &count, ret_all, error);
+}
+
+static gboolean
 expire_dead_letters(struct expiring *expiring, gboolean *ret_all, GError **error)
 {
 	return expire_rows(expiring,
@@ -221,8 +236,8 @@ static gboolean
 take_step(struct expiring *expiring, GError **error)
 {
 	static gboolean (*const kinds[])(struct expiring *, gboolean *, GError **) = {
-		expire_events,	  expire_deliveries, expire_logins, expire_dead_letters,
-		expire_intervals, expire_hours,	     expire_erased};
+		expire_events,	     expire_deliveries, expire_logins, expire_assets,
+		expire_dead_letters, expire_intervals,	expire_hours,  expire_erased};
 	const struct store_expired before = expiring->expiry.gone;
 	gboolean all = TRUE;
 

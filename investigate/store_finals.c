@@ -21,6 +21,7 @@ final_free(void *data)
 	g_free(final->folder);
 	g_free(final->storage_id);
 	g_ptr_array_unref(final->acts);
+	g_clear_pointer(&final->devices, g_ptr_array_unref);
 	g_free(final);
 }
 

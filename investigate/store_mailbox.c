@@ -34,6 +34,7 @@ act_free(void *data)
 	g_free(act->detail);
 	g_free(act->by);
 	g_free(act->client);
+	g_free(act->device);
 	g_free(act);
 }
 

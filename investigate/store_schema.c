@@ -349,9 +349,21 @@ static const char version_15[] =
 	"CREATE INDEX logins_client ON logins (tenant, client, first_us);"
 	"CREATE INDEX logins_time ON logins (tenant, first_us);";
 
-static const char *const steps_of_store[] = {
-	version_1, version_2,  version_3,  version_4,  version_5,  version_6,  version_7, version_8,
-	version_9, version_10, version_11, version_12, version_13, version_14, version_15};
+/*
+ * Version 16: assets (store_assets.h).  device is '' for an address that several share;
+ * from_us is 0, and until_us 2^63-1, where a period is open.
+ */
+static const char version_16[] =
+	"CREATE TABLE assets ("
+	" id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenants(id),"
+	" ip BLOB NOT NULL, device TEXT NOT NULL, from_us INTEGER NOT NULL,"
+	" until_us INTEGER NOT NULL, UNIQUE (tenant, ip, from_us, device));"
+	"CREATE INDEX assets_until ON assets (tenant, until_us);";
+
+static const char *const steps_of_store[] = {version_1,	 version_2,  version_3,	 version_4,
+					     version_5,	 version_6,  version_7,	 version_8,
+					     version_9,	 version_10, version_11, version_12,
+					     version_13, version_14, version_15, version_16};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

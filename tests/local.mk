@@ -566,7 +566,8 @@ check_PROGRAMS += tests/test_log_tail tests/test_postfix_log tests/test_sendmail
 TESTS += tests/test_log_tail tests/test_postfix_log tests/test_sendmail_log
 check_PROGRAMS += tests/test_dovecot_log tests/test_journal_tail
 TESTS += tests/test_dovecot_log tests/test_journal_tail
-LOGIN_TESTS = tests/test_login_log tests/test_ocsf_login tests/test_store_logins
+LOGIN_TESTS = tests/test_login_log tests/test_ocsf_login tests/test_store_logins \
+	tests/test_assets_csv tests/test_devices
 check_PROGRAMS += $(LOGIN_TESTS)
 TESTS += $(LOGIN_TESTS)
 tests_test_journal_tail_SOURCES = tests/test_journal_tail.c
@@ -579,6 +580,12 @@ tests_test_login_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_ocsf_login_SOURCES = tests/test_ocsf_login.c
 tests_test_ocsf_login_CFLAGS = $(UNIT_CFLAGS)
 tests_test_ocsf_login_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_assets_csv_SOURCES = tests/test_assets_csv.c
+tests_test_assets_csv_CFLAGS = $(UNIT_CFLAGS)
+tests_test_assets_csv_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_devices_SOURCES = tests/test_devices.c tests/store_fixture.h
+tests_test_devices_CFLAGS = $(UNIT_CFLAGS)
+tests_test_devices_LDADD = investigate/libcli.a $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_store_logins_SOURCES = tests/test_store_logins.c tests/store_fixture.h
 tests_test_store_logins_CFLAGS = $(UNIT_CFLAGS)
 tests_test_store_logins_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
@@ -594,8 +601,10 @@ tests_test_postfix_log_SOURCES = tests/test_postfix_log.c
 tests_test_postfix_log_CFLAGS = $(UNIT_CFLAGS)
 tests_test_postfix_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 endif
-TESTS += tests/it/follow.py tests/it/follow_journal.py
-EXTRA_DIST += tests/it/follow.py tests/it/follow_journal.py tests/it/followed.py
+TESTS += tests/it/follow.py tests/it/follow_journal.py tests/it/assets.py
+SYSTEM_TESTS += tests/it/logins.py
+EXTRA_DIST += tests/it/follow.py tests/it/follow_journal.py tests/it/followed.py \
+	tests/it/assets.py tests/it/logins.py
 tests_fuzz_fuzz_postfix_log_SOURCES = tests/fuzz/fuzz_postfix_log.c
 tests_fuzz_fuzz_postfix_log_LDADD = $(FOLLOW_LIBS) $(BASE_LIBS)
 tests_fuzz_fuzz_delivery_SOURCES = tests/fuzz/fuzz_delivery.c

@@ -39,6 +39,7 @@ Test(roles, each_operation_is_of_these_and_of_nobody_else)
 		{"ingest", "nnnyn"},	   {"backup", "nnnyn"},	      {"sensor", "nnnyn"},
 		{"reload", "nnnyn"},	   {"contain", "yynnn"},      {"plan-begin", "nynyn"},
 		{"plan-result", "nynyn"},  {"plan-gateway", "nynyn"}, {"approve", "nynnn"},
+		{"logins", "yynnn"},	   {"asset-import", "nnnyn"}, {"asset-remove", "nnnyn"},
 		{"fetch", "yynnn"},	   {"no-such", "nnnnn"},      {"", "nnnnn"},
 	};
 	g_autoptr(settings_t) settings = with_roles();

@@ -4,7 +4,8 @@
 _mailtrace_options()
 {
 	case $1 in
-	who) echo "-f --file --hashes -m --members --since --until --limit --cursor --count --group-by --with-refused --list-unread --list-unseen" ;;
+	who) echo "-f --file --hashes -m --members --since --until --limit --cursor --count --group-by --with-refused --devices --list-unread --list-unseen" ;;
+	logins) echo "--since --until" ;;
 	import) echo "-r --rcpt --sensor" ;;
 	watch) echo "-k --key --server-key --endpoint --hits --exec -n --max" ;;
 	status) echo "--all-tenants --check --warning --critical" ;;
@@ -26,7 +27,7 @@ _mailtrace_options()
 _mailtrace()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="who show inspect import watch status block contain approve apply undo fetch actions dead-letters legal-hold expire erase backup verify collect follow keygen sensor"
+	local verbs="who show logins assets inspect import watch status block contain approve apply undo fetch actions dead-letters legal-hold expire erase backup verify collect follow keygen sensor"
 	local globals="--config --store --tenant --utc --case --reason --json --csv -q --quiet --version -h --help"
 	local terms="name: subject: from: to: id: queue: event: url: ip: sasl: sensor: malware: ext: size: direction: state:"
 	local verb="" i
@@ -56,6 +57,8 @@ _mailtrace()
 			mapfile -t COMPREPLY < <(compgen -W "add remove import list" -- "$word")
 		elif [ "$verb" = legal-hold ]; then
 			mapfile -t COMPREPLY < <(compgen -W "add list remove $terms" -- "$word")
+		elif [ "$verb" = assets ]; then
+			mapfile -t COMPREPLY < <(compgen -W "import list remove" -- "$word")
 		elif [ "$verb" = dead-letters ]; then
 			mapfile -t COMPREPLY < <(compgen -W "list show replay drop" -- "$word")
 		elif [ "$verb" = who ] || [ "$verb" = contain ] || [ "$verb" = fetch ]; then
