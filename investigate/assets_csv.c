@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "caps.h"
+#include "lease_names.h"
 #include "query_time.h"
 
 G_DEFINE_QUARK(mailtrace - assets - error - quark, assets_error)
@@ -32,9 +33,7 @@ struct reading {
 	gboolean is_kea;
 	guint line;
 	GPtrArray *assets;
-	GPtrArray *hardware; /* of Kea: of each asset, borrowed from names */
-	GHashTable *names;   /* of Kea: host name in lower case -> hardware; "" for several */
-	GStringChunk *texts;
+	struct lease_names *names; /* of Kea's leases */
 };
 
 static gboolean
@@ -44,11 +43,13 @@ refuse(const struct reading *reading, GError **error, const char *why)
 	return FALSE;
 }
 
-static void
+void
 asset_free(void *data)
 {
 	struct store_asset *asset = data;
 
+	if (!asset)
+		return;
 	g_free((char *)asset->device);
 	g_free(asset);
 }
@@ -178,19 +179,6 @@ read_own(const struct reading *reading, const GPtrArray *fields, struct store_as
 	       read_time(reading, field_of(reading, fields, UNTIL), &asset->until_us, error);
 }
 
-/* What a client calls itself is a name only as long as no other does. */
-static void
-note_name(struct reading *reading, const char *name, const char *hardware)
-{
-	g_autofree char *key = g_ascii_strdown(name, -1);
-	const char *known = g_hash_table_lookup(reading->names, key);
-
-	if (!known)
-		g_hash_table_insert(reading->names, g_steal_pointer(&key), (char *)hardware);
-	else if (g_ascii_strcasecmp(known, hardware) != 0)
-		g_hash_table_insert(reading->names, g_steal_pointer(&key), (char *)"");
-}
-
 /* *ret_skip: a lease that nobody has. */
 static gboolean
 read_kea(struct reading *reading, const GPtrArray *fields, struct store_asset *asset,
@@ -215,13 +203,8 @@ read_kea(struct reading *reading, const GPtrArray *fields, struct store_asset *a
 			      "most 253 bytes");
 	asset->from_us = (gint64)(expire - lifetime) * (gint64)G_USEC_PER_SEC;
 	asset->until_us = (gint64)expire * (gint64)G_USEC_PER_SEC;
-	if (*ret_skip)
-		return TRUE;
-	hardware = g_string_chunk_insert_const(reading->texts, hardware);
-	g_ptr_array_add(reading->hardware, (char *)hardware);
-	asset->device = g_strdup(*name ? name : hardware);
-	if (*name)
-		note_name(reading, name, hardware);
+	if (!*ret_skip)
+		lease_names_add(reading->names, asset, name, hardware);
 	return TRUE;
 }
 
@@ -285,29 +268,12 @@ read_lines(struct reading *reading, const char *text, gsize length, GError **err
 	return !header || refuse(reading, error, "there is nothing in it");
 }
 
-/* Host names that several have are replaced by what tells them apart. */
-static void
-settle_names(const struct reading *reading)
-{
-	for (guint i = 0; reading->is_kea && i < reading->assets->len; i++) {
-		struct store_asset *asset = reading->assets->pdata[i];
-		g_autofree char *key = g_ascii_strdown(asset->device, -1);
-		const char *owner = g_hash_table_lookup(reading->names, key);
-
-		if (!owner || *owner != '\0')
-			continue;
-		g_free((char *)asset->device);
-		asset->device = g_strdup(reading->hardware->pdata[i]);
-	}
-}
-
 GPtrArray *
 assets_csv_read(const char *text, gsize length, GError **error)
 {
 	g_autoptr(GPtrArray) assets = g_ptr_array_new_with_free_func(asset_free);
-	g_autoptr(GPtrArray) hardware = g_ptr_array_new();
-	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	struct reading reading = {.assets = assets, .hardware = hardware, .names = names};
+	g_autoptr(lease_names_t) names = lease_names_new();
+	struct reading reading = {.assets = assets, .names = names};
 	gboolean done;
 
 	if (length > CAP_ASSETS_BYTES) {
@@ -315,10 +281,7 @@ assets_csv_read(const char *text, gsize length, GError **error)
 			    "it has more than %d bytes; split it", CAP_ASSETS_BYTES);
 		return NULL;
 	}
-	reading.texts = g_string_chunk_new(4096);
 	done = read_lines(&reading, text, length, error);
-	if (done)
-		settle_names(&reading);
-	g_string_chunk_free(reading.texts);
+	lease_names_settle(names);
 	return done ? g_steal_pointer(&assets) : NULL;
 }

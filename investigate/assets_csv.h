@@ -11,9 +11,8 @@
  * The device "nat" is none: several share the address.  A time is RFC 3339, or
  * YYYY-MM-DD, local midnight.  A lease of Kea is from expire - valid_lifetime to expire
  * (seconds since 1970); one that is not assigned (state) or was given back
- * (valid_lifetime 0) is left out.  Its device is the host name that the client gave
- * itself; one that several hardware addresses gave themselves in the file is that of
- * none, and the hardware address, or DUID, is the name.
+ * (valid_lifetime 0) is left out.  Its device is named as lease_names.h says, by hostname and
+ * hwaddr, or duid.
  *
  * Fields are those of RFC 4180, without line breaks in them; lines end with LF or CRLF;
  * empty ones, and those that begin with "#", are let be.  Pure; any thread.
@@ -38,6 +37,9 @@ GQuark assets_error_quark(void);
  * is wrong.
  */
 GPtrArray *assets_csv_read(const char *text, gsize length, GError **error);
+
+/* Frees an asset that owns its device.  NULL is allowed. */
+void asset_free(void *asset);
 
 /* Whether a text can be a device's name: UTF-8, printable, 1 to CAP_DEVICE_BYTES. */
 gboolean asset_device_is_valid(const char *device);

@@ -4,6 +4,7 @@
 
 #include "asset_control.h"
 #include "assets_csv.h"
+#include "assets_isc.h"
 #include "command.h"
 #include "progress.h"
 
@@ -116,7 +117,8 @@ read_file(const char *path, GError **error)
 
 	if (!g_file_get_contents(path, &text, &length, error))
 		return NULL;
-	return assets_csv_read(text, length, error);
+	return assets_isc_is(text, length) ? assets_isc_read(text, length, error)
+					   : assets_csv_read(text, length, error);
 }
 
 static int
@@ -242,7 +244,7 @@ cmd_assets(struct command *command, int argc, char **argv)
 		    command, entries, "import FILE.csv | list [ADDRESS] | remove ADDRESS...",
 		    "Keeps which device had which address when, so that a login names its\n"
 		    "device.  import reads a CSV file with the columns address, device, from\n"
-		    "and until, or Kea's file of leases; the device nat is an address that\n"
+		    "and until, or leases of Kea or dhcpd; the device nat is an address that\n"
 		    "several share.  A line that is wrong is told, and nothing is imported.",
 		    &argc, &argv))
 		return EXIT_TROUBLE;

@@ -18,6 +18,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/asset_control.h \
 	investigate/assets_csv.c \
 	investigate/assets_csv.h \
+	investigate/assets_isc.c \
+	investigate/assets_isc.h \
 	investigate/ask.h \
 	investigate/beat.c \
 	investigate/beat.h \
@@ -94,6 +96,8 @@ investigate_libcli_a_SOURCES = \
 	investigate/journal_source.h \
 	investigate/journey.c \
 	investigate/journey.h \
+	investigate/lease_names.c \
+	investigate/lease_names.h \
 	investigate/mailbox.c \
 	investigate/mailbox.h \
 	investigate/mailbox_split.c \

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "assets_csv.h"
+#include "assets_isc.h"
 #include "caps.h"
 
 /* "192.0.2.5 pc1 0 -; …": times in seconds, "-" for good; or the error's message. */
@@ -10,7 +11,9 @@ static char *
 read_text(const char *text)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GPtrArray) assets = assets_csv_read(text, strlen(text), &error);
+	g_autoptr(GPtrArray) assets = assets_isc_is(text, strlen(text))
+					      ? assets_isc_read(text, strlen(text), &error)
+					      : assets_csv_read(text, strlen(text), &error);
 	GString *said = g_string_new(NULL);
 
 	if (!assets)
@@ -150,5 +153,84 @@ Test(assets_csv, caps_of_a_name_and_of_the_file)
 		cr_expect_eq(named != NULL, over <= 0, "%d", over);
 		cr_expect_eq(whole != NULL, over <= 0, "%d", over);
 		cr_expect(whole || g_error_matches(error, ASSETS_ERROR, ASSETS_ERROR_SIZE));
+	}
+}
+
+/* ---- dhcpd.leases(5) ---- */
+
+#define ISC                                                                             \
+	"# The format of this file is documented in the dhcpd.leases(5) manual page.\n" \
+	"# This lease file was written by isc-dhcp-4.4.3-P1\n\n"                        \
+	"# authoring-byte-order entry is generated, DO NOT DELETE\n"                    \
+	"authoring-byte-order little-endian;\n\n"
+#define STARTS "  starts 6 2026/11/28 10:00:00;\n"
+#define ENDS "  ends 6 2026/11/28 11:00:00;\n"
+#define HARDWARE "  hardware ethernet 02:00:5e:00:53:01;\n"
+
+Test(assets_isc, leases_of_dhcpd_are_read)
+{
+	expect(ISC "lease 192.0.2.5 {\n" STARTS ENDS
+		   "  tstp 6 2026/11/28 11:00:00;\n  cltt 6 2026/11/28 10:00:00;\n"
+		   "  binding state active;\n  next binding state free;\n"
+		   "  rewind binding state free;\n" HARDWARE
+		   "  uid \"\\001\\002\\000^\\000S\\001\";\n  client-hostname \"pc1\";\n}\n"
+		   "server-duid \"\\000\\001\";\n"
+		   "lease 192.0.2.6 {\n  starts epoch 1795860000; # Sat Nov 28 10:00:00 2026\n"
+		   "  ends never;\n  hardware ethernet 02:00:5e:00:53:02;\n}\n",
+	       "192.0.2.5 pc1 1795860000 1795863600; 192.0.2.6 02:00:5e:00:53:02 1795860000 -");
+}
+
+/* Given back early: the later word stands behind, and counts in the store. */
+Test(assets_isc, leases_that_are_nobodys_are_left_out)
+{
+	expect("lease 192.0.2.5 {\n" STARTS ENDS HARDWARE "}\n"
+	       "lease 192.0.2.5 {\n" STARTS
+	       "  ends 6 2026/11/28 10:30:00;\n  binding state free;\n" HARDWARE "}\n"
+	       "lease 192.0.2.6 {\n" STARTS ENDS "  binding state abandoned;\n" HARDWARE "}\n"
+	       "lease 192.0.2.7 {\n" STARTS ENDS "}\n"
+	       "lease 192.0.2.8 {\n" ENDS "  starts 6 2026/11/28 11:00:00;\n" HARDWARE "}\n",
+	       "192.0.2.5 02:00:5e:00:53:01 1795860000 1795863600; "
+	       "192.0.2.5 02:00:5e:00:53:01 1795860000 1795861800");
+}
+
+Test(assets_isc, a_host_name_that_two_have_or_that_is_escaped_is_nobodys)
+{
+	expect("lease 192.0.2.5 {\n" STARTS ENDS HARDWARE "  client-hostname \"pc1\";\n}\n"
+	       "lease 192.0.2.6 {\n" STARTS ENDS "  hardware ethernet 02:00:5e:00:53:66;\n"
+	       "  client-hostname \"Pc1\";\n}\n"
+	       "lease 192.0.2.7 {\n" STARTS ENDS "  hardware ethernet 02:00:5e:00:53:03;\n"
+	       "  client-hostname \"a\\\"b\";\n}\n",
+	       "192.0.2.5 02:00:5e:00:53:01 1795860000 1795863600; "
+	       "192.0.2.6 02:00:5e:00:53:66 1795860000 1795863600; "
+	       "192.0.2.7 02:00:5e:00:53:03 1795860000 1795863600");
+}
+
+Test(assets_isc, what_is_wrong_is_told_with_its_line)
+{
+	static const char *const rows[][2] = {
+		{"lease pc1 {\n}\n", "line 1: is no lease of an address"},
+		{"lease 192.0.2.5 {\n" STARTS, "line 2: the lease has no end"},
+		{"lease 192.0.2.5 {\nlease 192.0.2.6 {\n",
+		 "line 2: the lease before it has no end"},
+		{"lease 192.0.2.5 {\n" STARTS HARDWARE "}\n",
+		 "line 4: the lease says not when it starts and ends"},
+		{"lease 192.0.2.5 {\n  starts 6 2026/13/28 10:00:00;\n}\n",
+		 "line 2: a time is written 4 2026/11/26 10:00:00, epoch N, or never"},
+		{"lease 192.0.2.5 {\n  ends tomorrow;\n}\n",
+		 "line 2: a time is written 4 2026/11/26 10:00:00, epoch N, or never"},
+		{"lease 192.0.2.5 {\n  uid \"\xff\";\n}\n", "line 2: is no text"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+		expect(rows[i][0], rows[i][1]);
+}
+
+Test(assets_isc, caps_of_the_file)
+{
+	for (int over = -1; over <= 1; over++) {
+		g_autofree char *file = g_strnfill((gsize)(CAP_ASSETS_BYTES + over), '#');
+		g_autoptr(GPtrArray) assets = assets_isc_read(file, strlen(file), NULL);
+
+		cr_expect_eq(assets != NULL, over <= 0, "%d", over);
 	}
 }
