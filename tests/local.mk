@@ -276,7 +276,7 @@ if WITH_CLAMAV
 TESTS += tests/it/set_equality.py
 SYSTEM_TESTS += tests/it/engine.py
 endif
-EXTRA_DIST += tests/data/archives.json tests/it/archives.py tests/it/corpora.py tests/it/odd_mail.py tests/it/readings.py tests/it/set_equality.py tests/it/testdata.py
+EXTRA_DIST += tests/data/archives.json tests/it/archives.py tests/it/corpora.py tests/it/odd_mail.py tests/it/odd_names.py tests/it/readings.py tests/it/set_equality.py tests/it/testdata.py
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings_docs
 TESTS += tests/test_settings_docs

@@ -50,6 +50,7 @@ class Message:
         self.files = []  # (path, size, sha256, flags, type, name)
         self.variants = {}  # path: {sha256}
         self.readings = {}  # path: names of the readings that alone show it
+        self.names = set()
         self.invalid = []
 
 
@@ -70,6 +71,8 @@ def read(paths, *options):
             message.variants[fields[1]].add(fields[2])
         elif fields[0] == "reading":
             message.readings.setdefault(fields[1], []).append(fields[2])
+        elif fields[0] == "name":
+            message.names.add(fields[2])
         elif fields[0] == "invalid":
             message.invalid.append(fields[1])
     try:

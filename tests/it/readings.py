@@ -3,8 +3,9 @@
 """Each class of ambiguity holds for its variants, and for several oddities at once.
 
 Reads the messages of odd_mail.py: the payload is among the contents recorded of each,
-as the MTA hands it over and with its line ends made CR LF on the way.  Of large
-families every second message is read, and some of those with several oddities; all of
+as the MTA hands it over and with its line ends made CR LF on the way; and each name
+that odd_names.py says a reader shows is among the names of the file.  Of large
+families every third message is read, and some of those with several oddities; all of
 them with READINGS=all in the environment.  Prints TAP.
 """
 import itertools
@@ -13,8 +14,10 @@ import sys
 import tempfile
 
 from corpora import Tap, leaves, read
-from odd_mail import cases, combined
+import odd_names
+from odd_mail import BASE64, CRLF, ENCODING, HEAD, cases, combined
 
+# Nests and triples of all that there are; the pairs are all read.
 ALL = os.environ.get("READINGS") == "all"
 NESTS, TRIPLES = (None, 2000) if ALL else (100, 200)
 LARGE = 200  # messages of one family
@@ -27,7 +30,7 @@ def write_all(folder):
     families = {}
     for case in itertools.chain(cases(), combined(NESTS, TRIPLES)):
         families.setdefault(case.family, []).append(case)
-    chosen = [case for family in families.values() for case in family[::2 if len(family) > LARGE and not ALL else 1]]
+    chosen = [case for family in families.values() for case in family[::3 if len(family) > LARGE and not ALL else 1]]
     written = []
     for number, case in enumerate(chosen):
         path = os.path.join(folder, f"{number}.eml")
@@ -59,6 +62,22 @@ def check_bounds(tap, written, messages):
     tap.check(not capped, "meets no cap in a message with one oddity", capped)
 
 
+def check_names(tap, folder):
+    written = []
+    for number, (fields, names) in enumerate(odd_names.cases()):
+        path = os.path.join(folder, f"name{number}.eml")
+        with open(path, "wb") as file:
+            file.write(HEAD + fields + ENCODING + CRLF + BASE64)
+        written.append((path, fields, names))
+    messages, status = read([path for path, _, _ in written], "--as-is")
+    tap.check(status == 0 and len(messages) == len(written), f"reads each of {len(written)} with a name")
+    lost = [f"{fields} {name}" for path, fields, names in written for name in names
+            if name not in messages[path].names]
+    tap.check(not lost, "records each name that some reader shows", lost)
+    capped = [f"{fields}" for path, fields, _ in written if messages[path].caps]
+    tap.check(not capped, "meets no cap by names", capped)
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
@@ -69,10 +88,11 @@ def main():
         check_found(tap, written, messages, "as it is")
         check_bounds(tap, written, messages)
         # One of each few: with what a transport makes of lone LF, little differs.
-        some = [(case, path) for case, path in written[::1 if ALL else 7] if b"=\r\n\n" not in case.message]
+        some = [(case, path) for case, path in written[::1 if ALL else 9] if b"=\r\n\n" not in case.message]
         messages, status = read([path for _, path in some])
         tap.check(status == 0 and len(messages) == len(some), f"reads each of {len(some)} with CR LF", [status] * bool(status))
         check_found(tap, some, messages, "with CR LF")
+        check_names(tap, folder)
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 
