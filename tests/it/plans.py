@@ -344,6 +344,25 @@ def people_are_asked_on_the_terminal():
 
 
 @test
+def people_see_how_far_it_is():
+    site = new_site()
+    site.start_milter()
+    payload = deliver(site, [f"u{number}" for number in range(12)])
+    site.wait_stored(1)
+    path, _ = contain(site, payload, "--scope", "mailbox")
+    open(f"{site.root}/slow", "w").close()
+    ours, theirs = pty.openpty()
+    done = subprocess.run([program("mailtrace"), "--config", site.config, "apply", "--yes", path], stdout=subprocess.PIPE,
+                          stderr=theirs, text=True, env=environment(), timeout=DEADLINE, check=True)
+    os.close(theirs)
+    drawn = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "1 of 12 targets" in drawn and "[##" in drawn and "%" in drawn, drawn
+    assert drawn.endswith("\r\x1b[K") and "of 12 targets" not in done.stdout, drawn
+    site.stop()
+
+
+@test
 def an_actuator_that_misbehaves_leaves_its_targets_to_the_next_time():
     site = new_site(actuator_timeout_ms="1000")
     site.start_milter()

@@ -6,9 +6,10 @@ import os
 import re
 import shutil
 import smtplib
+import socket
 
 import mta
-from mtlib import (Daemon, Site, equal, free_port, listens, main, make_message, message_with_payload, program, send,
+from mtlib import (DEADLINE, Daemon, Site, equal, free_port, listens, main, make_message, message_with_payload, program, send,
                    stopped_scanner, test, wait_until)
 
 
@@ -300,6 +301,30 @@ def a_blocked_file_is_rejected_held_or_discarded_by_the_real_thing():
         send(mx, ["carol@example.org"], path)
         wait_until(lambda: mx.inbox("carol"), "an observed message is delivered")
         equal([mx.inbox(user) for user in ("alice", "bob")], [[], []])
+
+
+@test
+def a_hit_alarms_by_syslog():
+    site = Site()
+    site.make_keys()
+    site.start_collector()
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as syslog:
+        syslog.bind(f"{site.root}/log.sock")
+        syslog.settimeout(DEADLINE)
+        site.milter = Daemon([program("mailtrace-milter"), "--config", site.config], f"{site.root}/milter.log",
+                             preexec_fn=lambda: mta.own_dev_log(f"{site.root}/log.sock"))
+        wait_until(site.milter_answers, "the milter listens")
+        path, payload = message_with_payload(site, "evil")
+        site.mailtrace("block", "add", payload, "--mode", "hold")
+        site.play("--from", "<s@example.net>", "--rcpt", "<alice@example.org>", "--queue-id", "4XyzEVIL", path)
+        lines = []
+        while not lines or "block-hit" not in lines[-1]:
+            lines.append(syslog.recv(8192).decode())
+    event, = site.who(payload)[0] or wait_until(lambda: site.who(payload)[0], "it is recorded")
+    assert lines[-1].startswith("<20>"), f"facility mail, severity warning: {lines[-1]}"
+    for said in ("mailtrace-milter", "queue_id=4XyzEVIL", f"event_id={event['event_id']}", "mode=hold", "match=exact"):
+        assert said in lines[-1], (said, lines[-1])
+    site.stop()
 
 
 @test
