@@ -26,7 +26,7 @@ def stored(path):
 
 def start_full(users):
     """Starts a Dovecot in which each user has the message and others, as a delivery leaves them, and was at his mail."""
-    dovecot = Dovecot(users)
+    dovecot = Dovecot(users, logging="")  # doveadm would tell each of its moves on the terminal
     owner = pwd.getpwnam(OWNER)
     wanted = stored(wanted_message(dovecot.root))
     other = stored(make_message(f"{dovecot.root}/other.eml", message_id="<other@example.net>"))
