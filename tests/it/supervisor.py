@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """mailtrace-milter as a whole: configuration, reload, restart and stop."""
 import contextlib
+import glob
 import grp
 import os
 import pwd
@@ -377,6 +378,31 @@ def a_scanner_that_is_killed_is_replaced_and_messages_are_read():
         place.play_one()
     equal([event["unmapped"]["mailtrace"].get("unread") for event in place.events()], [None] * 4)
     place.stop()
+
+
+@test
+def the_temporary_folder_of_a_worker_that_ends_goes_with_it():
+    place = Place()
+    place.start()
+    place.play_one()
+    scanner = place.child("scanner")
+
+    def folders():
+        return set(glob.glob(f"/dev/shm/mailtrace-{scanner}-*"))
+
+    wait_until(lambda: len(folders()) == len(children(scanner)) > 0, "each worker has a folder")
+    former = folders()
+    for folder in former:
+        os.makedirs(f"{folder}/clamav/deep")
+        os.symlink(place.config, f"{folder}/clamav/deep/link")
+    for worker in children(scanner):
+        os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: not former & folders(), "their folders go")
+    equal(place.child("scanner"), scanner, "which is the same")
+    assert os.path.exists(place.config), "no link is followed"
+    place.play_one()
+    place.stop()
+    equal(folders(), set())
 
 
 @test
