@@ -42,6 +42,7 @@ struct publisher {
 	gint64 beat_us; /* when the next one is due */
 	gint64 stop_us; /* 0 until stopping is seen */
 	gboolean retry;
+	gboolean told_silent;	 /* since it was last connected */
 	guint alarm;		 /* of the spool, as it was last told; percent */
 	gint64 sent_us, sent_at; /* the last beat: by the clock, and monotonic */
 	gboolean has_offset;
@@ -223,6 +224,7 @@ on_welcome(struct publisher *publisher, guint64 through)
 	acknowledge(publisher, through);
 	publisher->sent = through;
 	publisher->welcomed = TRUE;
+	publisher->told_silent = FALSE;
 	publisher->beat_us = 0;
 	log_event(LOG_LEVEL_INFO, "collector-connected", "endpoint", publisher->endpoint, NULL);
 	tell_program(publisher, NULL, NULL);
@@ -409,9 +411,11 @@ check_deadline(struct publisher *publisher)
 
 	if (!owed || now - publisher->progress_us < BUS_ACK_DEADLINE_MS * G_GINT64_CONSTANT(1000))
 		return;
-	if (publisher->welcomed)
+	/* Each connection that falls silent; of those that never came about the first. */
+	if (publisher->welcomed || !publisher->told_silent)
 		log_event(LOG_LEVEL_WARNING, "collector-silent", "endpoint", publisher->endpoint,
 			  NULL);
+	publisher->told_silent = TRUE;
 	forget_connection(publisher);
 	bus_sensor_reconnect(publisher->bus);
 }

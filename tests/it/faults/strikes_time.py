@@ -1,24 +1,48 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What takes time, in compressed time; clocks; reloads; the bus."""
+import contextlib
 import os
 import signal
 
+# Times that two minutes may pass before the sensor says that nobody answers.
+TOLD_AFTER = 100
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 
 
 def stop_collector(stage, source):
-    """The collector stands still for minutes; the sensor loses patience and connects anew."""
+    """The collector stands still for minutes; the sensor loses patience, says so and connects anew."""
+    with collector_stopped(stage) as silent:
+        wait_told(stage, source, silent)
+
+
+def stop_collector_unanswered(stage, source):
+    """As before, and the sensor is a new process that it has never answered."""
+    with collector_stopped(stage) as silent:
+        stage.kill("milter process")
+        wait_told(stage, source, silent)
+
+
+@contextlib.contextmanager
+def collector_stopped(stage):
+    """Gives how often the sensor had said before that the collector is silent."""
     pid = stage.wait_pid("collector")
     silent = stage.said("milter.log", " collector-silent ")
     os.kill(pid, signal.SIGSTOP)
     try:
-        while stage.said("milter.log", " collector-silent ") == silent:
-            # A batch is sent, and not acknowledged for longer than the sensor waits.
-            stage.wait_accepted(count=source.randint(2, 4))
-            stage.shim.pass_time(2 * MINUTE_S)
-            stage.wait_accepted()
+        yield silent
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def wait_told(stage, source, silent):
+    for _ in range(TOLD_AFTER):
+        # A batch is sent, and not acknowledged for longer than the sensor waits.
+        stage.wait_accepted(count=source.randint(2, 4))
+        stage.shim.pass_time(2 * MINUTE_S)
+        stage.wait_accepted()
+        if stage.said("milter.log", " collector-silent ") > silent:
+            return
+    raise AssertionError("the sensor does not say that the collector is silent")
 
 
 def collector_away(stage, source):
@@ -74,6 +98,7 @@ def cut_bus(stage, source):
 
 def strikes():
     yield "SIGSTOP", "of the collector for minutes", stop_collector
+    yield "SIGSTOP", "of the collector before it answers a new process", stop_collector_unanswered
     yield "collector away", "for hours", collector_away
     yield "clock stepped", "forward", step_clock(1)
     yield "clock stepped", "back", step_clock(-1)
