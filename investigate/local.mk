@@ -189,6 +189,7 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_mailbox.h \
 	investigate/store_trace.c \
 	investigate/store_trace.h \
+	investigate/store_unseen.c \
 	investigate/store_upstream.c \
 	investigate/store_internal.h \
 	investigate/store_journal.c \

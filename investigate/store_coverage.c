@@ -301,19 +301,6 @@ cover_sensors(struct covering *covering, GError **error)
 /* Lines of before here can be held against events: a log has whole seconds. */
 #define LOG_SECOND_US (2 * (gint64)G_USEC_PER_SEC)
 
-/*
- * Messages that the MTA's log has and no event is joined to, but those that a
- * recorded hop says it sent on, or the MTA refused in the end.
- */
-#define UNSEEN                                                                               \
-	" FROM deliveries d INDEXED BY deliveries_unseen JOIN sensors s ON s.id=d.sensor"    \
-	" WHERE d.tenant=?1 AND d.event IS NULL AND d.kind=0 AND d.time_us>=?2"              \
-	" AND d.time_us<?3 AND NOT EXISTS (SELECT 1 FROM deliveries p"                       \
-	" INDEXED BY deliveries_next WHERE p.tenant=d.tenant AND p.next_queue_id=d.queue_id" \
-	" AND p.event IS NOT NULL AND p.kind=3) AND NOT EXISTS (SELECT 1 FROM deliveries r"  \
-	" INDEXED BY deliveries_queue WHERE r.tenant=d.tenant AND r.queue_id=d.queue_id"     \
-	" AND r.kind=1 AND r.recipient_key IS NULL)"
-
 static gint64
 unseen_until(const struct covering *covering)
 {
@@ -324,11 +311,8 @@ unseen_until(const struct covering *covering)
 static gboolean
 count_unseen(struct covering *covering, GError **error)
 {
-	struct sql_stmt *rows =
-		sql_bind(covering->store->sql,
-			 "SELECT s.name, count(DISTINCT d.log_host || ' ' || d.queue_id),"
-			 " min(d.time_us), max(d.time_us)" UNSEEN " GROUP BY s.id ORDER BY s.name",
-			 "iii", covering->tenant, covering->known_us, unseen_until(covering));
+	struct sql_stmt *rows = store_unseen_counts(covering->store, covering->tenant,
+						    covering->known_us, unseen_until(covering));
 	int more;
 
 	while ((more = sql_next(rows, error)) > 0) {
@@ -479,10 +463,8 @@ give_unseen(struct covering *covering, store_unseen_fn unseen, void *data, GErro
 
 	if (!read_expiry(covering, error) || !cover_sensors(covering, error))
 		return FALSE;
-	rows = sql_bind(covering->store->sql,
-			"SELECT min(d.time_us), d.log_host, d.queue_id, d.detail" UNSEEN
-			" GROUP BY d.log_host, d.queue_id ORDER BY min(d.time_us), d.queue_id",
-			"iii", covering->tenant, covering->known_us, unseen_until(covering));
+	rows = store_unseen_rows(covering->store, covering->tenant, covering->known_us,
+				 unseen_until(covering));
 	while ((more = sql_next(rows, error)) > 0) {
 		const struct store_unseen row = {sql_int(rows, 0), sql_text(rows, 1),
 						 sql_text(rows, 2), sql_text(rows, 3)};
