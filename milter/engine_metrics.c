@@ -100,6 +100,21 @@ add_latency(struct metrics *metrics, struct engine *engine)
 	metrics_add_histogram(metrics, engine_latency_bounds, counts, ENGINE_LATENCY_BOUNDS, sum);
 }
 
+static void
+add_workers(struct metrics *metrics, struct engine *engine)
+{
+	struct scanner_counters counters;
+
+	scanner_client_counters(engine_scanner(engine), &counters);
+	metrics_family(metrics, "mailtrace_workers_replaced", METRIC_COUNTER, NULL,
+		       "Workers that were given up: after their number of messages, or one that "
+		       "failed or was odd.");
+	metrics_add(metrics, NULL, NULL, (double)counters.replaced);
+	metrics_family(metrics, "mailtrace_messages_retried", METRIC_COUNTER, NULL,
+		       "Messages that a second worker read.");
+	metrics_add(metrics, NULL, NULL, (double)counters.retried);
+}
+
 char *
 engine_metrics(struct engine *engine)
 {
@@ -114,6 +129,7 @@ engine_metrics(struct engine *engine)
 		  engine_connections(engine));
 	add_verdicts(metrics, engine);
 	add_latency(metrics, engine);
+	add_workers(metrics, engine);
 	add_spool(metrics, engine);
 	return metrics_end(metrics);
 }

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Milter and collector serve OpenMetrics that Prometheus' own parser takes."""
 import contextlib
+import os
 import re
+import signal
 import socket
 import sys
 import urllib.error
 import urllib.request
 
-from mtlib import Site, equal, free_port, listens, main, make_message, stopped_scanner, test, wait_until
+from mtlib import Site, children, equal, free_port, listens, main, make_message, stopped_scanner, test, wait_until
 
 # Debian's package, whichever Python runs the tests.
 sys.path.append("/usr/lib/python3/dist-packages")
@@ -17,6 +19,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 # caps.h
 CAP_METRICS_CONNECTIONS = 16
 CAP_METRICS_REQUEST_BYTES = 16384
+WORKER_MESSAGES = 200
 
 
 def metrics_site(**scanner):
@@ -67,6 +70,28 @@ def a_message_that_nobody_read_is_counted():
     got = scrape(site, "milter")
     equal([got[(f"mailtrace_messages_unread{why}_total",)] for why in ("", "_failed", "_no_room", "_too_large")],
           [1, 1, 0, 0])
+    site.stop()
+
+
+def workers_of(site):
+    scanner, = [pid for pid, line in children(site.milter.pid).items() if "scanner" in line]
+    return list(children(scanner))
+
+
+@test
+def workers_that_are_replaced_are_counted():
+    site = metrics_site(workers="1")
+    message = make_message(f"{site.root}/1.eml")
+    site.play("--queue-id", "Q1", "--rcpt", "<a@example.org>", message)
+    equal(scrape(site, "milter")[("mailtrace_workers_replaced_total",)], 0)
+    before, = workers_of(site)
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: workers_of(site) not in ([], [before]), "another worker")
+    site.play("--queue-id", "Q2", "--rcpt", "<a@example.org>", message)
+    wait_until(lambda: scrape(site, "milter")[("mailtrace_workers_replaced_total",)] == 1, "one was replaced")
+    site.play("--queue-id", "Q3", "--rcpt", "<a@example.org>", *[message] * WORKER_MESSAGES)
+    wait_until(lambda: scrape(site, "milter")[("mailtrace_workers_replaced_total",)] == 2, "it had read its number")
+    equal(scrape(site, "milter")[("mailtrace_messages_retried_total",)], 0)
     site.stop()
 
 
