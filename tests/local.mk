@@ -512,8 +512,8 @@ TESTS += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_syn
 EXTRA_DIST += tests/it/cli.py tests/it/collect.py tests/it/links.py tests/it/docs_sync.py
 TESTS += tests/it/delivery.py tests/it/block.py tests/it/store_care.py tests/it/passwords.py
 EXTRA_DIST += tests/it/block.py tests/it/store_care.py tests/it/passwords.py
-TESTS += tests/it/journal.py tests/it/later.py tests/it/retention.py tests/it/upgrade.py
-EXTRA_DIST += tests/it/journal.py tests/it/later.py tests/it/retention.py tests/it/upgrade.py \
+TESTS += tests/it/journal.py tests/it/later.py tests/it/retention.py tests/it/upgrade.py tests/it/unread.py
+EXTRA_DIST += tests/it/journal.py tests/it/later.py tests/it/retention.py tests/it/upgrade.py tests/it/unread.py \
 	tests/data/upgrade
 EXTRA_DIST += tests/it/delivery.py tests/it/sensor.py
 
