@@ -116,6 +116,7 @@
 #define CAP_LOGIN_BYTES (32 * 1024)	/* a user's name three times, each byte escaped, fits */
 #define CAP_TRACE_LINES 10000 /* of one recipient's copies: an alias of some thousand people */
 #define CAP_TRACE_QUEUES 1000 /* that its copies are followed through */
+#define CAP_FOLDER_NAMES 100  /* that a folder had while a copy was in it: each is a question */
 #define CAP_TRACE_HOPS 32     /* back from one of them; mail loops end earlier */
 
 /* Assets: which device had which address. */

@@ -33,8 +33,10 @@ enum delivery_kind {
 	DELIVERY_DISCARDED, /* the user's filter let it vanish */
 	DELIVERY_FORWARDED, /* the filter sent it on to detail, or the user says he did */
 	/* And what its user did with a copy that is there. */
-	DELIVERY_SEEN,	     /* marked as seen, which is not yet opened */
-	DELIVERY_FETCHED,    /* its content; detail says which part */
+	DELIVERY_SEEN, /* marked as seen, which is not yet opened */
+	/* Its content; detail says which part, or "headers" of parts alone; without folder:
+	 * of the session as a whole, and detail says how many bodies. */
+	DELIVERY_FETCHED,
 	DELIVERY_DOWNLOADED, /* by POP3; uid 0: of the session as a whole, detail says how many */
 	DELIVERY_COPIED,     /* from from_folder, where it stays until it is EXPUNGED */
 	DELIVERY_EXPUNGED,   /* from the folder; uid 0: all that is in it */
@@ -44,8 +46,14 @@ enum delivery_kind {
 
 	/* Of a mailbox again. */
 	DELIVERY_LOGIN, /* its user, from the client address in detail; queue_id: the session */
+	/* To be sent to the client: by IMAP, and a FETCHED of the session that has its uid or
+	 * number follows, or by POP3's TOP, and nobody tells how much of it. */
+	DELIVERY_OPENED,
+	DELIVERY_RENAMED, /* the folder from_folder to folder, with all in and below it */
 };
-#define DELIVERY_KIND_COUNT 21
+#define DELIVERY_KIND_COUNT 23
+
+#define DELIVERY_LAST G_MAXUINT32
 
 /* One fact of the log. */
 struct delivery {
@@ -73,6 +81,9 @@ struct delivery {
 	char *message_id;  /* with its brackets, as logged: Dovecot cuts it at 80 or 200 */
 	guint uid;	   /* in folder */
 	guint uid_last;	   /* of FETCHED: all from uid on to it; else 0 */
+	/* Its place in the folder, as the session counted (RFC 9051 2.3.1.2); DELIVERY_LAST:
+	 * that of the last one.  Of FETCHED without uid: all from number on to number_last. */
+	guint number, number_last;
 };
 
 /* Returns an empty delivery.  Free with delivery_free(). */

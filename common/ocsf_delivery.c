@@ -40,6 +40,8 @@ status_of(enum delivery_kind kind)
 	case DELIVERY_EXPUNGED:
 	case DELIVERY_ALIASED:
 	case DELIVERY_LOGIN:
+	case DELIVERY_OPENED:
+	case DELIVERY_RENAMED:
 		return STATUS_SUCCESS;
 	case DELIVERY_REFUSED:
 	case DELIVERY_DEFERRED:
@@ -95,6 +97,10 @@ put_copy(json_t *value, const struct delivery *delivery)
 		ocsf_put_number(value, "uid", delivery->uid);
 	if (delivery->uid_last > 0)
 		ocsf_put_number(value, "uid_last", delivery->uid_last);
+	if (delivery->number > 0)
+		ocsf_put_number(value, "number", delivery->number);
+	if (delivery->number_last > 0)
+		ocsf_put_number(value, "number_last", delivery->number_last);
 }
 
 static json_t *
@@ -182,6 +188,8 @@ read_copy(struct ocsf_in *in, json_t *value, struct delivery *delivery)
 	delivery->message_id = ocsf_take_text(in, value, "message_id");
 	delivery->uid = (guint)ocsf_take_number(in, value, "uid", 0, G_MAXUINT32);
 	delivery->uid_last = (guint)ocsf_take_number(in, value, "uid_last", 0, G_MAXUINT32);
+	delivery->number = (guint)ocsf_take_number(in, value, "number", 0, G_MAXUINT32);
+	delivery->number_last = (guint)ocsf_take_number(in, value, "number_last", 0, G_MAXUINT32);
 }
 
 static void

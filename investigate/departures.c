@@ -30,9 +30,7 @@ departure_why(const struct store_act *act)
 {
 	if (departure_kind(act) == PLAN_BEYOND_FORWARDED)
 		return "was forwarded by its user";
-	return act->detail && g_str_has_prefix(act->detail, "perhaps")
-		       ? "was perhaps downloaded by POP3"
-		       : "was downloaded by POP3";
+	return act->perhaps ? "was perhaps downloaded by POP3" : "was downloaded by POP3";
 }
 
 /* ---- reading ---- */

@@ -287,6 +287,10 @@ delivery_line(struct out *out, const struct delivery *delivery)
 		g_string_append_printf(line, ", UID %u", delivery->uid);
 	if (delivery->uid_last > delivery->uid)
 		g_string_append_printf(line, " to %u", delivery->uid_last);
+	if (delivery->number)
+		g_string_append_printf(line, ", number %u", delivery->number);
+	if (delivery->number_last > delivery->number)
+		g_string_append_printf(line, " to %u", delivery->number_last);
 	append(line, ", storage id ", delivery->storage_id, "");
 	return g_string_free(g_steal_pointer(&line), FALSE);
 }

@@ -50,6 +50,7 @@ acts_value(const GPtrArray *acts, gboolean with_devices)
 
 		json_put_text(value, "what", act->what);
 		put_time(value, "at", act->at_us);
+		json_object_set_new(value, "perhaps", json_boolean(act->perhaps));
 		json_put_text(value, "detail", act->detail);
 		json_put_text(value, "by", act->by);
 		json_put_text(value, "client", act->client);
@@ -120,8 +121,9 @@ char *
 act_line(struct out *out, const struct store_act *act)
 {
 	g_autofree char *time = out_time(out, act->at_us);
-	g_autoptr(GString) line = g_string_new(act->what);
+	g_autoptr(GString) line = g_string_new(act->perhaps ? "perhaps " : "");
 
+	append(line, "", act->what);
 	append(line, " ", act->detail);
 	append(line, "  ", time);
 	append(line, " by ", act->by);

@@ -187,6 +187,8 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_lines.h \
 	investigate/store_mailbox.c \
 	investigate/store_mailbox.h \
+	investigate/store_mailbox_internal.h \
+	investigate/store_taken.c \
 	investigate/store_trace.c \
 	investigate/store_trace.h \
 	investigate/store_unseen.c \

@@ -221,10 +221,12 @@ struct store_act {
 	/*
 	 * "seen": marked so, which is not opened; "fetched": its content was, or a part;
 	 * "downloaded": by POP3; "copied", "moved": to a folder; "deleted": from one;
+	 * "renamed": the folder, to that;
 	 * "forwarded": by the user's filter, or by the word of his mail program.
 	 */
 	const char *what; /* static */
 	gint64 at_us;	  /* the first time; of "moved" and the like, each time */
+	gboolean perhaps; /* the log does not say of which message: it may have been this one */
 	char *detail;	  /* the part, the folder, the address; NULL if there is none */
 	gint64 line;	  /* orders what was logged in one second */
 	char *client;	  /* the address from which its user had logged in; NULL if not told */

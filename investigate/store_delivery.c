@@ -12,7 +12,8 @@ G_STATIC_ASSERT(DELIVERY_SENT == 3 && DELIVERY_DEFERRED == 4 && DELIVERY_BOUNCED
 G_STATIC_ASSERT(DELIVERY_DONE == 6 && DELIVERY_REQUEUED == 7 && DELIVERY_RELEASED == 8);
 G_STATIC_ASSERT(DELIVERY_DELETED == 9 && DELIVERY_EXPIRED == 10 && DELIVERY_STORED == 11);
 G_STATIC_ASSERT(DELIVERY_FORWARDED == 13 && DELIVERY_FETCHED == 15 && DELIVERY_DOWNLOADED == 16);
-G_STATIC_ASSERT(DELIVERY_EXPUNGED == 18 && DELIVERY_ALIASED == 19);
+G_STATIC_ASSERT(DELIVERY_EXPUNGED == 18 && DELIVERY_ALIASED == 19 && DELIVERY_LOGIN == 20);
+G_STATIC_ASSERT(DELIVERY_OPENED == 21 && DELIVERY_RENAMED == 22);
 
 /* A log has whole seconds, and its host's clock. */
 #define LATE_US (60 * (gint64)G_USEC_PER_SEC)
@@ -175,9 +176,9 @@ insert_delivery(struct arrival *arrival, GBytes *json, GError **error)
 		"INSERT INTO deliveries (tenant, delivery_id, sensor, event, log_host, queue_id,"
 		" time_us, kind, recipient, recipient_key, original, original_key, dsn, relay,"
 		" detail, next_queue_id, recipients, packed, json, digest, folder, from_folder,"
-		" storage_id, message_key, uid, uid_last) VALUES (?1, ?2, ?3, nullif(?4, 0), ?5,"
+		" storage_id, message_key, uid, uid_last, number, number_last) VALUES (?1, ?2, ?3, nullif(?4, 0), ?5,"
 		" ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"
-		" ?23, ?24, ?25, ?26)";
+		" ?23, ?24, ?25, ?26, ?27, ?28)";
 	const struct delivery *delivery = arrival->delivery;
 	struct digests digests;
 	gboolean is_packed;
@@ -187,15 +188,16 @@ insert_delivery(struct arrival *arrival, GBytes *json, GError **error)
 
 	digests_of(g_bytes_get_data(json, NULL), g_bytes_get_size(json), &digests);
 	return sql_run(
-		sql_bind(arrival->store->sql, insert, "ibiissiissssssssiibbssssii", arrival->tenant,
-			 arrival->id, (gsize)UUID_BYTES, arrival->sensor, arrival->event,
-			 arrival->host, delivery->queue_id, delivery->time_us,
+		sql_bind(arrival->store->sql, insert, "ibiissiissssssssiibbssssiiii",
+			 arrival->tenant, arrival->id, (gsize)UUID_BYTES, arrival->sensor,
+			 arrival->event, arrival->host, delivery->queue_id, delivery->time_us,
 			 (gint64)delivery->kind, delivery->recipient, arrival->recipient_key,
 			 delivery->original, arrival->original_key, delivery->dsn, delivery->relay,
 			 delivery->detail, delivery->next_queue_id, (gint64)delivery->recipients,
 			 (gint64)is_packed, bytes, length, digests.sha256, (gsize)SHA256_BYTES,
 			 delivery->folder, delivery->from_folder, delivery->storage_id,
-			 arrival->message_key, (gint64)delivery->uid, (gint64)delivery->uid_last),
+			 arrival->message_key, (gint64)delivery->uid, (gint64)delivery->uid_last,
+			 (gint64)delivery->number, (gint64)delivery->number_last),
 		error);
 }
 

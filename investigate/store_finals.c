@@ -26,8 +26,8 @@ final_free(void *data)
 }
 
 static gboolean
-add_final(struct store *store, gint64 tenant, struct trace_final *from, GPtrArray *finals,
-	  GError **error)
+add_final(struct store *store, gint64 tenant, gint64 event, struct trace_final *from,
+	  GPtrArray *finals, GError **error)
 {
 	struct store_final *final = g_new0(struct store_final, 1);
 
@@ -44,7 +44,7 @@ add_final(struct store *store, gint64 tenant, struct trace_final *from, GPtrArra
 	if (from->places->len)
 		final->stored_in = g_strdup(
 			((struct trace_place *)g_ptr_array_index(from->places, 0))->folder);
-	return mailbox_acts(store, tenant, from, &final->folder, &final->acts, error);
+	return mailbox_acts(store, tenant, event, from, &final->folder, &final->acts, error);
 }
 
 gboolean
@@ -60,7 +60,7 @@ store_finals_of(struct store *store, gint64 tenant, gint64 event, const char *ke
 	for (guint i = 0; done && i < trace.finals->len; i++) {
 		struct trace_final *final = g_ptr_array_index(trace.finals, i);
 
-		done = !final->address || add_final(store, tenant, final, finals, error);
+		done = !final->address || add_final(store, tenant, event, final, finals, error);
 	}
 	trace_clear(&trace);
 	if (done)

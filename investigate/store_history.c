@@ -153,13 +153,15 @@ enum {
 	COLUMN_STORAGE_ID,
 	COLUMN_UID,
 	COLUMN_UID_LAST,
+	COLUMN_NUMBER,
+	COLUMN_NUMBER_LAST,
 	COLUMN_PACKED,
 };
 
 static const char read_delivery[] =
 	"SELECT d.delivery_id, s.name, d.log_host, d.queue_id, d.time_us, d.kind, d.recipient,"
 	" d.original, d.dsn, d.relay, d.detail, d.next_queue_id, d.recipients, d.folder,"
-	" d.from_folder, d.storage_id, d.uid, d.uid_last, d.packed, d.json,"
+	" d.from_folder, d.storage_id, d.uid, d.uid_last, d.number, d.number_last, d.packed, d.json,"
 	" d.digest FROM deliveries d CROSS JOIN sensors s ON s.id=d.sensor WHERE d.id=?1";
 
 /* Gives a row to the caller; *ret_more: its answer. */
@@ -192,6 +194,8 @@ give_delivery(struct sql_stmt *row, const char *tenant, store_delivery_fn fn, vo
 		.storage_id = (char *)sql_text(row, COLUMN_STORAGE_ID),
 		.uid = (guint)sql_int(row, COLUMN_UID),
 		.uid_last = (guint)sql_int(row, COLUMN_UID_LAST),
+		.number = (guint)sql_int(row, COLUMN_NUMBER),
+		.number_last = (guint)sql_int(row, COLUMN_NUMBER_LAST),
 	};
 
 	if (!json) {

@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "store_mailbox.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "caps.h"
 #include "store_logins.h"
-
-/* A copy being followed through its mailbox. */
-struct following {
-	struct store *store;
-	gint64 tenant;
-	struct trace_final *final;
-	GPtrArray *acts;   /* of struct store_act */
-	GHashTable *known; /* of "what detail": told once */
-};
-
-/* A deed of the log. */
-struct deed {
-	enum delivery_kind kind;
-	gint64 time_us;
-	gint64 id;
-	char *folder, *from_folder, *detail, *service, *session, *client;
-	gint64 login_us;
-	guint uid;
-};
+#include "store_mailbox_internal.h"
 
 static void
 act_free(void *data)
@@ -54,8 +35,8 @@ deed_free(void *data)
 
 /* ---- what to tell ---- */
 
-static void
-add_act(struct following *following, const char *what, const struct deed *deed, const char *detail)
+static struct store_act *
+act_new(struct following *following, const char *what, const struct deed *deed, const char *detail)
 {
 	struct store_act *act = g_new0(struct store_act, 1);
 
@@ -67,15 +48,49 @@ add_act(struct following *following, const char *what, const struct deed *deed, 
 	act->client = g_strdup(deed->client);
 	act->login_us = deed->login_us;
 	g_ptr_array_add(following->acts, act);
+	return act;
 }
 
-/* The same again, which tells nothing new, is left out. */
-static void
-add_act_once(struct following *following, const char *what, const struct deed *deed)
+void
+mailbox_add_act(struct following *following, const char *what, const struct deed *deed,
+		const char *detail)
 {
-	if (g_hash_table_add(following->known,
-			     g_strdup_printf("%s %s", what, deed->detail ? deed->detail : "")))
-		add_act(following, what, deed, deed->detail);
+	act_new(following, what, deed, detail);
+}
+
+void
+mailbox_add_act_once(struct following *following, const char *what, const struct deed *deed,
+		     gboolean perhaps)
+{
+	if (g_hash_table_add(
+		    following->known,
+		    g_strdup_printf("%s %s %d", what, deed->detail ? deed->detail : "", perhaps)))
+		act_new(following, what, deed, deed->detail)->perhaps = perhaps;
+}
+
+/* Is it told for certain what this act says perhaps? */
+static gboolean
+is_told(const struct following *following, const struct store_act *perhaps)
+{
+	for (guint i = 0; i < following->acts->len; i++) {
+		const struct store_act *act = g_ptr_array_index(following->acts, i);
+
+		if (!act->perhaps && strcmp(act->what, perhaps->what) == 0 &&
+		    (!perhaps->detail || g_strcmp0(act->detail, perhaps->detail) == 0))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void
+drop_told(struct following *following)
+{
+	for (guint i = following->acts->len; i > 0; i--) {
+		const struct store_act *act = g_ptr_array_index(following->acts, i - 1);
+
+		if (act->perhaps && is_told(following, act))
+			g_ptr_array_remove_index(following->acts, i - 1);
+	}
 }
 
 /* ---- where it is ---- */
@@ -102,6 +117,13 @@ find_place(const struct following *following, const char *folder, guint uid)
 	return NULL;
 }
 
+static void
+end_place(struct trace_place *place, const struct deed *deed)
+{
+	place->until_us = MAX(deed->time_us, 1);
+	place->until_line = deed->id;
+}
+
 /* Returns the place to which it was put last, of those where it is; or NULL. */
 static struct trace_place *
 newest_place(const struct following *following)
@@ -124,7 +146,7 @@ make_move(struct following *following, const struct trace_place *place, const st
 	for (guint i = following->acts->len; i > 0; i--) {
 		struct store_act *act = g_ptr_array_index(following->acts, i - 1);
 
-		if (strcmp(act->what, "copied") != 0 || strcmp(act->detail, place->folder) != 0)
+		if (strcmp(act->what, "copied") != 0 || act->line != place->line)
 			continue;
 		act->what = "moved";
 		act->at_us = deed->time_us;
@@ -135,124 +157,142 @@ make_move(struct following *following, const struct trace_place *place, const st
 }
 
 static void
+add_place(struct following *following, const char *folder, guint uid, gint64 from_us, gint64 line)
+{
+	struct trace_place *place = trace_place_new(folder, uid, from_us);
+
+	place->line = line;
+	g_ptr_array_add(following->final->places, place);
+}
+
+static void
 take_copied(struct following *following, const struct deed *deed)
 {
 	if (!deed->folder || !find_place(following, deed->from_folder, 0))
 		return;
-	g_ptr_array_add(following->final->places,
-			trace_place_new(deed->folder, deed->uid, deed->time_us));
-	add_act(following, "copied", deed, deed->folder);
+	add_place(following, deed->folder, deed->uid, deed->time_us, deed->id);
+	mailbox_add_act(following, "copied", deed, deed->folder);
 }
 
-/* A POP3 session says at its end how many it took and deleted, not which. */
-static gboolean
-take_pop3(struct following *following, const struct deed *deed, GError **error)
+/*
+ * Returns what a folder is called after a renaming, or NULL if it keeps its name.  Folders
+ * below it go with it, which the log does not say; a "." is a separator only where no name
+ * has a "/" (Dovecot has the one or the other).  Free with g_free().
+ */
+static char *
+renamed_folder(const char *folder, const struct deed *deed)
 {
-	g_autoptr(sql_stmt_t) row =
-		sql_bind(following->store->sql,
-			 "SELECT detail FROM deliveries INDEXED BY deliveries_queue WHERE tenant=?1"
-			 " AND queue_id=?2 AND recipient_key=?3 AND kind=16 AND uid=0 LIMIT 1",
-			 "iss", following->tenant, deed->session, following->final->user_key);
-	guint taken = 0, deleted = 0;
-	int more = sql_next(row, error);
+	gsize length = deed->from_folder ? strlen(deed->from_folder) : 0;
+	const char *below;
 
-	if (more <= 0)
-		return more == 0;
-	if (sscanf(sql_text(row, 0), "retr=%9u, del=%9u", &taken, &deleted) == 2 && taken > 0)
-		add_act(following, "downloaded", deed,
-			taken >= deleted ? NULL : "perhaps: not all that were deleted were taken");
-	return TRUE;
+	if (!deed->folder || !length || strncmp(folder, deed->from_folder, length) != 0)
+		return NULL;
+	below = folder + length;
+	if (*below == '/' || (*below == '.' && !strchr(folder, '/') && !strchr(deed->folder, '/')))
+		return g_strconcat(deed->folder, below, NULL);
+	return *below ? NULL : g_strdup(deed->folder);
 }
 
-static gboolean
-take_expunged(struct following *following, const struct deed *deed, GError **error)
+static void
+take_renamed(struct following *following, const struct deed *deed)
+{
+	const GPtrArray *places = following->final->places;
+	guint count = places->len;
+
+	for (guint i = 0; i < count; i++) {
+		struct trace_place *place = g_ptr_array_index(places, i);
+		g_autofree char *name =
+			place->until_us ? NULL : renamed_folder(place->folder, deed);
+
+		if (!name)
+			continue;
+		end_place(place, deed);
+		add_place(following, name, place->uid, deed->time_us, place->line);
+		mailbox_add_act(following, "renamed", deed, name);
+	}
+}
+
+static void
+take_expunged(struct following *following, const struct deed *deed)
 {
 	struct trace_place *place = find_place(following, deed->folder, deed->uid);
 	const struct trace_place *other;
 
 	if (!place)
-		return TRUE;
-	place->until_us = MAX(deed->time_us, 1);
-	if (g_strcmp0(deed->service, "pop3") == 0 && !take_pop3(following, deed, error))
-		return FALSE;
+		return;
+	end_place(place, deed);
 	other = newest_place(following);
 	if (!other || !make_move(following, other, deed))
-		add_act(following, "deleted", deed, place->folder);
-	return TRUE;
+		mailbox_add_act(following, "deleted", deed, place->folder);
 }
 
-static gboolean
-take_deed(struct following *following, const struct deed *deed, GError **error)
+static void
+take_deed(struct following *following, const struct deed *deed)
 {
-	const char *folder = deed->folder;
+	gboolean there = find_place(following, deed->folder, deed->uid) != NULL;
 
 	switch (deed->kind) {
 	case DELIVERY_COPIED:
 		take_copied(following, deed);
-		return TRUE;
+		break;
 	case DELIVERY_EXPUNGED:
-		return take_expunged(following, deed, error);
+		take_expunged(following, deed);
+		break;
+	case DELIVERY_RENAMED:
+		take_renamed(following, deed);
+		break;
 	case DELIVERY_SEEN:
-		if (find_place(following, folder, deed->uid))
-			add_act_once(following, "seen", deed);
-		return TRUE;
+		if (there)
+			mailbox_add_act_once(following, "seen", deed, FALSE);
+		break;
 	case DELIVERY_DOWNLOADED:
-		if (find_place(following, folder, deed->uid))
-			add_act_once(following, "downloaded", deed);
-		return TRUE;
+		if (there)
+			mailbox_add_act_once(following, "downloaded", deed, FALSE);
+		break;
 	case DELIVERY_FORWARDED:
-		if (!folder || find_place(following, folder, deed->uid))
-			add_act_once(following, "forwarded", deed);
-		return TRUE;
+		if (!deed->folder || there)
+			mailbox_add_act_once(following, "forwarded", deed, FALSE);
+		break;
 	default:
-		return TRUE;
+		break;
 	}
 }
 
 /* ---- reading ---- */
 
-#define DEED_COLUMNS                                                                        \
-	"SELECT id, kind, time_us, folder, from_folder, detail, relay, queue_id, uid,"      \
-	" (SELECT l.detail FROM deliveries l INDEXED BY deliveries_queue WHERE l.tenant=?1" \
-	" AND l.queue_id=deliveries.queue_id AND l.recipient_key=?2 AND l.kind=20 LIMIT 1)" \
-	" FROM deliveries"
-
 /* What is known of the message by its Message-ID, of its session, and of whole folders. */
-static const char deeds_of_message[] = DEED_COLUMNS
-	" INDEXED BY deliveries_message WHERE tenant=?1 AND recipient_key=?2 AND message_key=?3"
-	" AND kind BETWEEN 12 AND 18 AND time_us>=?4 UNION " DEED_COLUMNS
-	" INDEXED BY deliveries_queue WHERE tenant=?1 AND queue_id=?5 AND recipient_key=?2"
-	" AND kind=13 UNION " DEED_COLUMNS
-	" INDEXED BY deliveries_emptied WHERE tenant=?1 AND recipient_key=?2 AND kind=18 AND uid=0"
-	" AND time_us>=?4 ORDER BY time_us, id LIMIT ?6";
+static const char deeds_of_message[] = DEED(
+	"detail",
+	"0") " INDEXED BY deliveries_message WHERE tenant=?1 AND recipient_key=?2 AND message_key=?3"
+	     " AND kind BETWEEN 12 AND 18 AND time_us>=?4 UNION " DEED(
+		     "detail",
+		     "0") " INDEXED BY deliveries_queue WHERE tenant=?1 AND queue_id=?5 AND recipient_key=?2"
+			  " AND kind=13 UNION " DEED(
+				  "detail",
+				  "0") " INDEXED BY deliveries_emptied WHERE tenant=?1 AND recipient_key=?2 AND kind=18 AND uid=0"
+				       " AND time_us>=?4 UNION " DEED(
+					       "detail",
+					       "0") " INDEXED BY deliveries_renamed WHERE tenant=?1 AND recipient_key=?2 AND kind=22"
+						    " AND time_us>=?4 ORDER BY time_us, id LIMIT ?6";
 /* What is known by folder and UID, of a message without an ordinary Message-ID. */
-static const char deeds_of_uid[] = DEED_COLUMNS
-	" INDEXED BY deliveries_folder WHERE tenant=?1 AND recipient_key=?2 AND folder=?3"
-	" AND kind BETWEEN 12 AND 18 AND kind<>15 AND uid=?4 AND time_us>=?5 UNION " DEED_COLUMNS
-	" INDEXED BY deliveries_queue WHERE tenant=?1 AND queue_id=?6 AND recipient_key=?2"
-	" AND kind=13 ORDER BY time_us, id LIMIT ?7";
+static const char deeds_of_uid[] = DEED(
+	"detail",
+	"0") " INDEXED BY deliveries_folder WHERE tenant=?1 AND recipient_key=?2 AND folder=?3"
+	     " AND kind BETWEEN 12 AND 18 AND kind<>15 AND uid=?4 AND time_us>=?5 UNION " DEED(
+		     "detail",
+		     "0") " INDEXED BY deliveries_queue WHERE tenant=?1 AND queue_id=?6"
+			  " AND recipient_key=?2 AND kind=13 UNION " DEED(
+				  "detail",
+				  "0") " INDEXED BY deliveries_emptied WHERE tenant=?1 AND recipient_key=?2 AND kind=18 AND uid=0"
+				       " AND time_us>=?5 UNION " DEED(
+					       "detail",
+					       "0") " INDEXED BY deliveries_renamed WHERE tenant=?1 AND recipient_key=?2 AND kind=22"
+						    " AND time_us>=?5 ORDER BY time_us, id LIMIT ?7";
 
-static gboolean
-read_deeds(struct sql_stmt *rows, GPtrArray *deeds, GError **error)
+GPtrArray *
+mailbox_deeds_new(void)
 {
-	int more;
-
-	while ((more = sql_next(rows, error)) > 0) {
-		struct deed *deed = g_new0(struct deed, 1);
-
-		deed->id = sql_int(rows, 0);
-		deed->kind = (enum delivery_kind)sql_int(rows, 1);
-		deed->time_us = sql_int(rows, 2);
-		deed->folder = g_strdup(sql_text(rows, 3));
-		deed->from_folder = g_strdup(sql_text(rows, 4));
-		deed->detail = g_strdup(sql_text(rows, 5));
-		deed->service = g_strdup(sql_text(rows, 6));
-		deed->session = g_strdup(sql_text(rows, 7));
-		deed->uid = (guint)sql_int(rows, 8);
-		deed->client = g_strdup(sql_text(rows, 9));
-		g_ptr_array_add(deeds, deed);
-	}
-	return more == 0;
+	return g_ptr_array_new_with_free_func(deed_free);
 }
 
 /* Tells from where the user of each deed had logged in; the statement's client is that of old
@@ -278,88 +318,141 @@ name_clients(const struct following *following, GPtrArray *deeds, GError **error
 	return TRUE;
 }
 
+gboolean
+mailbox_read_deeds(const struct following *following, struct sql_stmt *rows, GPtrArray *deeds,
+		   GError **error)
+{
+	int more;
+
+	while ((more = sql_next(rows, error)) > 0) {
+		struct deed *deed = g_new0(struct deed, 1);
+
+		deed->id = sql_int(rows, 0);
+		deed->kind = (enum delivery_kind)sql_int(rows, 1);
+		deed->time_us = sql_int(rows, 2);
+		deed->folder = g_strdup(sql_text(rows, 3));
+		deed->from_folder = g_strdup(sql_text(rows, 4));
+		deed->detail = g_strdup(sql_text(rows, 5));
+		deed->service = g_strdup(sql_text(rows, 6));
+		deed->session = g_strdup(sql_text(rows, 7));
+		deed->uid = (guint)sql_int(rows, 8);
+		deed->client = g_strdup(sql_text(rows, 9));
+		deed->extra = sql_int(rows, 10);
+		g_ptr_array_add(deeds, deed);
+	}
+	return more == 0 && name_clients(following, deeds, error);
+}
+
+static gboolean
+follow_by_message(struct following *following, gint64 since_us, GError **error)
+{
+	g_autoptr(GPtrArray) deeds = mailbox_deeds_new();
+	const struct trace_final *final = following->final;
+
+	if (!mailbox_read_deeds(following,
+				sql_bind(following->store->sql, deeds_of_message, "issisi",
+					 following->tenant, final->user_key, final->message_key,
+					 since_us, final->session, (gint64)CAP_TRACE_LINES),
+				deeds, error))
+		return FALSE;
+	for (guint i = 0; i < deeds->len; i++)
+		take_deed(following, g_ptr_array_index(deeds, i));
+	return TRUE;
+}
+
+/* Takes deeds that are behind *after, to the one that renames the folder; *after: that one. */
+static gboolean
+take_until_renamed(struct following *following, const GPtrArray *deeds, struct deed *after)
+{
+	for (guint i = 0; i < deeds->len; i++) {
+		const struct deed *deed = g_ptr_array_index(deeds, i);
+		guint places = following->final->places->len;
+
+		if (deed->time_us == after->time_us && deed->id <= after->id)
+			continue;
+		take_deed(following, deed);
+		if (deed->kind != DELIVERY_RENAMED || following->final->places->len == places)
+			continue;
+		after->time_us = deed->time_us;
+		after->id = deed->id;
+		return TRUE;
+	}
+	return FALSE;
+}
+
+/* The names that the folder has had are asked for one by one. */
+static gboolean
+follow_by_uid(struct following *following, const struct trace_place *place, GError **error)
+{
+	const struct trace_final *final = following->final;
+	struct deed after = {.time_us = place->from_us};
+	gboolean renamed = TRUE;
+
+	for (guint names = 0; renamed && place && names < CAP_FOLDER_NAMES; names++) {
+		g_autoptr(GPtrArray) deeds = mailbox_deeds_new();
+
+		if (!mailbox_read_deeds(following,
+					sql_bind(following->store->sql, deeds_of_uid, "issiisi",
+						 following->tenant, final->user_key, place->folder,
+						 (gint64)place->uid, after.time_us, final->session,
+						 (gint64)CAP_TRACE_LINES),
+					deeds, error))
+			return FALSE;
+		renamed = take_until_renamed(following, deeds, &after);
+		place = newest_place(following);
+	}
+	return TRUE;
+}
+
 static gboolean
 follow_copy(struct following *following, GError **error)
 {
-	g_autoptr(GPtrArray) deeds = g_ptr_array_new_with_free_func(deed_free);
-	const struct trace_final *final = following->final;
-	const struct trace_place *first =
-		final->places->len ? g_ptr_array_index(final->places, 0) : NULL;
-	gint64 since_us = first ? first->from_us : 0;
-	struct sql *sql = following->store->sql;
-	struct sql_stmt *rows =
-		final->message_key
-			? sql_bind(sql, deeds_of_message, "issisi", following->tenant,
-				   final->user_key, final->message_key, since_us, final->session,
-				   (gint64)CAP_TRACE_LINES)
-			: sql_bind(sql, deeds_of_uid, "issiisi", following->tenant, final->user_key,
-				   first ? first->folder : "", first ? (gint64)first->uid : 0,
-				   since_us, final->session, (gint64)CAP_TRACE_LINES);
+	static const struct trace_place nowhere = {.folder = (char *)""};
+	const GPtrArray *places = following->final->places;
+	const struct trace_place *first = places->len ? g_ptr_array_index(places, 0) : &nowhere;
 
-	if (!read_deeds(rows, deeds, error) || !name_clients(following, deeds, error))
-		return FALSE;
-	for (guint i = 0; i < deeds->len; i++)
-		if (!take_deed(following, g_ptr_array_index(deeds, i), error))
-			return FALSE;
-	return TRUE;
+	return following->final->message_key ? follow_by_message(following, first->from_us, error)
+					     : follow_by_uid(following, first, error);
 }
 
-/* What was fetched of a copy in a place: the export of events knows no Message-ID. */
-static gboolean
-read_fetches(struct following *following, const struct trace_place *place, GError **error)
-{
-	g_autoptr(GPtrArray) deeds = g_ptr_array_new_with_free_func(deed_free);
-
-	if (!place->uid)
-		return TRUE;
-	if (!read_deeds(sql_bind(following->store->sql,
-				 DEED_COLUMNS
-				 " INDEXED BY deliveries_folder WHERE tenant=?1"
-				 " AND recipient_key=?2 AND folder=?3 AND kind=15 AND uid<=?4 AND"
-				 " uid_last>=?4 AND time_us>=?5 AND time_us<=?6"
-				 " ORDER BY time_us, id LIMIT ?7",
-				 "issiiii", following->tenant, following->final->user_key,
-				 place->folder, (gint64)place->uid, place->from_us,
-				 place->until_us ? place->until_us : G_MAXINT64,
-				 (gint64)CAP_TRACE_LINES),
-			deeds, error) ||
-	    !name_clients(following, deeds, error))
-		return FALSE;
-	for (guint i = 0; i < deeds->len; i++)
-		add_act_once(following, "fetched", g_ptr_array_index(deeds, i));
-	return TRUE;
-}
-
+/* Within a second the server's processes write in any order; what is deleted was there. */
 static gint
 compare_acts(gconstpointer first, gconstpointer second)
 {
 	const struct store_act *a = *(const struct store_act *const *)first;
 	const struct store_act *b = *(const struct store_act *const *)second;
+	gboolean a_last = strcmp(a->what, "deleted") == 0, b_last = strcmp(b->what, "deleted") == 0;
 
 	if (a->at_us != b->at_us)
 		return a->at_us < b->at_us ? -1 : 1;
+	if (a_last != b_last)
+		return a_last ? 1 : -1;
 	return (a->line > b->line) - (a->line < b->line);
 }
 
 static gboolean
 follow_all(struct following *following, GError **error)
 {
-	if (!follow_copy(following, error))
+	if (!follow_copy(following, error) || !mailbox_taken(following, error))
 		return FALSE;
-	for (guint i = 0; i < following->final->places->len; i++)
-		if (!read_fetches(following, g_ptr_array_index(following->final->places, i), error))
-			return FALSE;
+	drop_told(following);
 	g_ptr_array_sort(following->acts, compare_acts);
 	return TRUE;
 }
 
 gboolean
-mailbox_acts(struct store *store, gint64 tenant, struct trace_final *final, char **ret_folder,
-	     GPtrArray **ret_acts, GError **error)
+mailbox_acts(struct store *store, gint64 tenant, gint64 event, struct trace_final *final,
+	     char **ret_folder, GPtrArray **ret_acts, GError **error)
 {
 	g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	struct following following = {store, tenant, final,
-				      g_ptr_array_new_with_free_func(act_free), known};
+	struct following following = {
+		.store = store,
+		.tenant = tenant,
+		.event = event,
+		.final = final,
+		.acts = g_ptr_array_new_with_free_func(act_free),
+		.known = known,
+	};
 	const struct trace_place *place;
 
 	*ret_acts = following.acts; /* the caller's from now on */

@@ -8,7 +8,9 @@
  * expunged from a place while it is in another, it was moved, and from the last one,
  * deleted.  Two mails to one user with one Message-ID are told apart by their UIDs, and
  * without these have each other's deeds.  A mail whose Message-ID is of no ordinary form
- * is followed in the folder where it was stored alone.
+ * is followed in the folder where it was stored alone, under whatever name.
+ *
+ * Folders that are renamed, and those below them, have their copies in them.
  */
 #ifndef MAILTRACE_STORE_MAILBOX_H
 #define MAILTRACE_STORE_MAILBOX_H
@@ -19,8 +21,9 @@
 
 /*
  * Tells what was done with a copy, and where it is now (*ret_folder, NULL if nowhere that is
- * known).  final: its places are changed.  *ret_acts: of struct store_act, in order of time.
+ * known).  event: the record of the message.  final: its places are changed.  *ret_acts: of struct
+ * store_act, in order of time.
  */
-gboolean mailbox_acts(struct store *store, gint64 tenant, struct trace_final *final,
+gboolean mailbox_acts(struct store *store, gint64 tenant, gint64 event, struct trace_final *final,
 		      char **ret_folder, GPtrArray **ret_acts, GError **error);
 #endif

@@ -360,10 +360,24 @@ static const char version_16[] =
 	" until_us INTEGER NOT NULL, UNIQUE (tenant, ip, from_us, device));"
 	"CREATE INDEX assets_until ON assets (tenant, until_us);";
 
-static const char *const steps_of_store[] = {version_1,	 version_2,  version_3,	 version_4,
-					     version_5,	 version_6,  version_7,	 version_8,
-					     version_9,	 version_10, version_11, version_12,
-					     version_13, version_14, version_15, version_16};
+/*
+ * Version 17: messages that are meant by their place in the folder, those that were
+ * opened, and folders with another name.  A session of POP3 is in INBOX, one of IMAP in
+ * whatever folders.
+ */
+static const char version_17[] =
+	"ALTER TABLE deliveries ADD COLUMN number INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE deliveries ADD COLUMN number_last INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX deliveries_renamed ON deliveries (tenant, recipient_key, time_us)"
+	" WHERE kind=22;"
+	"CREATE INDEX deliveries_sessions ON deliveries (tenant, recipient_key, time_us)"
+	" WHERE kind=15 AND folder IS NULL;"
+	"UPDATE deliveries SET folder='INBOX' WHERE kind=16 AND uid=0;";
+
+static const char *const steps_of_store[] = {
+	version_1,  version_2,	version_3,  version_4,	version_5,  version_6,
+	version_7,  version_8,	version_9,  version_10, version_11, version_12,
+	version_13, version_14, version_15, version_16, version_17};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

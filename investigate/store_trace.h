@@ -31,7 +31,8 @@ struct trace_place {
 	char *folder;
 	guint uid; /* 0: not told */
 	gint64 from_us;
-	gint64 until_us; /* 0: it is still there */
+	gint64 until_us, until_line; /* the line of the log that ended it; 0: it is still there */
+	gint64 line;		     /* that copied it there; 0: it was stored there */
 };
 
 /* One final address, and what its lines come to. */

@@ -64,34 +64,54 @@ read_range(const char *range, guint *ret_first, guint *ret_last)
 	return *cursor.at == '\0';
 }
 
+/* What a FETCH asks for, of which messages. */
+struct fetch {
+	const char *folder, *parts;
+	gboolean by_number; /* the set is of sequence numbers, not of UIDs */
+};
+
 static void
-add_fetches(struct dovecot_line *line, const char *folder, const char *arguments)
+add_fetched(struct dovecot_line *line, const struct fetch *fetch, gboolean by_number, guint first,
+	    guint last)
 {
-	struct log_cursor cursor = {arguments};
-	g_autofree char *set = log_cursor_word(&cursor, " ", CAP_LOG_LINE_BYTES);
-	g_auto(GStrv) ranges = NULL;
-	GString *parts = parts_of(cursor.at);
-	guint first, last, count = 0;
+	struct delivery *delivery = dovecot_line_add(line, DELIVERY_FETCHED);
 
-	if (set != NULL && parts->len > 0)
-		ranges = g_strsplit(set, ",", -1);
-	for (char **range = ranges; range != NULL && *range != NULL; range++) {
-		struct delivery *delivery;
-
-		if (count++ == DOVECOT_LOG_RANGES || !read_range(*range, &first, &last))
-			break;
-		delivery = dovecot_line_add(line, DELIVERY_FETCHED);
-		delivery->folder = dovecot_line_text(folder);
-		delivery->uid = first;
-		delivery->uid_last = last;
-		delivery->detail = dovecot_line_text(parts->str);
-	}
-	g_string_free(parts, TRUE);
+	delivery->folder = dovecot_line_text(fetch->folder);
+	*(by_number ? &delivery->number : &delivery->uid) = first;
+	*(by_number ? &delivery->number_last : &delivery->uid_last) = last;
+	delivery->detail = dovecot_line_text(fetch->parts);
 }
 
-/* The session that a command of the event export is of. */
+/* "*" is the last message, whatever its UID (RFC 9051 9, seq-range). */
 static gboolean
-take_session(struct dovecot_line *line, const json_t *fields)
+add_range(struct dovecot_line *line, const struct fetch *fetch, const char *range)
+{
+	guint first, last;
+
+	if (!read_range(range, &first, &last))
+		return FALSE;
+	if (fetch->by_number || first != DELIVERY_LAST)
+		add_fetched(line, fetch, fetch->by_number, first, last);
+	if (!fetch->by_number && last == DELIVERY_LAST)
+		add_fetched(line, fetch, TRUE, DELIVERY_LAST, DELIVERY_LAST);
+	return TRUE;
+}
+
+/* Of more ranges than are kept, or one that is not understood, any message may be one. */
+static void
+add_ranges(struct dovecot_line *line, const struct fetch *fetch, const char *set)
+{
+	g_auto(GStrv) ranges = g_strsplit(set, ",", DOVECOT_LOG_RANGES);
+	guint count = g_strv_length(ranges);
+
+	for (guint i = 0; i < count; i++)
+		if (!add_range(line, fetch, ranges[i]))
+			add_fetched(line, fetch, TRUE, 1, DELIVERY_LAST);
+}
+
+/* The session that an exported event is of. */
+static gboolean
+take_session(struct dovecot_line *line, const json_t *fields, const char *service)
 {
 	const char *user = json_get_text(fields, "user"),
 		   *session = json_get_text(fields, "session");
@@ -99,10 +119,93 @@ take_session(struct dovecot_line *line, const json_t *fields)
 	if (user == NULL || *user == '\0' || session == NULL || *session == '\0')
 		return FALSE;
 	g_free(line->service);
-	line->service = g_strdup("imap");
+	line->service = g_strdup(service);
 	line->user = dovecot_line_text(user);
 	line->session = dovecot_line_text(session);
 	return TRUE;
+}
+
+static gboolean
+has_reason(const json_t *fields, const char *reason)
+{
+	const json_t *reasons = json_object_get(fields, "reason_code");
+
+	for (gsize i = 0; i < json_array_size(reasons); i++)
+		if (g_strcmp0(json_string_value(json_array_get(reasons, i)), reason) == 0)
+			return TRUE;
+	return FALSE;
+}
+
+/* Headers of parts alone are told if Dovecot opens the message for them. */
+static void
+read_fetch(struct dovecot_line *line, const json_t *fields, gboolean by_number)
+{
+	const char *folder = json_get_text(fields, "mailbox");
+	struct log_cursor cursor = {json_get_text(fields, "cmd_args")};
+	g_autofree char *set = NULL;
+	g_autoptr(GString) parts = NULL;
+	struct fetch fetch = {.folder = folder, .by_number = by_number};
+
+	if (folder == NULL || *folder == '\0' || cursor.at == NULL)
+		return;
+	set = log_cursor_word(&cursor, " ", CAP_LOG_LINE_BYTES);
+	parts = parts_of(cursor.at);
+	if (parts->len == 0 && has_reason(fields, "imap:fetch_body"))
+		g_string_append(parts, "headers");
+	fetch.parts = parts->str;
+	if (set != NULL && parts->len > 0 && take_session(line, fields, "imap"))
+		add_ranges(line, &fetch, set);
+}
+
+/* Only what the line of the mail_log plugin leaves open. */
+static void
+read_rename(struct dovecot_line *line, const json_t *fields)
+{
+	const char *from = json_get_text(fields, "old_mailbox"),
+		   *to = json_get_text(fields, "new_mailbox");
+	struct delivery *delivery;
+
+	if (from == NULL || *from == '\0' || to == NULL || *to == '\0' ||
+	    (strstr(from, DOVECOT_ARROW) == NULL && strstr(to, DOVECOT_ARROW) == NULL) ||
+	    !take_session(line, fields, "imap"))
+		return;
+	delivery = dovecot_line_add(line, DELIVERY_RENAMED);
+	delivery->from_folder = dovecot_line_text(from);
+	delivery->folder = dovecot_line_text(to);
+}
+
+static void
+read_command(struct dovecot_line *line, const json_t *fields)
+{
+	const char *name = json_get_text(fields, "cmd_name");
+
+	if (g_strcmp0(json_get_text(fields, "tagged_reply_state"), "OK") != 0)
+		return;
+	if (g_strcmp0(name, "UID FETCH") == 0 || g_strcmp0(name, "FETCH") == 0)
+		read_fetch(line, fields, *name == 'F');
+	else if (g_strcmp0(name, "RENAME") == 0)
+		read_rename(line, fields);
+}
+
+/* A message was opened: why says what for. */
+static void
+read_opened(struct dovecot_line *line, const json_t *fields)
+{
+	const char *folder = json_get_text(fields, "mailbox");
+	gint64 uid = json_get_int(fields, "uid", 0), number = json_get_int(fields, "seq", 0);
+	gboolean body = has_reason(fields, "imap:fetch_body"),
+		 retr = has_reason(fields, "pop3:cmd_retr"),
+		 top = has_reason(fields, "pop3:cmd_top");
+	struct delivery *delivery;
+
+	if (folder == NULL || *folder == '\0' || uid <= 0 || uid > G_MAXUINT32 || number <= 0 ||
+	    number >= DELIVERY_LAST || (!body && !retr && !top) ||
+	    !take_session(line, fields, body ? "imap" : "pop3"))
+		return;
+	delivery = dovecot_line_add(line, retr ? DELIVERY_DOWNLOADED : DELIVERY_OPENED);
+	delivery->folder = dovecot_line_text(folder);
+	delivery->uid = (guint)uid;
+	delivery->number = (guint)number;
 }
 
 void
@@ -110,13 +213,10 @@ dovecot_export_read(struct dovecot_line *line, const char *text)
 {
 	g_autoptr(json_t) event = json_parse_object(text, strlen(text));
 	const json_t *fields = json_object_get(event, "fields");
-	const char *folder = json_get_text(fields, "mailbox");
-	const char *arguments = json_get_text(fields, "cmd_args");
+	const char *name = json_get_text(event, "event");
 
-	if (g_strcmp0(json_get_text(event, "event"), "imap_command_finished") != 0 ||
-	    g_strcmp0(json_get_text(fields, "cmd_name"), "UID FETCH") != 0 ||
-	    g_strcmp0(json_get_text(fields, "tagged_reply_state"), "OK") != 0 || folder == NULL ||
-	    *folder == '\0' || arguments == NULL || !take_session(line, fields))
-		return;
-	add_fetches(line, folder, arguments);
+	if (g_strcmp0(name, "imap_command_finished") == 0)
+		read_command(line, fields);
+	else if (g_strcmp0(name, "mail_opened") == 0)
+		read_opened(line, fields);
 }

@@ -18,6 +18,7 @@
 #define DOVECOT_SERVICE_MAX 32
 #define DOVECOT_USER_MAX CAP_ADDRESS_BYTES
 #define DOVECOT_SESSION_MAX 64
+#define DOVECOT_ARROW " -> " /* between the names of a renamed folder */
 
 /* A line on its way to what it says.  Strings but raw are its own; NULL: not said. */
 struct dovecot_line {
@@ -55,14 +56,17 @@ void dovecot_lmtp_read(struct dovecot_line *line, const char *text);
 /* dovecot_mail_log.c: the mail_log plugin.  FALSE if the text is none of the plugin's. */
 gboolean dovecot_mail_log_read(struct dovecot_line *line, const char *text);
 
-/* dovecot_mail_log.c: "Mailbox deleted: FOLDER", of any service. */
-void dovecot_mail_log_read_deleted(struct dovecot_line *line, const char *text);
+/* dovecot_mail_log.c: "Mailbox deleted: FOLDER", "Mailbox renamed: FOLDER -> FOLDER". */
+void dovecot_mail_log_read_mailbox(struct dovecot_line *line, const char *text);
 
 /* dovecot_export.c: a line of an event exporter, in JSON; sets service, user and session. */
 void dovecot_export_read(struct dovecot_line *line, const char *text);
 
 /* dovecot_login.c: "Login: user=<...>, ..." of a login service. */
 void dovecot_login_read(struct dovecot_line *line, const char *text);
+
+/* dovecot_session.c: how a session of IMAP ended, and how much of bodies it had. */
+void dovecot_session_read_imap(struct dovecot_line *line, const char *text);
 
 /* dovecot_session.c: how a session of POP3 ended, and what it took. */
 void dovecot_session_read_pop3(struct dovecot_line *line, const char *text);

@@ -60,8 +60,10 @@ read_text(struct dovecot_line *line, const char *text)
 		return;
 	if (strcmp(line->service, "lmtp") == 0)
 		dovecot_lmtp_read(line, text);
-	else if (g_str_has_prefix(text, "Mailbox deleted: "))
-		dovecot_mail_log_read_deleted(line, text);
+	else if (g_str_has_prefix(text, "Mailbox "))
+		dovecot_mail_log_read_mailbox(line, text);
+	else if (strcmp(line->service, "imap") == 0)
+		dovecot_session_read_imap(line, text);
 	else if (strcmp(line->service, "pop3") == 0)
 		dovecot_session_read_pop3(line, text);
 }

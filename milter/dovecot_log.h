@@ -21,11 +21,15 @@
  * | others  | copy from FOLDER: box=, uid=                | COPIED     |
  * |         | expunge: box=, uid=                         | EXPUNGED   |
  * |         | Mailbox deleted: FOLDER                     | EXPUNGED, all in it |
+ * |         | Mailbox renamed: FOLDER -> FOLDER           | RENAMED    |
  * |         | flag_change: ..., flags=(\Seen)             | SEEN; of pop3 DOWNLOADED |
  * |         | flag_change: ..., flags=($Forwarded)        | FORWARDED  |
- * | pop3    | Disconnected: ... retr=N/..., del=N/...     | DOWNLOADED, the session |
+ * | imap    | ... body_count=N body_bytes=N               | FETCHED, the session |
+ * | pop3    | Disconnected: ... top=N/..., retr=N/..., del=N/... | DOWNLOADED, the session |
  * | *-login | Login: user=<>, method=, rip=, ..., session=<> | a login |
- * | stats   | {"event":"imap_command_finished",...}       | FETCHED, if UID FETCH of content |
+ * | stats   | {"event":"imap_command_finished",...}       | FETCHED, if of content |
+ * |         | likewise, where a name has an arrow         | RENAMED    |
+ * |         | {"event":"mail_opened",...}                 | OPENED, DOWNLOADED |
  *
  * Storage ids come with
  * deliver_log_format = "msgid=%m: size=%p, env_from=<%e>, env_to=<%{to_envelope}>,

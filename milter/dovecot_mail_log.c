@@ -132,11 +132,28 @@ dovecot_mail_log_read(struct dovecot_line *line, const char *text)
 	return TRUE;
 }
 
+/* A name with the arrow in it makes two readings: the event export then tells. */
+static void
+add_renamed(struct dovecot_line *line, const char *names)
+{
+	const char *arrow = strstr(names, DOVECOT_ARROW);
+	struct delivery *delivery;
+
+	if (arrow == NULL || arrow == names || arrow[strlen(DOVECOT_ARROW)] == '\0' ||
+	    strstr(arrow + 1, DOVECOT_ARROW) != NULL)
+		return;
+	delivery = dovecot_line_add(line, DELIVERY_RENAMED);
+	delivery->from_folder = log_text_capped(names, (gsize)(arrow - names));
+	delivery->folder = dovecot_line_text(arrow + strlen(DOVECOT_ARROW));
+}
+
 void
-dovecot_mail_log_read_deleted(struct dovecot_line *line, const char *text)
+dovecot_mail_log_read_mailbox(struct dovecot_line *line, const char *text)
 {
 	struct log_cursor cursor = {text};
 
-	if (log_cursor_take(&cursor, "Mailbox deleted: ") && *cursor.at != '\0')
+	if (log_cursor_take(&cursor, "Mailbox renamed: "))
+		add_renamed(line, cursor.at);
+	else if (log_cursor_take(&cursor, "Mailbox deleted: ") && *cursor.at != '\0')
 		dovecot_line_add(line, DELIVERY_EXPUNGED)->folder = dovecot_line_text(cursor.at);
 }

@@ -298,6 +298,8 @@ generate_delivery(GRand *rand)
 	delivery->message_id = word_or_null(rand);
 	delivery->uid = chance(rand) ? g_rand_int(rand) : 0;
 	delivery->uid_last = chance(rand) ? g_rand_int(rand) : 0;
+	delivery->number = chance(rand) ? g_rand_int(rand) : 0;
+	delivery->number_last = chance(rand) ? g_rand_int(rand) : 0;
 	delivery->recipients = chance(rand) ? (guint)g_rand_int_range(rand, 1, 1000) : 0;
 	if (delivery->kind == DELIVERY_QUEUED || delivery->kind == DELIVERY_DONE)
 		g_clear_pointer(&delivery->recipient, g_free);
@@ -549,5 +551,7 @@ dump_delivery(const struct delivery *delivery)
 	dump_text(dump, "message_id", delivery->message_id);
 	dump_number(dump, "uid", delivery->uid);
 	dump_number(dump, "uid_last", delivery->uid_last);
+	dump_number(dump, "number", delivery->number);
+	dump_number(dump, "number_last", delivery->number_last);
 	return g_string_free(dump, FALSE);
 }

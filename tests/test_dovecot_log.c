@@ -15,6 +15,14 @@
 #define LMTP STAMP "lmtp(bob@example.org)<23726><" SESSION ">: Info: "
 #define IMAP STAMP "imap(bob@example.org)<23744><yWPEJ1hheJR/AAAB>: Info: "
 #define POP3 STAMP "pop3(bob@example.org)<23758><h+fEJ1hhztJ/AAAB>: Info: "
+/* A line of the event exporter, and a command's. */
+#define EXPORT(event, fields)                                                                   \
+	STAMP "stats: Info: {\"event\":\"" event "\",\"hostname\":\"vm\",\"fields\":{\"user\":" \
+	      "\"bob@example.org\",\"session\":\"6EraMFhhZsl/AAAB\"," fields "}}"
+#define COMMAND(name, arguments, state)                                                    \
+	EXPORT("imap_command_finished",                                                    \
+	       "\"mailbox\":\"INBOX\",\"cmd_name\":\"" name "\",\"cmd_args\":\"" arguments \
+	       "\",\"tagged_reply_state\":\"" state "\"")
 #define FIELDS \
 	"size=211, env_from=<e@x>, env_to=<w1+tag@ex.org>, storage_id=1795384213.M765165P3217.vm,S=211,W=220"
 
@@ -54,6 +62,10 @@ summary(const char *line)
 			g_string_append_printf(text, " uid=%u", delivery->uid);
 		if (delivery->uid_last > 0)
 			g_string_append_printf(text, "-%u", delivery->uid_last);
+		if (delivery->number > 0)
+			g_string_append_printf(text, " n=%u", delivery->number);
+		if (delivery->number_last > 0)
+			g_string_append_printf(text, "-%u", delivery->number_last);
 		append(text, "id", delivery->message_id);
 		append(text, "to", delivery->original);
 		append(text, "storage", delivery->storage_id);
@@ -103,7 +115,37 @@ static const struct {
 	{POP3 "flag_change: box=INBOX, uid=1, msgid=<q20@x>, size=337, flags=(\\Seen \\Recent)",
 	 "downloaded in=INBOX uid=1 id=<q20@x>"},
 	{POP3 "Disconnected: Logged out top=0/0, retr=2/747, del=1/3, size=1074",
-	 "downloaded detail=retr=2, del=1"},
+	 "downloaded in=INBOX detail=retr=2, del=1, top=0/0"},
+	{IMAP "Disconnected: Logged out in=560 out=6812 deleted=1 expunged=1 trashed=0 hdr_count=4 "
+	      "hdr_bytes=1166 body_count=6 body_bytes=1952",
+	 "fetched detail=bodies=6"},
+	{POP3 "Disconnected: Inactivity top=3/300, retr=0/0, del=0/3, size=1074",
+	 "downloaded in=INBOX detail=retr=0, del=0, top=3/300"},
+	{IMAP "Mailbox renamed: A/B -> Team folder", "renamed from=A/B in=Team folder"},
+	{EXPORT("mail_opened", "\"mailbox\":\"INBOX\",\"seq\":2,\"uid\":7,\"reason_code\":["
+			       "\"imap:cmd_fetch\",\"imap:fetch_body\"]"),
+	 "opened in=INBOX uid=7 n=2"},
+	{EXPORT("mail_opened", "\"mailbox\":\"INBOX\",\"seq\":2,\"uid\":7,\"reason_code\":["
+			       "\"pop3:cmd_retr\"]"),
+	 "downloaded in=INBOX uid=7 n=2"},
+	{EXPORT("mail_opened", "\"mailbox\":\"INBOX\",\"seq\":2,\"uid\":7,\"reason_code\":["
+			       "\"pop3:cmd_top\"]"),
+	 "opened in=INBOX uid=7 n=2"},
+	{COMMAND("FETCH", "2:3,*,5:* (BODY[])", "OK"),
+	 "fetched in=INBOX n=2-3 detail=whole; fetched in=INBOX n=4294967295-4294967295 "
+	 "detail=whole; fetched in=INBOX n=5-4294967295 detail=whole"},
+	{COMMAND("UID FETCH", "* (BODY[])", "OK"),
+	 "fetched in=INBOX n=4294967295-4294967295 detail=whole"},
+	/* What the session's search found. */
+	{COMMAND("UID FETCH", "$ (BODY[])", "OK"), "fetched in=INBOX n=1-4294967295 detail=whole"},
+	{EXPORT("imap_command_finished",
+		"\"mailbox\":\"INBOX\",\"cmd_name\":\"FETCH\",\"cmd_args\":\"1 (BODY[2.MIME])\","
+		"\"tagged_reply_state\":\"OK\",\"reason_code\":[\"imap:fetch_body\"]"),
+	 "fetched in=INBOX n=1-1 detail=headers"},
+	{EXPORT("imap_command_finished",
+		"\"cmd_name\":\"RENAME\",\"tagged_reply_state\":\"OK\",\"old_mailbox\":\"A\","
+		"\"new_mailbox\":\"B -> C\""),
+	 "renamed from=A in=B -> C"},
 	{STAMP "stats: Info: {\"event\":\"imap_command_finished\",\"hostname\":\"vm\",\"fields\":{"
 	       "\"user\":\"bob@example.org\",\"session\":\"6EraMFhhZsl/AAAB\",\"cmd_name\":\"UID "
 	       "FETCH\",\"cmd_args\":\"3 (BODY.PEEK[2])\",\"tagged_reply_state\":\"OK\","
@@ -115,7 +157,8 @@ static const struct {
 	 "BODY.PEEK[HEADER] BODY.PEEK[2.1]<0.100> BODY.PEEK[1.MIME] RFC822)\","
 	 "\"tagged_reply_state\":\"OK\",\"mailbox\":\"INBOX\"}}",
 	 "fetched in=INBOX uid=1-3 detail=2.1 whole; fetched in=INBOX uid=5-5 detail=2.1 whole; "
-	 "fetched in=INBOX uid=9-4294967295 detail=2.1 whole"},
+	 "fetched in=INBOX uid=9-4294967295 detail=2.1 whole; "
+	 "fetched in=INBOX n=4294967295-4294967295 detail=2.1 whole"},
 	{"2026-11-28T15:51:52.000001+00:00 mx9 dovecot: lmtp(bob)<1><" SESSION
 	 ":R2>: msgid=<m1@x>: saved mail to INBOX",
 	 "stored in=INBOX id=<m1@x>"},
@@ -134,7 +177,8 @@ Test(dovecot_log, each_line_that_matters_is_understood)
 
 Test(dovecot_log, user_session_host_and_time_are_kept)
 {
-	g_autoptr(GPtrArray) own = parse(lines[0].line), syslog = parse(lines[21].line);
+	g_autoptr(GPtrArray) own = parse(lines[0].line),
+			     syslog = parse(lines[G_N_ELEMENTS(lines) - 2].line);
 	const struct delivery *delivery = g_ptr_array_index(own, 0);
 
 	cr_assert_str_eq(delivery->recipient, "bob@example.org");
@@ -168,17 +212,39 @@ Test(dovecot_log, lines_about_no_copy_say_nothing)
 		IMAP "delete: box=INBOX, uid=1, msgid=<m1@x>, size=237, flags=(\\Deleted)",
 		IMAP "flag_change: box=INBOX, uid=1, msgid=<m1@x>, size=237, flags=(\\Flagged)",
 		IMAP "Mailbox deleted: ",
-		POP3 "Disconnected: Logged out top=3/300, retr=0/0, del=1/3, size=1074",
+		POP3 "Disconnected: Logged out top=0/0, retr=0/0, del=1/3, size=1074",
+		IMAP "Disconnected: Logged out in=9 out=9 body_count=0 body_bytes=0",
+		IMAP "Disconnected: Logged out in=9 out=9 body_count=1 body_bytes=1 x",
+		LMTP "Disconnected: x body_count=1 body_bytes=1",
+		IMAP "Mailbox renamed: A",
+		IMAP "Mailbox renamed: A -> ",
+		IMAP "Mailbox renamed:  -> A",
+		IMAP "Mailbox created: A",
+		/* Two readings; the event export has one. */
+		IMAP "Mailbox renamed: A -> B -> C",
+		EXPORT("imap_command_finished",
+		       "\"cmd_name\":\"RENAME\",\"tagged_reply_state\":\"OK\",\"old_mailbox\":"
+		       "\"A\",\"new_mailbox\":\"B\""),
+		EXPORT("imap_command_finished",
+		       "\"cmd_name\":\"RENAME\",\"tagged_reply_state\":\"NO\",\"old_mailbox\":"
+		       "\"A\",\"new_mailbox\":\"B -> C\""),
+		EXPORT("mail_opened", "\"mailbox\":\"INBOX\",\"seq\":2,\"uid\":7,"
+				      "\"reason_code\":[\"imap:cmd_search\"]"),
+		EXPORT("mail_opened", "\"mailbox\":\"INBOX\",\"seq\":2,\"uid\":7,"
+				      "\"reason_code\":\"imap:fetch_body\""),
+		EXPORT("mail_opened", "\"mailbox\":\"INBOX\",\"seq\":2,\"uid\":4294967296,"
+				      "\"reason_code\":[\"imap:fetch_body\"]"),
+		EXPORT("mail_opened", "\"mailbox\":\"INBOX\",\"seq\":-1,\"uid\":7,"
+				      "\"reason_code\":[\"imap:fetch_body\"]"),
+		EXPORT("mail_opened", "\"mailbox\":\"\",\"seq\":2,\"uid\":7,"
+				      "\"reason_code\":[\"imap:fetch_body\"]"),
+		COMMAND("FETCH", "1 (BODY[2.MIME])", "OK"),
+		COMMAND("FETCH", "1 (BODY[])", "NO"),
 		STAMP "stats: Info: {\"event\":\"imap_command_finished\"",
 		STAMP "stats: Info: {\"event\":\"imap_command_finished\",\"fields\":[]}",
 		STAMP
 		"stats: Info: {\"event\":\"imap_command_finished\",\"fields\":{\"user\":\"b\","
 		"\"session\":\"s\",\"cmd_name\":\"UID FETCH\",\"cmd_args\":\"1:* (FLAGS)\","
-		"\"tagged_reply_state\":\"OK\",\"mailbox\":\"INBOX\"}}",
-		/* Numbers that the mailbox's state then gives a meaning. */
-		STAMP
-		"stats: Info: {\"event\":\"imap_command_finished\",\"fields\":{\"user\":\"b\","
-		"\"session\":\"s\",\"cmd_name\":\"FETCH\",\"cmd_args\":\"1 (BODY[])\","
 		"\"tagged_reply_state\":\"OK\",\"mailbox\":\"INBOX\"}}",
 		STAMP
 		"stats: Info: {\"event\":\"imap_command_finished\",\"fields\":{\"user\":\"b\","
@@ -261,6 +327,7 @@ Test(dovecot_log, long_lines_and_many_ranges_are_capped)
 			   longer = g_string_new(LMTP "msgid=<m@x>: saved mail to ");
 	g_autofree char *line = NULL, *said = NULL;
 	g_autoptr(GPtrArray) deliveries = NULL;
+	const struct delivery *last;
 
 	for (int i = 0; i < 200; i++)
 		g_string_append_printf(set, ",%d", 2 * i + 3);
@@ -271,7 +338,10 @@ Test(dovecot_log, long_lines_and_many_ranges_are_capped)
 			       "\"mailbox\":\"INBOX\"}}",
 			       set->str);
 	deliveries = parse(line);
-	cr_expect_eq(deliveries->len, DOVECOT_LOG_RANGES);
+	cr_assert_eq(deliveries->len, DOVECOT_LOG_RANGES);
+	last = g_ptr_array_index(deliveries, DOVECOT_LOG_RANGES - 1);
+	cr_expect_eq(last->number, 1, "of the rest any message may be one");
+	cr_expect_eq(last->number_last, DELIVERY_LAST);
 	while (longer->len <= CAP_LOG_LINE_BYTES)
 		g_string_append(longer, "folder");
 	said = summary(longer->str);

@@ -112,7 +112,7 @@ def documented(page):
     with open(os.path.join(mtlib.SOURCE, f"docs/{page}.in"), encoding="utf-8") as handle:
         parts = handle.read().split(".\\\" dovecot.conf: begin\n")[1:]
     lines = "".join(part.split(".\\\" dovecot.conf: end\n")[0] for part in parts).splitlines()
-    return "\n".join(line.replace("\\e", "\\") for line in lines if not line.startswith("."))
+    return "\n".join(line.replace("\\e", "\\") for line in lines if not line.startswith(".")).replace("\\\n", "")
 
 
 def documented_logging():

@@ -7,7 +7,7 @@ import os
 import shutil
 
 import mta
-from dovecot import Dovecot
+from dovecot import Dovecot, documented_logging
 from mtlib import Site, equal, json_lines, main, message_with_payload, send, test, wait_until
 
 SIEVE = """\
@@ -19,7 +19,7 @@ if header :contains "subject" "work" { fileinto "Work"; stop; }
 """
 
 # A mailbox is one test's alone: the site is shared by all that can.
-USERS = ["ann", "ben", "cem", "dan", "filtered", "reader", "twin", "popper"]
+USERS = ["ann", "ben", "cem", "dan", "filtered", "reader", "twin", "popper", "counter", "namer", "tidy"]
 SHARED = None
 
 
@@ -79,8 +79,13 @@ def acts(final):
     return [(act["what"], act["detail"]) for act in final["acts"]]
 
 
-def deliver(site, mx, name, *users, subject="test"):
-    path, payload = message_with_payload(site, name, subject=subject)
+def shown(final):
+    return [("perhaps " if act["perhaps"] else "") + f"{act['what']} {act['detail'] or ''}".rstrip()
+            for act in final["acts"]]
+
+
+def deliver(site, mx, name, *users, **keywords):
+    path, payload = message_with_payload(site, name, **keywords)
     send(mx, [f"{user}@example.org" for user in users], path)
     return payload
 
@@ -105,11 +110,17 @@ def who_tells_folder_and_storage_id_of_each_of_several_recipients():
 
 @test
 def dovecots_own_form_of_the_line_tells_the_folder():
-    with site_with_mailboxes(logging="") as (site, mx, _):
+    with site_with_mailboxes(logging="") as (site, mx, mailboxes):
         payload = deliver(site, mx, "plain", "ann", "ben", subject="work to do")
         for user in ("ann", "ben"):
             final = wait_final(site, payload, user, lambda f: f["folder"], "the folder")
             equal((final["state"], final["folder"], final["storage_id"]), ("delivered", "Work", None))
+        with mailboxes.imap("ann", "Work") as imap:
+            imap.fetch("1", "(FLAGS BODY.PEEK[HEADER])")
+        with mailboxes.imap("ben", "Work") as imap:
+            imap.fetch("1", "(BODY.PEEK[2])")
+        wait_final(site, payload, "ben", lambda f: shown(f) == ["perhaps fetched"], "the session had a body")
+        equal(shown(final_of(site, payload, "ann")), [], "headers alone are no body")
 
 
 @test
@@ -182,7 +193,7 @@ def one_of_two_mails_with_one_message_id_has_its_own_deeds():
 @test
 def what_was_taken_by_pop3_is_downloaded():
     site, mx, mailboxes = SHARED
-    kept, taken, left = (deliver(site, mx, name, "popper") for name in ("kept", "taken", "left"))
+    kept, taken, left = (deliver(site, mx, name, "popper", padding=5000) for name in ("kept", "taken", "left"))
     for payload in (kept, taken, left):
         wait_final(site, payload, "popper", lambda f: f["folder"], "it is in the folder")
     with mailboxes.pop3("popper") as pop3:
@@ -194,7 +205,7 @@ def what_was_taken_by_pop3_is_downloaded():
         pop3.dele(number["taken"])
     wait_final(site, kept, "popper", lambda f: acts(f) == [("downloaded", None)], "downloaded, and left there")
     final = wait_final(site, taken, "popper", lambda f: ("downloaded", None) in acts(f), "downloaded and deleted")
-    equal((acts(final), final["folder"]), ([("downloaded", None), ("deleted", "INBOX")], None))
+    equal((sorted(shown(final)), final["folder"]), (["deleted INBOX", "downloaded"], None))
     equal(acts(final_of(site, left, "popper")), [], "what was only looked at is not downloaded")
     for payload, beyond in ((kept, ["was downloaded by POP3"]), (left, [])):
         plan = json_lines(site.mailtrace("--json", "contain", payload, "--scope", "mailbox", "-o",
@@ -204,6 +215,108 @@ def what_was_taken_by_pop3_is_downloaded():
         with open(f"{payload}.json") as handle:
             message, = [command["target"]["x-mailtrace:message"] for command in json.load(handle)["commands"]]
         equal((message["folder"], message["storage_id"]), ("INBOX", final_of(site, payload, "popper")["storage_id"]))
+
+
+def deliver_all(site, mx, user, *names):
+    """Delivers messages one after the other, so that they have the UIDs 1, 2, …; returns their payloads."""
+    payloads = []
+    for name in names:
+        payloads.append(deliver(site, mx, name, user))
+        wait_final(site, payloads[-1], user, lambda f: f["folder"], "it is in the folder")
+    return payloads
+
+
+@test
+def what_is_fetched_by_sequence_numbers_is_known_by_what_dovecot_opened():
+    site, mx, mailboxes = SHARED
+    gone, first, second, third = deliver_all(site, mx, "counter", "gone", "one", "two", "three")
+    with mailboxes.imap("counter", "INBOX") as imap:
+        imap.fetch("1:*", "(FLAGS BODYSTRUCTURE BODY.PEEK[HEADER])")
+        imap.store("1", "+FLAGS", "(\\Deleted)")
+        imap.expunge()
+        imap.fetch("2", "(BODY.PEEK[2.MIME])")
+        imap.fetch("2", "(BODY.PEEK[2])")
+        imap.fetch("2:*", "(BODY.PEEK[1])")
+        imap.fetch("*", "(RFC822.SIZE BODY.PEEK[])")
+        imap.uid("FETCH", "1:*", "(BODY.PEEK[TEXT])")
+    last = wait_final(site, third, "counter", lambda f: "fetched TEXT" in shown(f), "the last command")
+    equal(shown(last), ["fetched 1", "fetched whole", "fetched TEXT"])
+    equal(shown(final_of(site, second, "counter")), ["fetched 2", "fetched 1", "fetched TEXT"])
+    equal(shown(final_of(site, first, "counter")), ["fetched TEXT"])
+    equal(shown(final_of(site, gone, "counter")), ["deleted INBOX"])
+
+
+COARSE = documented_logging().replace("event=mail_opened", "event=none")
+
+
+@test
+def without_what_dovecot_opened_each_that_can_be_meant_is_perhaps():
+    with site_with_mailboxes(logging=COARSE) as (site, mx, mailboxes):
+        first, second, third = deliver_all(site, mx, "counter", "one", "two", "three")
+        kept, taken, seen = deliver_all(site, mx, "popper", "kept", "taken", "seen")
+        with mailboxes.imap("counter", "INBOX") as imap:
+            imap.fetch("2", "(BODY.PEEK[2])")
+            imap.uid("FETCH", "3", "(BODY.PEEK[1])")
+        with mailboxes.pop3("popper") as pop3:
+            pop3.retr(2)
+            pop3.dele(2)
+            pop3.retr(3)
+        wait_final(site, third, "counter", lambda f: shown(f) == ["perhaps fetched 2", "fetched 1"], "by number, by UID")
+        wait_final(site, second, "counter", lambda f: shown(f) == ["perhaps fetched 2"], "by number")
+        equal(shown(final_of(site, first, "counter")), [], "a number is not above the UID")
+        wait_final(site, kept, "popper", lambda f: shown(f) == ["perhaps downloaded"], "one of two")
+        wait_final(site, taken, "popper", lambda f: sorted(shown(f)) == ["deleted INBOX", "perhaps downloaded"], "deleted")
+        equal(shown(final_of(site, seen, "popper")), ["downloaded"])
+        text = site.mailtrace("show", site.who(kept)[0][0]["event_id"]).stdout
+        assert "   perhaps downloaded  2" in text, text
+        plan = json_lines(site.mailtrace("--json", "contain", kept, "--scope", "mailbox", "-o", f"{kept}.json").stdout)
+        equal([line["why"] for line in plan if line["type"] == "beyond"], ["was perhaps downloaded by POP3"])
+
+
+def contained(site, mailboxes, payload, outcome):
+    """Plans and applies; returns the command's message."""
+    site.set("mailstore", url=mailboxes.url, key=mailboxes.key, timeout_ms="30000")
+    site.mailtrace("contain", payload, "--scope", "mailbox", "-o", f"{payload}.json")
+    done = json_lines(site.mailtrace("--json", "apply", "--yes", f"{payload}.json").stdout)
+    equal([row["outcome"] for row in done if row["type"] == "target"], [outcome], done)
+    with open(f"{payload}.json") as handle:
+        message, = [command["target"]["x-mailtrace:message"] for command in json.load(handle)["commands"]]
+    return message
+
+
+@test
+def a_copy_in_a_renamed_folder_is_found_and_taken_away():
+    site, mx, mailboxes = SHARED
+    payload = deliver(site, mx, "named", "namer")
+    wait_final(site, payload, "namer", lambda f: f["folder"], "it is in the folder")
+    with mailboxes.imap("namer", "INBOX") as imap:
+        imap.create("Old/in")
+        imap.uid("MOVE", "1", "Old/in")
+        imap.rename("Old", "New")
+        imap.rename("New/in", '"a -> b"')
+    final = wait_final(site, payload, "namer", lambda f: f["folder"] == "a -> b", "it is where its folder is")
+    equal(shown(final), ["moved Old/in", "renamed New/in", "renamed a -> b"])
+    text = site.mailtrace("show", site.who(payload)[0][0]["event_id"]).stdout
+    assert ", in a -> b" in text and "   renamed New/in  2" in text, text
+    equal([(name, len(mails)) for name, mails in mailboxes.folders("namer").items() if mails], [("a -> b", 1)])
+    message = contained(site, mailboxes, payload, "moved-by-user")
+    equal((message["folder"], message["storage_id"]), ("a -> b", final["storage_id"]))
+    equal([name for name, mails in mailboxes.folders("namer").items() if mails], [])
+
+
+@test
+def a_copy_in_a_deleted_folder_is_gone():
+    site, mx, mailboxes = SHARED
+    payload = deliver(site, mx, "tidied", "tidy")
+    wait_final(site, payload, "tidy", lambda f: f["folder"], "it is in the folder")
+    with mailboxes.imap("tidy", "INBOX") as imap:
+        imap.create("Temp")
+        imap.uid("MOVE", "1", "Temp")
+        imap.rename("Temp", "Trash")
+        imap.delete("Trash")
+    final = wait_final(site, payload, "tidy", lambda f: not f["folder"], "it is gone")
+    equal(shown(final), ["moved Temp", "renamed Trash", "deleted Trash"])
+    contained(site, mailboxes, payload, "already-gone")
 
 
 with site_with_mailboxes() as SHARED:

@@ -370,10 +370,10 @@ def make_message(path, subject="test", body="hello\r\n", attachments=(), message
 PAYLOAD = b"MZ not really a program, but the file that is asked for\n" * 40
 
 
-def message_with_payload(site, name, **keywords):
+def message_with_payload(site, name, padding=0, **keywords):
     """Writes a message with an attachment of its own; returns the paths of the message and of the file."""
     payload = f"{site.root}/{name}.exe"
-    content = PAYLOAD + name.encode()
+    content = PAYLOAD + name.encode() + b"." * padding
     with open(payload, "wb") as handle:
         handle.write(content)
     return make_message(f"{site.root}/{name}.eml",
