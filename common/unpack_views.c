@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unpack_private.h"
+
+#include <string.h>
+
+#include "caps.h"
+#include "zip_views.h"
+
+/* A zip in hand whose members from number first on were read as libarchive does. */
+struct viewing {
+	struct unpacker *unpacker;
+	const struct container *container;
+	guint first;
+};
+
+/* Whether two members of one archive are the same: encrypted ones by what is told of them. */
+static gboolean
+is_same_member(const struct file *a, const struct file *b)
+{
+	static const struct digests none;
+
+	if (a->parent != b->parent || a->size != b->size)
+		return FALSE;
+	if (memcmp(&a->digests, &none, sizeof(none)) != 0)
+		return memcmp(&a->digests, &b->digests, sizeof(none)) == 0;
+	return memcmp(&b->digests, &none, sizeof(none)) == 0 &&
+	       g_strcmp0(file_best_name(a), file_best_name(b)) == 0;
+}
+
+static struct file *
+find_same_member(const struct viewing *viewing, const struct file *wanted)
+{
+	const GPtrArray *members = viewing->unpacker->members;
+
+	for (guint i = viewing->first; i < members->len; i++) {
+		struct file *file = g_ptr_array_index(members, i);
+
+		if (file != wanted && is_same_member(wanted, file))
+			return file;
+	}
+	return NULL;
+}
+
+/* Takes the last member away again, for which the record has another; that one has its names. */
+static void
+merge_last_member(struct unpacker *unpacker, struct file *same, const char *reading)
+{
+	struct file *file = g_ptr_array_steal_index(unpacker->members, unpacker->members->len - 1);
+
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
+
+		if (same->names->len < CAP_NAMES)
+			file_add_name(same, name->text, reading, name->raw);
+		else
+			record_note_cap(unpacker->record, CAP_NAMES_NAME);
+	}
+	g_hash_table_remove(unpacker->paths, file->path);
+	file_free(file);
+}
+
+static void
+name_reading(struct file *file, const char *reading)
+{
+	if (!g_ptr_array_find_with_equal_func(file->readings, reading, g_str_equal, NULL))
+		g_ptr_array_add(file->readings, g_strdup(reading));
+}
+
+/* Reads a member by another view of it, and keeps what the archive did not show so far. */
+static gboolean
+take_view(const struct zip_view *view, gpointer user)
+{
+	struct viewing *viewing = user;
+	struct unpacker *unpacker = viewing->unpacker;
+	g_autoptr(archive_members_t) members =
+		archive_members_open_local(view->bytes, view->length);
+	g_autoptr(GByteArray) kept = g_byte_array_new();
+	struct archive_member member;
+	struct file *file, *same;
+	guint index;
+
+	if (unpacker->part_spent || !unpack_within_cpu(unpacker))
+		return FALSE;
+	if (!archive_members_next(members, &member, NULL))
+		return TRUE;
+	file = unpack_describe_member(unpacker, viewing->container, &member);
+	if (!file)
+		return FALSE;
+	index = unpacker->members->len - 1;
+	file->size = member.size;
+	if (!member.encrypted && !unpack_read_content(unpacker, members, file, kept))
+		file->flags |= FILE_INCOMPLETE;
+	same = find_same_member(viewing, file);
+	if (same) {
+		merge_last_member(unpacker, same, view->reading);
+		return TRUE;
+	}
+	name_reading(file, view->reading);
+	if (member.encrypted)
+		viewing->container->file->flags |= FILE_ENCRYPTED;
+	else
+		unpack_look_into(unpacker, viewing->container, file, index, kept);
+	return TRUE;
+}
+
+void
+unpack_read_views(struct unpacker *unpacker, const struct container *container, guint first,
+		  const void *bytes, gsize length)
+{
+	struct viewing viewing = {unpacker, container, first};
+
+	if (!unpacker->part_spent && archive_members_zip(container->file->detected_type))
+		zip_views(bytes, length, take_view, &viewing);
+}
