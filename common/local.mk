@@ -26,6 +26,7 @@ common_libbase_a_SOURCES = \
 	common/z85.c common/z85.h
 common_libbase_a_SOURCES += common/answer_form.h common/answer_read.c common/answer_write.c common/digest.c common/event.c common/record.c common/text.c
 common_libbase_a_SOURCES += common/log.c common/network.c common/settings.c \
+	common/settings_keys.c common/settings_private.h common/settings_value.c \
 	common/settings_check.c common/password_list.c common/password_list.h common/sealed.c common/sealed.h
 common_libbase_a_SOURCES += common/ocsf.c common/ocsf_json.h common/ocsf_mailtrace.c common/ocsf_read.c
 common_libbase_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)

@@ -2,7 +2,7 @@
 /*
  * settings.h - the configuration file, read, checked, typed.
  *
- * mailtrace.conf(5) is a GKeyFile; every key stands in one table in settings.c
+ * mailtrace.conf(5) is a GKeyFile; every key stands in one table in settings_keys.c
  * with its type, range, default and one-line description, from which the
  * parser, `mailtrace-milter -t`, the example file and the man page's test all
  * work.  A wrong configuration is found here, before anything is opened: one
