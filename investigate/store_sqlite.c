@@ -188,6 +188,9 @@ prepared(struct sql *sql, const char *text)
 	if (!stmt->handle)
 		stmt->bind_status = sqlite3_prepare_v3(
 			sql->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &stmt->handle, NULL);
+	/* Statements are ours and constant: a table or column that is missing was damaged. */
+	if (stmt->bind_status == SQLITE_ERROR)
+		stmt->bind_status = SQLITE_CORRUPT;
 	return stmt;
 }
 

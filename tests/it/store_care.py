@@ -135,6 +135,16 @@ def a_byte_flipped_anywhere_is_found_or_changes_no_answer():
 
 
 @test
+def a_column_whose_name_is_damaged_is_told_with_the_remedy():
+    site = filled(1)
+    content = open(database(site), "rb").read()
+    flip(database(site), content.index(b"md5 BLOB"))
+    for verb in (["verify"], ["who", "0" * 32]):
+        done = site.mailtrace("--json", *verb, status=None)
+        assert done.returncode in (2, 3) and "put back a backup" in done.stderr, (verb, done.stderr)
+
+
+@test
 def a_store_with_a_damaged_head_is_refused_with_the_remedy():
     for offset in (0, 5, 15):
         site = filled(1)
