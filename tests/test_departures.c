@@ -147,7 +147,7 @@ Test(departures, what_is_gone_and_was_downloaded_is_downloaded)
 
 Test(departures, what_a_session_took_of_what_it_deleted_may_be_perhaps)
 {
-	struct store_act act = {.what = "downloaded", .detail = (char *)"perhaps: not all"};
+	struct store_act act = {.what = "downloaded", .perhaps = TRUE};
 
 	cr_expect_str_eq(departure_why(&act), "was perhaps downloaded by POP3");
 	cr_expect_eq(departure_kind(&act), PLAN_BEYOND_DOWNLOADED);
