@@ -56,7 +56,8 @@ delivery_free(struct delivery *delivery)
 gboolean
 delivery_is_of_mailbox(enum delivery_kind kind)
 {
-	return (kind >= DELIVERY_STORED && kind <= DELIVERY_EXPUNGED) || kind >= DELIVERY_LOGIN;
+	return (kind >= DELIVERY_STORED && kind <= DELIVERY_EXPUNGED) ||
+	       (kind >= DELIVERY_LOGIN && kind <= DELIVERY_RENAMED);
 }
 
 const char *
@@ -66,7 +67,7 @@ delivery_kind_name(enum delivery_kind kind)
 		"queued",    "refused",	  "held",     "sent",	 "deferred",   "bounced",
 		"done",	     "requeued",  "released", "deleted", "expired",    "stored",
 		"discarded", "forwarded", "seen",     "fetched", "downloaded", "copied",
-		"expunged",  "aliased",	  "login",    "opened",	 "renamed",
+		"expunged",  "aliased",	  "login",    "opened",	 "renamed",    "exempt",
 	};
 
 	g_assert((guint)kind < DELIVERY_KIND_COUNT);

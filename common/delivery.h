@@ -50,8 +50,12 @@ enum delivery_kind {
 	 * number follows, or by POP3's TOP, and nobody tells how much of it. */
 	DELIVERY_OPENED,
 	DELIVERY_RENAMED, /* the folder from_folder to folder, with all in and below it */
+
+	/* Of the milter itself, and of no event: it let the message pass unread and unrecorded,
+	 * since its client is in exempt_networks. */
+	DELIVERY_EXEMPT,
 };
-#define DELIVERY_KIND_COUNT 23
+#define DELIVERY_KIND_COUNT 24
 
 #define DELIVERY_LAST G_MAXUINT32
 

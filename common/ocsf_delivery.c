@@ -42,6 +42,7 @@ status_of(enum delivery_kind kind)
 	case DELIVERY_LOGIN:
 	case DELIVERY_OPENED:
 	case DELIVERY_RENAMED:
+	case DELIVERY_EXEMPT:
 		return STATUS_SUCCESS;
 	case DELIVERY_REFUSED:
 	case DELIVERY_DEFERRED:
@@ -54,6 +55,12 @@ status_of(enum delivery_kind kind)
 		break;
 	}
 	return STATUS_OTHER;
+}
+
+static const char *
+origin_of(const struct delivery *delivery)
+{
+	return delivery->kind == DELIVERY_EXEMPT ? "milter" : "log";
 }
 
 static void
@@ -109,7 +116,7 @@ mailtrace_value(const struct delivery *delivery)
 	json_t *mailtrace = json_object(), *value = json_object();
 
 	ocsf_put(mailtrace, "version", json_integer(MAILTRACE_EVENT_VERSION));
-	ocsf_put_text(mailtrace, "origin", "log");
+	ocsf_put_text(mailtrace, "origin", origin_of(delivery));
 	ocsf_put_text(mailtrace, "sensor", delivery->sensor);
 	ocsf_put_text(mailtrace, "tenant", delivery->tenant);
 	ocsf_put_text(value, "kind", delivery_kind_name(delivery->kind));
@@ -137,7 +144,8 @@ ocsf_encode_delivery(const struct delivery *delivery)
 	char *text;
 
 	ocsf_put(root, "metadata",
-		 ocsf_metadata_value(delivery->event_id, "log", delivery->tenant, NULL));
+		 ocsf_metadata_value(delivery->event_id, origin_of(delivery), delivery->tenant,
+				     NULL));
 	put_class(root, delivery);
 	ocsf_put_text(root, "message_trace_uid", trace);
 	put_recipient(root, delivery->recipient);

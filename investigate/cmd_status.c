@@ -217,8 +217,8 @@ check_gaps(struct check *check, const struct store_coverage *coverage)
 	for (guint i = 0; i < coverage->gaps->len; i++) {
 		const struct store_gap *gap = g_ptr_array_index(coverage->gaps, i);
 
-		/* A gateway that was attached today is no trouble to be told of. */
-		if (strcmp(gap->reason, "not-begun") == 0)
+		/* Neither a gateway that was attached today nor what is exempt is trouble. */
+		if (strcmp(gap->reason, "not-begun") == 0 || strcmp(gap->reason, "exempt") == 0)
 			continue;
 		check_note(check, CHECK_GAPS, ++gaps, gap->sensor);
 		if (strcmp(gap->reason, "never-seen") == 0)

@@ -81,6 +81,7 @@ write_json(struct out *out, const struct store_coverage *coverage,
 	put_time(object, "reconciled_until", coverage->reconciled_until_us);
 	put_time(object, "recorded_since", coverage->recorded_since_us);
 	put_time(object, "expired_before", coverage->expired_before_us);
+	json_put_int(object, "exempt", (gint64)coverage->exempt);
 	json_put_int(object, "erased", (gint64)coverage->erased);
 	json_object_set_new(object, "clocks", clocks_json(coverage->clocks));
 	json_object_set_new(object, "complete", json_boolean(warnings->len == 0));
@@ -106,6 +107,7 @@ words_of(const char *reason)
 		{"unrecorded", "passed without a record"},
 		{"log-gap", "the MTA's log was not read"},
 		{"unseen", "passed unseen"},
+		{"exempt", "of exempt networks passed unrecorded, as configured,"},
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
@@ -193,6 +195,15 @@ warn_of_expiry(struct out *out, const struct store_coverage *coverage,
 			g_strdup_printf("what was received before %s has expired", before));
 }
 
+/* That no mail came is known from the log, and what the site chose it knows. */
+static gboolean
+keeps_from_signing(const struct store_coverage *coverage, const struct store_gap *gap)
+{
+	if (strcmp(gap->reason, "down") == 0)
+		return !coverage->reconciled;
+	return strcmp(gap->reason, "exempt") != 0;
+}
+
 GPtrArray *
 coverage_warnings(struct out *out, const struct store_coverage *coverage,
 		  const struct coverage_question *question)
@@ -204,7 +215,7 @@ coverage_warnings(struct out *out, const struct store_coverage *coverage,
 	for (guint i = 0; i < coverage->gaps->len; i++) {
 		const struct store_gap *gap = g_ptr_array_index(coverage->gaps, i);
 
-		if (!coverage->reconciled || strcmp(gap->reason, "down") != 0)
+		if (keeps_from_signing(coverage, gap))
 			g_ptr_array_add(warnings, coverage_gap_text(out, gap));
 	}
 	if (coverage->unread && question->needs_files)

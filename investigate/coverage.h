@@ -28,7 +28,7 @@ struct coverage_question {
  * until the end of the time asked (STORE_LAG_US aside for "now"), no gap is in it,
  * its beginning, where one was named, has not expired, nothing that matters is
  * unread or was erased, and no clock is off.  That a milter was down does not count
- * where the MTA's log shows that nothing passed meanwhile.
+ * where the MTA's log shows that nothing passed meanwhile, nor what the site exempts.
  */
 GPtrArray *coverage_warnings(struct out *out, const struct store_coverage *coverage,
 			     const struct coverage_question *question);

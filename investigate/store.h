@@ -356,13 +356,14 @@ struct store_expected {
  *
  * Reconciled: the followers have read the log as far as the answer is complete
  * (STORE_LAG_US aside), lost no place in it, and each message that is accepted
- * there has an event, or was sent on by a hop that has one ("queued as").  A
- * line is held against events once all of its time are here.
+ * there has an event, is of an exempt network, or was sent on by a hop of which one
+ * of these is true ("queued as").  A line is held against events once all of its time are here.
  */
 struct store_coverage {
 	guint64 messages;	    /* in the time asked */
 	guint64 unread;		    /* of them, files not fully read */
 	guint64 unseen;		    /* messages of the MTA's log without an event */
+	guint64 exempt;		    /* messages of exempt networks, which no sensor was to see */
 	guint64 erased;		    /* whole messages, on request; of all hours that are touched */
 	GPtrArray *sensors;	    /* of char *: that have events or are expected */
 	gint64 recorded_since_us;   /* all expected sensors record since; 0: one never did */

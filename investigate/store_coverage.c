@@ -178,6 +178,24 @@ find_intervals(struct covering *covering, GError **error)
 	return more == 0;
 }
 
+/* A gap of the site's own choice, of each sensor that had such messages. */
+static gboolean
+count_exempt(struct covering *covering, GError **error)
+{
+	struct sql_stmt *rows = store_exempt_counts(covering->store, covering->tenant,
+						    covering->known_us, covering->until_us);
+	int more;
+
+	while ((more = sql_next(rows, error)) > 0) {
+		guint64 count = (guint64)sql_int(rows, 1);
+
+		covering->coverage->exempt += count;
+		add_gap(covering, sql_text(rows, 0), sql_int(rows, 2), sql_int(rows, 3), "exempt",
+			count);
+	}
+	return more == 0;
+}
+
 static gboolean
 list_clocks(struct covering *covering, GError **error)
 {
@@ -407,8 +425,8 @@ cover(struct covering *covering, GError **error)
 	return read_expiry(covering, error) && count_messages(covering, error) &&
 	       count_erased(covering, error) && list_sensors(covering, error) &&
 	       list_clocks(covering, error) && find_missing(covering, error) &&
-	       find_intervals(covering, error) && cover_sensors(covering, error) &&
-	       reconcile(covering, error);
+	       find_intervals(covering, error) && count_exempt(covering, error) &&
+	       cover_sensors(covering, error) && reconcile(covering, error);
 }
 
 static struct covering

@@ -13,7 +13,7 @@ G_STATIC_ASSERT(DELIVERY_DONE == 6 && DELIVERY_REQUEUED == 7 && DELIVERY_RELEASE
 G_STATIC_ASSERT(DELIVERY_DELETED == 9 && DELIVERY_EXPIRED == 10 && DELIVERY_STORED == 11);
 G_STATIC_ASSERT(DELIVERY_FORWARDED == 13 && DELIVERY_FETCHED == 15 && DELIVERY_DOWNLOADED == 16);
 G_STATIC_ASSERT(DELIVERY_EXPUNGED == 18 && DELIVERY_ALIASED == 19 && DELIVERY_LOGIN == 20);
-G_STATIC_ASSERT(DELIVERY_OPENED == 21 && DELIVERY_RENAMED == 22);
+G_STATIC_ASSERT(DELIVERY_OPENED == 21 && DELIVERY_RENAMED == 22 && DELIVERY_EXEMPT == 23);
 
 /* A log has whole seconds, and its host's clock. */
 #define LATE_US (60 * (gint64)G_USEC_PER_SEC)
@@ -75,7 +75,7 @@ find_moves(struct store *store, gint64 tenant, gint64 event, const char *queue_i
 	g_autoptr(sql_stmt_t) rows =
 		sql_bind(store->sql,
 			 "SELECT id, coalesce(event, 0), time_us, log_host FROM deliveries"
-			 " WHERE tenant=?1 AND queue_id=?2",
+			 " WHERE tenant=?1 AND queue_id=?2 AND kind<>23",
 			 "is", tenant, queue_id);
 	int more;
 
@@ -218,6 +218,8 @@ settle_arrival(struct arrival *arrival, GError **error)
 	const char *keys[] = {arrival->recipient_key, arrival->original_key};
 	gsize count = arrival->original_key ? 2 : 1;
 
+	if (arrival->delivery->kind == DELIVERY_EXEMPT)
+		return TRUE;
 	if (delivery_is_of_mailbox(arrival->delivery->kind))
 		return settle_mailbox(arrival, error);
 	if (arrival->event && !store_settle(arrival->store, arrival->tenant, arrival->event,
@@ -229,11 +231,17 @@ settle_arrival(struct arrival *arrival, GError **error)
 }
 
 static gboolean
+is_of_no_event(enum delivery_kind kind)
+{
+	return delivery_is_of_mailbox(kind) || kind == DELIVERY_EXEMPT;
+}
+
+static gboolean
 store_arrival(struct arrival *arrival, GBytes *json, GError **error)
 {
 	const struct delivery *delivery = arrival->delivery;
 
-	return (delivery_is_of_mailbox(delivery->kind) ||
+	return (is_of_no_event(delivery->kind) ||
 		choose_event(arrival->store, arrival->tenant, delivery->queue_id, delivery->time_us,
 			     arrival->host, &arrival->event, error)) &&
 	       insert_delivery(arrival, json, error) && settle_arrival(arrival, error);

@@ -164,6 +164,10 @@ struct sql_stmt *store_unseen_counts(struct store *store, gint64 tenant, gint64 
 struct sql_stmt *store_unseen_rows(struct store *store, gint64 tenant, gint64 since_us,
 				   gint64 until_us);
 
+/* Asks likewise, of each sensor, for the messages of exempt networks that it let pass. */
+struct sql_stmt *store_exempt_counts(struct store *store, gint64 tenant, gint64 since_us,
+				     gint64 until_us);
+
 /*
  * Returns what a Message-ID of a mailbox's log is found by: its beginning, since the log cuts
  * long ones.  Free with g_free().

@@ -374,10 +374,14 @@ static const char version_17[] =
 	" WHERE kind=15 AND folder IS NULL;"
 	"UPDATE deliveries SET folder='INBOX' WHERE kind=16 AND uid=0;";
 
+/* Version 18: messages of exempt networks (delivery.h), which are of no event. */
+static const char version_18[] =
+	"CREATE INDEX deliveries_exempt ON deliveries (tenant, time_us) WHERE kind=23;";
+
 static const char *const steps_of_store[] = {
 	version_1,  version_2,	version_3,  version_4,	version_5,  version_6,
 	version_7,  version_8,	version_9,  version_10, version_11, version_12,
-	version_13, version_14, version_15, version_16, version_17};
+	version_13, version_14, version_15, version_16, version_17, version_18};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages of the MTA's log that no sensor saw. */
+/* Messages of the MTA's log that no sensor saw, and those that none was to see. */
 #include "caps.h"
 #include "store_internal.h"
 
@@ -14,10 +14,27 @@
 	" AND o.queue_id=f.queue_id AND o.log_host=f.host AND o.kind=6 AND o.time_us>" \
 	" p.time_us AND o.time_us<f.time_us))"
 
+/* A mark's clock, and that of the log's host. */
+#define MARK_LATE_US (60 * (gint64)G_USEC_PER_SEC)
+
 /*
- * Messages that the MTA's log has and no event is joined to, but those that a
- * recorded hop says it sent on or queued anew, and those that the MTA refused in the
- * end.  ?4: through how many queue ids it is followed back.
+ * A mark e of the milter that f is exempt: of that queue id, on a host of that name where the
+ * MTA uses its ids again, and not of a message that left the queue before f came.
+ */
+#define EXEMPT                                                                          \
+	"(SELECT 1 FROM deliveries e INDEXED BY deliveries_queue WHERE"                 \
+	" e.tenant=d.tenant AND e.queue_id=f.queue_id AND e.kind=23 AND"                \
+	" e.time_us<f.time_us+?5 AND (instr(e.queue_id, 'z') OR e.log_host=f.host"      \
+	" OR substr(e.log_host, 1, length(f.host)+1)=f.host || '.'"                     \
+	" OR substr(f.host, 1, length(e.log_host)+1)=e.log_host || '.')"                \
+	" AND NOT EXISTS (SELECT 1 FROM deliveries o INDEXED BY deliveries_queue WHERE" \
+	" o.tenant=d.tenant AND o.queue_id=f.queue_id AND o.log_host=f.host"            \
+	" AND o.kind=6 AND o.time_us>e.time_us AND o.time_us<f.time_us))"
+
+/*
+ * Messages that the MTA's log has and no event is joined to, but those that are exempt,
+ * or that a recorded hop or an exempt one says it sent on or queued anew, and those that
+ * the MTA refused in the end.  ?4: through how many queue ids it is followed back.
  */
 #define UNSEEN                                                                            \
 	" FROM deliveries d INDEXED BY deliveries_unseen JOIN sensors s ON s.id=d.sensor" \
@@ -27,7 +44,7 @@
 	"SELECT d.queue_id, d.log_host, d.time_us, NULL, 0 UNION SELECT p.queue_id,"      \
 	" p.log_host, p.time_us, p.event, f.hops+1 FROM former f CROSS JOIN deliveries p" \
 	" INDEXED BY deliveries_next WHERE f.event IS NULL AND f.hops<?4 AND" HANDS_OVER  \
-	") SELECT 1 FROM former WHERE event IS NOT NULL)"                                 \
+	") SELECT 1 FROM former f WHERE f.event IS NOT NULL OR EXISTS " EXEMPT ")"        \
 	" AND NOT EXISTS (SELECT 1 FROM deliveries r INDEXED BY deliveries_queue"         \
 	" WHERE r.tenant=d.tenant AND r.queue_id=d.queue_id"                              \
 	" AND r.kind=1 AND r.recipient_key IS NULL)"
@@ -38,7 +55,7 @@ store_unseen_counts(struct store *store, gint64 tenant, gint64 since_us, gint64 
 	return sql_bind(store->sql,
 			"SELECT s.name, count(DISTINCT d.log_host || ' ' || d.queue_id),"
 			" min(d.time_us), max(d.time_us)" UNSEEN " GROUP BY s.id ORDER BY s.name",
-			"iiii", tenant, since_us, until_us, (gint64)CAP_TRACE_HOPS);
+			"iiiii", tenant, since_us, until_us, (gint64)CAP_TRACE_HOPS, MARK_LATE_US);
 }
 
 struct sql_stmt *
@@ -47,5 +64,16 @@ store_unseen_rows(struct store *store, gint64 tenant, gint64 since_us, gint64 un
 	return sql_bind(store->sql,
 			"SELECT min(d.time_us), d.log_host, d.queue_id, d.detail" UNSEEN
 			" GROUP BY d.log_host, d.queue_id ORDER BY min(d.time_us), d.queue_id",
-			"iiii", tenant, since_us, until_us, (gint64)CAP_TRACE_HOPS);
+			"iiiii", tenant, since_us, until_us, (gint64)CAP_TRACE_HOPS, MARK_LATE_US);
+}
+
+struct sql_stmt *
+store_exempt_counts(struct store *store, gint64 tenant, gint64 since_us, gint64 until_us)
+{
+	return sql_bind(store->sql,
+			"SELECT s.name, count(*), min(d.time_us), max(d.time_us) FROM deliveries d"
+			" INDEXED BY deliveries_exempt JOIN sensors s ON s.id=d.sensor"
+			" WHERE d.tenant=?1 AND d.kind=23 AND d.time_us>=?2 AND d.time_us<?3"
+			" GROUP BY s.id ORDER BY s.name",
+			"iii", tenant, since_us, until_us);
 }

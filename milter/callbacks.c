@@ -219,7 +219,7 @@ on_connect(SMFICTX *ctx, char *name, struct sockaddr *address)
 	session_set_abilities(connection->session, (connection->actions & SMFIF_QUARANTINE) != 0,
 			      (connection->actions & CHANGES) == CHANGES);
 	session_connect(connection->session, ctx, name, has_ip ? ip : NULL, port);
-	return session_is_exempt(connection->session) ? SMFIS_ACCEPT : SMFIS_CONTINUE;
+	return SMFIS_CONTINUE;
 }
 
 static sfsistat

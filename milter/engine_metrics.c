@@ -12,7 +12,7 @@ static const struct {
 	{COUNT_REFUSED_CONNECTIONS, "mailtrace_connections_refused",
 	 "Connections above max_connections."},
 	{COUNT_SEEN, "mailtrace_messages", "Messages that reached their end."},
-	{COUNT_EXEMPT, "mailtrace_messages_exempt", "Connections of exempt networks."},
+	{COUNT_EXEMPT, "mailtrace_messages_exempt", "Messages of exempt networks."},
 	{COUNT_RECORDED, "mailtrace_messages_recorded", "Messages whose record is in the spool."},
 	{COUNT_UNRECORDED, "mailtrace_messages_unrecorded",
 	 "Messages that passed without a record."},

@@ -9,6 +9,8 @@ milter_libsession_a_SOURCES = \
 	milter/block_file.h \
 	milter/block_hit.c \
 	milter/block_hit.h \
+	milter/exempt.c \
+	milter/exempt.h \
 	milter/direction.c \
 	milter/direction.h \
 	milter/engine.c \

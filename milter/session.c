@@ -9,6 +9,7 @@
 #include "block_hit.h"
 #include "caps.h"
 #include "direction.h"
+#include "exempt.h"
 #include "later.h"
 #include "log.h"
 #include "message.h"
@@ -93,12 +94,6 @@ session_set_abilities(struct session *session, gboolean can_hold, gboolean can_c
 	session->can_change = can_change;
 }
 
-gboolean
-session_is_exempt(const struct session *session)
-{
-	return session->exempt;
-}
-
 static void
 note_cap(struct session *session, const char *name)
 {
@@ -157,8 +152,6 @@ session_connect(struct session *session, void *mta, const char *name, const char
 	read_macro(session, mta, "j", &session->host);
 	read_macro(session, mta, "v", &session->mta);
 	session->exempt = network_list_contains(session->settings->exempt_networks, ip);
-	if (session->exempt)
-		engine_count(session->engine, COUNT_EXEMPT, 1);
 }
 
 static void
@@ -652,6 +645,8 @@ session_end_of_message(struct session *session, void *mta, struct session_outcom
 	int believed;
 
 	ret_outcome->changes = g_ptr_array_new_with_free_func(change_free);
+	if (session->exempt)
+		exempt_message(session->engine, session->host, session->macro(mta, "i"));
 	if (!session->event) {
 		ret_outcome->decision = policy_decide(session->settings, &facts);
 		return;

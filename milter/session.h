@@ -48,16 +48,13 @@ struct session *session_new(struct engine *engine, session_macro_fn macro);
  */
 void session_set_abilities(struct session *session, gboolean can_hold, gboolean can_change);
 
-/* The client.  name: as resolved, NULL or "[1.2.3.4]" if not; ip: text, or NULL for local; port 0
- * if unknown. */
+/*
+ * The client.  name: as resolved, NULL or "[1.2.3.4]" if not; ip: text, or NULL for local; port 0
+ * if unknown.  Of messages of a client in exempt_networks nothing is read, and nothing
+ * recorded but that they passed (exempt.h).
+ */
 void session_connect(struct session *session, void *mta, const char *name, const char *ip,
 		     guint port);
-
-/*
- * Returns TRUE if the client is in exempt_networks: nothing of this connection
- * is recorded, and the MTA need say no more of it.
- */
-gboolean session_is_exempt(const struct session *session);
 
 /* HELO or EHLO; TLS macros are read now, and again at MAIL. */
 void session_helo(struct session *session, void *mta, const char *helo);

@@ -90,7 +90,7 @@ Test(coverage, json_has_the_members_of_the_contract_in_order)
 		"\"reason\":\"silent\",\"messages\":null}],"
 		"\"since\":\"2026-11-23T01:00:00.000000Z\","
 		"\"until\":\"2026-11-23T02:30:00.000000Z\",\"unseen\":0,"
-		"\"reconciled_until\":null,\"recorded_since\":null,\"expired_before\":null,\"erased\":0,\"clocks\":[],\"complete\":false,\"warnings\":["
+		"\"reconciled_until\":null,\"recorded_since\":null,\"expired_before\":null,\"exempt\":0,\"erased\":0,\"clocks\":[],\"complete\":false,\"warnings\":["
 		"\"it is complete only until 2026-11-23 02:00:00 +0000\","
 		"\"mx2: not seen from 2026-11-23 01:10:00 +0000 to "
 		"2026-11-23 01:14:00 +0000\"]}\n");
@@ -253,6 +253,33 @@ Test(coverage, each_thing_that_stands_against_it_is_told)
 					"2026-11-23 01:41:00 +0000; the clock of mx2 is 75.0 s "
 					"ahead.\n"),
 			   "%s", text);
+	free(text);
+	clear(&coverage);
+}
+
+Test(coverage, what_the_site_exempts_is_told_and_stands_against_nothing)
+{
+	static struct store_gap exempt = {(char *)"mx1", AT(40), AT(41), (char *)"exempt", 3};
+	struct coverage_question question = question_of(0, 0);
+	struct store_coverage coverage;
+	char *text;
+
+	fill(&coverage);
+	question.nobody = TRUE;
+	coverage.complete_until_us = AT(90);
+	coverage.exempt = 3;
+	g_ptr_array_add(coverage.gaps, &exempt);
+	text = written_of(&coverage, OUT_TABLE, &question);
+	cr_expect(strstr(text, "mx1: 3 messages of exempt networks passed unrecorded, as "
+			       "configured, from 2026-11-23 01:40:00 +0000 to "
+			       "2026-11-23 01:41:00 +0000.\n") &&
+			  !strstr(text, "cannot be signed"),
+		  "%s", text);
+	free(text);
+	text = written_of(&coverage, OUT_JSON, &question);
+	cr_expect(strstr(text, "\"reason\":\"exempt\",\"messages\":3") &&
+			  strstr(text, "\"exempt\":3,") && strstr(text, "\"complete\":true"),
+		  "%s", text);
 	free(text);
 	clear(&coverage);
 }

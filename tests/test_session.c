@@ -14,6 +14,7 @@
 #include "caps.h"
 #include "keys.h"
 #include "ocsf.h"
+#include "ocsf_delivery.h"
 #include "session.h"
 #include "trace_id.h"
 
@@ -446,20 +447,75 @@ Test(session, marks_recipients_that_were_refused)
 	close_site();
 }
 
-Test(session, records_nothing_of_an_exempt_client)
+/* Expects the mark of an exempt message next, which has nothing but this queue id. */
+static void
+expect_mark(const char *queue_id)
+{
+	g_autoptr(GError) error = NULL;
+	guint64 first = 0;
+	g_autoptr(GPtrArray) events =
+		spool_read(site.spool, site.read, 1, CAP_EVENT_BYTES, &first, &error);
+	gsize length;
+	const void *json;
+
+	cr_assert(events && events->len == 1, "%s", error ? error->message : "no mark");
+	json = g_bytes_get_data(events->pdata[0], &length);
+	{
+		g_autoptr(delivery_t) mark = ocsf_decode_delivery(json, length, &error);
+		g_autofree char *text = g_strndup(json, length);
+
+		cr_assert(mark, "%s", error ? error->message : "");
+		cr_assert_eq(mark->kind, DELIVERY_EXEMPT);
+		cr_assert_str_eq(mark->queue_id, queue_id);
+		cr_assert_str_eq(mark->log_host, "mx1.example.org");
+		cr_assert_not(strchr(text, '@'), "no address of it is kept: %s", text);
+	}
+}
+
+Test(session, records_of_an_exempt_client_that_its_message_passed_and_no_more)
+{
+	struct session *session;
+
+	open_site_without_scanner("", 0);
+	session = connect_from(PROBE);
+	envelope(session, "<b@example.org>");
+	hello_body(session);
+	finish_message(session, VERDICT_ACCEPT);
+	expect_mark("4Q1");
+	cr_assert_eq(engine_counted(site.engine, COUNT_EXEMPT), 1);
+	cr_assert_eq(engine_counted(site.engine, COUNT_UNRECORDED), 0);
+	session_free(session);
+	close_site();
+}
+
+Test(session, marks_no_message_of_an_exempt_client_that_does_not_end)
 {
 	struct session *session;
 	g_autoptr(event_t) none = NULL;
 
 	open_site_without_scanner("", 0);
 	session = connect_from(PROBE);
-	cr_assert(session_is_exempt(session));
+	envelope(session, "<b@example.org>");
+	hello_body(session);
+	session_abort(session);
+	session_free(session);
+	none = next_event();
+	cr_assert_null(none);
+	cr_assert_eq(engine_counted(site.engine, COUNT_EXEMPT), 0);
+	close_site();
+}
+
+Test(session, lets_an_exempt_message_pass_that_the_spool_does_not_take_and_tells)
+{
+	struct session *session;
+
+	open_site_without_scanner("", 1);
+	session = connect_from(PROBE);
 	envelope(session, "<b@example.org>");
 	hello_body(session);
 	finish_message(session, VERDICT_ACCEPT);
-	none = next_event();
-	cr_assert_null(none);
 	cr_assert_eq(engine_counted(site.engine, COUNT_EXEMPT), 1);
+	cr_assert_eq(engine_counted(site.engine, COUNT_UNRECORDED), 1);
 	session_free(session);
 	close_site();
 }

@@ -145,6 +145,98 @@ Test(store_unseen, what_a_recorded_hop_sent_on_was_seen_through_those_that_recor
 	UNSEEN(lines, "");
 }
 
+Test(store_unseen, what_is_exempt_is_not_unseen_under_the_numbers_that_it_goes_on_under)
+{
+	static const struct line lines[] = {
+		{2, DELIVERY_EXEMPT, "FREE", .host = "mx1.s.example"},
+		{2, DELIVERY_QUEUED, "FREE"},
+		{3, DELIVERY_REQUEUED, "FREE", "NEW1"},
+		{3, DELIVERY_QUEUED, "NEW1"},
+		{4, DELIVERY_SENT, "NEW1", "BACK"},
+		{4, DELIVERY_QUEUED, "BACK", .host = "mx2"},
+		{90, DELIVERY_QUEUED, "NEW1"}, /* tried again */
+		{5, DELIVERY_QUEUED, "OTHER"},
+	};
+
+	UNSEEN(lines, "OTHER ");
+}
+
+Test(store_unseen, what_is_exempt_takes_no_other_message_of_its_number_with_it)
+{
+	static const struct line again[] = {
+		{2, DELIVERY_EXEMPT, "FREE", .host = "mx1.s.example"},
+		{2, DELIVERY_QUEUED, "FREE"},
+		{5, DELIVERY_DONE, "FREE"},
+		{9, DELIVERY_QUEUED, "FREE"},
+	};
+	static const struct line elsewhere[] = {
+		{2, DELIVERY_EXEMPT, "FREE", .host = "mx1.s.example"},
+		{2, DELIVERY_QUEUED, "FREE", .host = "mx2"},
+	};
+	static const struct line far_before[] = {
+		{2, DELIVERY_QUEUED, "FREE"},
+		{90, DELIVERY_EXEMPT, "FREE", .host = "mx1.s.example"},
+	};
+	static const struct line long_id[] = {
+		{2, DELIVERY_EXEMPT, "4XyzzT0Q1zz", .host = "mail.s.example"},
+		{2, DELIVERY_QUEUED, "4XyzzT0Q1zz", .host = "mx2"},
+	};
+
+	UNSEEN(again, "FREE ");
+	UNSEEN(elsewhere, "FREE ");
+	UNSEEN(far_before, "FREE ");
+	UNSEEN(long_id, "");
+}
+
+/* A mark is of no event, whichever of them comes first. */
+Test(store_unseen, a_recorded_message_of_the_number_of_an_exempt_one_has_its_own_lines)
+{
+	for (int first = 0; first <= 1; first++) {
+		gint64 joined = -1;
+		GError *error = NULL;
+
+		store_fixture_clear(&fixture);
+		store_fixture_init(&fixture);
+		if (first)
+			store_recorded("RECORDED");
+		store_line(&(struct line){2, DELIVERY_EXEMPT, "RECORDED"});
+		if (!first)
+			store_recorded("RECORDED");
+		expect_ok(sql_number(sql_bind(fixture.store->sql,
+					      "SELECT count(event) FROM deliveries", ""),
+				     0, &joined, &error),
+			  error);
+		cr_expect_eq(joined, 0);
+	}
+}
+
+Test(store_unseen, coverage_counts_what_is_exempt_in_the_time_asked)
+{
+	static const struct line lines[] = {
+		{2, DELIVERY_EXEMPT, "A"},
+		{5, DELIVERY_EXEMPT, "B"},
+		{9, DELIVERY_EXEMPT, "C"},
+	};
+	g_autoptr(query_t) query = query_new("a");
+	struct store_coverage coverage;
+	const struct store_gap *gap;
+	GError *error = NULL;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(lines); i++)
+		store_line(&lines[i]);
+	query->since_us = AT(5);
+	query->until_us = AT(10);
+	expect_ok(store_coverage(fixture.store, query, NULL, &coverage, &error), error);
+	cr_expect_eq(coverage.exempt, 2);
+	cr_expect_eq(coverage.messages, 0);
+	cr_assert_eq(coverage.gaps->len, 1);
+	gap = g_ptr_array_index(coverage.gaps, 0);
+	cr_expect_str_eq(gap->reason, "exempt");
+	cr_expect_eq(gap->messages, 2);
+	cr_expect(gap->from_us == AT(5) && gap->to_us == AT(9));
+	store_coverage_clear(&coverage);
+}
+
 /* Queued anew that often, from RECORDED to the last, which is tried to be delivered. */
 static void
 queue_anew(int hops)

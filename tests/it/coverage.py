@@ -2,24 +2,26 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Each way mail passes a milter by, and each kind of gap, with a real Postfix: the answer tells."""
 import contextlib
+import datetime
 import glob
 import os
 import re
 import shutil
+import smtplib
 
 import mta
-from mtlib import (Site, equal, free_port, json_lines, main, message_with_payload, run, send, test,
+from mtlib import (DEADLINE, Site, equal, free_port, json_lines, main, message_with_payload, run, send, test,
                    wait_until)
 
 
 @contextlib.contextmanager
-def followed_postfix(extra_master="", milters="unix:mailtrace/milter.sock", **settings):
+def followed_postfix(extra_master="", milters="unix:mailtrace/milter.sock", exempt="", **settings):
     """A site that expects its sensor and its follower, beside a Postfix that lets mail pass when the milter is away."""
     mx = mta.Postfix(milter_default_action="accept", extra_master=extra_master, **settings)
     folder = f"{mx.queue}/mailtrace"
     os.makedirs(folder, exist_ok=True)
     site = Site(socket_address=f"unix:{folder}/milter.sock")
-    site.set("milter", socket_group="postfix", socket_mode="0660")
+    site.set("milter", socket_group="postfix", socket_mode="0660", exempt_networks=exempt)
     site.set("collector", expected_followers="mx1-follow")
     shutil.chown(folder, group="postfix")
     os.chmod(folder, 0o750)
@@ -56,6 +58,13 @@ def recorded_mail(site, mx):
     site.wait_stored(1)
     wait_coverage(site, lambda c: c["reconciled"] and c["complete"], "complete and reconciled")
     return path, payload
+
+
+def judged(site):
+    """Waits until all that is logged by now is held against the records; returns the coverage."""
+    past = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    return wait_coverage(site, lambda c: c["complete_until"] > past.strftime("%Y-%m-%dT%H:%M:%S.%fZ") and c["reconciled"]
+                         and c["complete"], "complete and reconciled until now")
 
 
 def passes_unseen(site, mx, count=1):
@@ -223,6 +232,40 @@ def what_comes_by_a_connection_above_the_cap_is_told():
             send(mx, ["bob@example.org"], path)
         found = wait_coverage(site, lambda c: any(g["reason"] == "unrecorded" for g in c["gaps"]), "unrecorded")
         equal((found["complete"], [g["messages"] for g in found["gaps"] if g["reason"] == "unrecorded"]), (False, [1]))
+
+
+@test
+def mail_of_an_exempt_network_is_told_as_exempt_and_is_no_alarm():
+    with followed_postfix(exempt="127.9.0.0/16", defer_transports="virtual") as (site, mx):
+        path, payload = message_with_payload(site, "exempt")
+        for client in ("127.9.0.7", "127.9.8.9"):
+            with smtplib.SMTP("127.0.0.1", mx.port, timeout=DEADLINE, source_address=(client, 0)) as smtp:
+                with open(path, "rb") as message:
+                    smtp.sendmail("probe@example.net", ["bob@example.org"], message.read())
+                smtp.mail("probe@example.net")
+                smtp.rcpt("bob@example.org")
+                smtp.rset()  # what does not end has not passed
+        queued = wait_until(lambda: len(re.findall(r"qmgr\[\d+\]: \S+: from=<probe", mx.logged())) == 2, "both are queued")
+        assert queued
+        send(mx, ["alice@example.org"], path)
+        site.wait_stored(1)
+        found = judged(site)
+        equal((found["messages"], found["exempt"], found["unseen"], found["warnings"]), (1, 2, 0, []))
+        gap, = [g for g in found["gaps"] if g["reason"] == "exempt"]
+        equal((gap["sensor"], gap["messages"]), ("mx1", 2))
+        assert gap["from"] <= gap["to"] <= found["complete_until"], found
+        equal([hit["recipient"] for hit in site.who(payload)[0]], ["alice@example.org"])
+        text = site.mailtrace("who", "subject:nothing-like-it", status=1).stdout
+        assert "mx1: 2 messages of exempt networks passed unrecorded, as configured, from " in text, text
+        assert "cannot be signed" not in text and "passed unseen" not in text, text
+        equal(site.mailtrace("status", "--check", status=0).stdout.split(" | ")[0],
+              "MAILTRACE OK - all sensors are heard")
+        for former in [m["queue_id"] for m in mx.queued() if m["sender"] == "probe@example.net"]:
+            run("/usr/sbin/postsuper", "-c", mx.etc, "-r", former)
+        run("/usr/sbin/postkick", "-c", mx.etc, "public", "pickup", "W")
+        wait_until(lambda: len(re.findall(r"qmgr\[\d+\]: \S+: from=<probe", mx.logged())) == 4, "queued anew")
+        found = judged(site)
+        equal((found["exempt"], found["unseen"]), (2, 0))
 
 
 @test
