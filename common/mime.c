@@ -283,10 +283,17 @@ join_three(const gsize *rows, char *ret_name, struct reading *ret_joined)
 	       ret_joined->name == ret_name;
 }
 
-/*
- * The same with three, for as many readings as leave room for what they show: that a
- * message needs three at once is a guess, so no cap is met where not all can be tried.
- */
+/* Three at once are tried for as many readings as leave room for what they show. */
+static gboolean
+may_read_triple(struct reader *reader, gsize length)
+{
+	if (reader->readings < CAP_TRIPLE_READINGS)
+		return mime_may_read(reader, length);
+	record_note_cap(reader->record, CAP_TRIPLE_READINGS_NAME);
+	return FALSE;
+}
+
+/* The same with three. */
 static void
 read_by_triples(struct reader *reader, const char *message, gsize length, guint *pairs)
 {
@@ -305,8 +312,7 @@ read_by_triples(struct reader *reader, const char *message, gsize length, guint 
 					continue;
 				if (!join_three(rows, name, &joined))
 					continue;
-				if (reader->readings >= CAP_TRIPLE_READINGS ||
-				    !mime_may_read(reader, length))
+				if (!may_read_triple(reader, length))
 					return;
 				read_as(reader, &joined, message, length);
 			}

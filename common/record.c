@@ -185,6 +185,7 @@ static gboolean
 is_cap_of_readings(const char *name)
 {
 	return strcmp(name, CAP_READINGS_NAME) == 0 ||
+	       strcmp(name, CAP_TRIPLE_READINGS_NAME) == 0 ||
 	       strcmp(name, CAP_READING_OBJECTS_NAME) == 0 ||
 	       strcmp(name, CAP_READING_BYTES_NAME) == 0;
 }

@@ -312,32 +312,53 @@ Test(readings, three_departures_at_once_hide_nothing)
 }
 
 /* The same behind so many files in the text of a part before it, each one reading. */
-static gboolean
-three_are_found_after(guint count)
+static struct record *
+read_three_after(guint count)
 {
 	g_autoptr(GString) text = g_string_new(
 		"Subject: s\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\n\r\n");
-	g_autoptr(record_t) record = NULL;
-	const struct file *file;
 
 	for (guint i = 0; i < count; i++)
 		g_string_append(text, "begin 644 f.exe\r\n#8F%R\r\n`\r\nend\r\n");
 	g_string_append(text, "--o\r\n" THREE "--o--\r\n");
-	record = mime_read(text->str, text->len);
-	cr_expect_eq(record->caps->len, 0U, "%u", count);
-	file = find(record, "payload", 7);
-	return file && strchr(g_ptr_array_index(file->readings, 0), '+');
+	return mime_read(text->str, text->len);
 }
 
-Test(readings, three_at_once_are_tried_up_to_their_cap_without_a_note)
+static gboolean
+is_shown_by_three(const struct record *record)
 {
-	guint count = 0;
+	const struct file *file = find(record, "payload", 7);
 
-	while (count < CAP_TRIPLE_READINGS && three_are_found_after(count))
-		count++;
-	cr_assert_gt(count, 0U);
-	cr_assert_lt(count, (guint)CAP_TRIPLE_READINGS);
-	cr_assert(!three_are_found_after(count + 1));
+	return file && strchr(g_ptr_array_index(file->readings, 0), '+') != NULL;
+}
+
+Test(readings, three_at_once_are_tried_up_to_their_cap_and_no_further_without_a_note)
+{
+	guint whole = 0, found = 0;
+
+	for (guint count = 0; count <= CAP_TRIPLE_READINGS; count++) {
+		g_autoptr(record_t) record = read_three_after(count);
+		gboolean noted = record->caps->len > 0;
+
+		if (noted)
+			cr_expect_str_eq(record->caps->pdata[0], CAP_TRIPLE_READINGS_NAME);
+		/* Nothing is left out without a word, and what has room for less has the note. */
+		cr_expect(noted || is_shown_by_three(record), "%u", count);
+		cr_expect(noted || whole == count, "%u", count);
+		whole += !noted;
+		found += is_shown_by_three(record);
+	}
+	cr_expect_gt(whole, 0U);
+	cr_expect_geq(found, whole);
+	cr_expect_lt(found, (guint)CAP_TRIPLE_READINGS);
+}
+
+Test(readings, the_end_of_triples_is_a_word_of_the_ambiguity)
+{
+	g_autoptr(record_t) record = read_three_after(CAP_TRIPLE_READINGS);
+	g_autoptr(GPtrArray) names = record_ambiguities(record);
+
+	cr_assert_str_eq(names->pdata[0], CAP_TRIPLE_READINGS_NAME);
 }
 
 Test(readings, a_joined_reading_names_only_what_no_single_one_shows)
