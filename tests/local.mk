@@ -16,13 +16,13 @@ EXTRA_DIST += tests/it/scanner.py tests/tsan.supp
 check_PROGRAMS += tests/tools/hostile_scanner
 tests_tools_hostile_scanner_SOURCES = tests/tools/hostile_scanner.c milter/scanner.c milter/worker.c
 tests_tools_hostile_scanner_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mime_read -Wl,--wrap=answer_encode \
-	-Wl,--wrap=scan_use_folder
+	-Wl,--wrap=scan_use_folder -Wl,--wrap=timer_settime
 tests_tools_hostile_scanner_LDADD = $(READ_LIBS) $(SANDBOX_LIBS)
 # The sanitizers' builds have no limit on memory.
 if !WITH_SANITIZERS
-TESTS += tests/it/attack.py tests/it/bombs.py
+TESTS += tests/it/attack.py tests/it/bombs.py tests/it/worker_time.py
 endif
-EXTRA_DIST += tests/it/attack.py tests/it/bombs.py
+EXTRA_DIST += tests/it/attack.py tests/it/attacked.py tests/it/bombs.py tests/it/worker_time.py
 # The sandbox, and the scanner with its client.
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_sandbox
@@ -659,6 +659,11 @@ TESTS += tests/test_unpack
 tests_test_unpack_SOURCES = tests/test_unpack.c
 tests_test_unpack_CFLAGS = $(UNIT_CFLAGS) $(ARCHIVE_CFLAGS)
 tests_test_unpack_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_unpack_account
+TESTS += tests/test_unpack_account
+tests_test_unpack_account_SOURCES = tests/test_unpack_account.c
+tests_test_unpack_account_CFLAGS = $(UNIT_CFLAGS)
+tests_test_unpack_account_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 endif
 tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz_archive.c
 tests_fuzz_fuzz_archive_LDADD = $(READ_LIBS)

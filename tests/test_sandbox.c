@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "caps.h"
@@ -38,9 +39,12 @@ struct inside {
 	int channel_fd;
 };
 
+static timer_t cpu_timer; /* brought along into the sandbox, as by a worker */
+
 static struct inside
 start(deed_fn deed, void *data, int temp_fd)
 {
+	struct sigevent alarm = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF};
 	struct sandbox_walls walls;
 	struct inside inside;
 	int ends[2];
@@ -49,6 +53,8 @@ start(deed_fn deed, void *data, int temp_fd)
 	inside.pid = fork();
 	cr_assert_geq(inside.pid, 0);
 	if (inside.pid == 0) {
+		if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &alarm, &cpu_timer) != 0)
+			_exit(WRONG);
 		if (!sandbox_enter(ends[1], temp_fd, &walls, NULL) || !walls.seccomp ||
 		    !walls.limits)
 			_exit(NO_SANDBOX);
@@ -152,9 +158,9 @@ Test(sandbox, lets_a_process_abort)
 static int
 burn(int channel_fd, void *data)
 {
-	struct itimerval timer = {.it_value = {.tv_usec = 20000}};
+	struct itimerspec most = {.it_value = {.tv_nsec = 20000000}};
 
-	if (setitimer(ITIMER_PROF, &timer, NULL) != 0)
+	if (timer_settime(cpu_timer, 0, &most, NULL) != 0)
 		return WRONG;
 	for (;;)
 		__asm__ volatile("" ::: "memory");
@@ -339,7 +345,15 @@ set_own_timer(int channel_fd, void *data)
 {
 	struct itimerval timer = {{0}, {0}};
 
-	return setitimer(ITIMER_REAL, &timer, NULL) != 0 ? REFUSED : DONE;
+	return setitimer(ITIMER_PROF, &timer, NULL) != 0 ? REFUSED : DONE;
+}
+
+static int
+make_own_timer(int channel_fd, void *data)
+{
+	timer_t timer;
+
+	return timer_create(CLOCK_MONOTONIC, NULL, &timer) != 0 ? REFUSED : DONE;
 }
 
 static int
@@ -376,7 +390,8 @@ static const struct {
 	{"openat2", open_by_openat2},
 	{"io_uring_setup", use_io_uring},
 	{"mprotect PROT_EXEC", make_executable},
-	{"setitimer ITIMER_REAL", set_own_timer},
+	{"setitimer", set_own_timer},
+	{"timer_create", make_own_timer},
 	{"write elsewhere", write_elsewhere},
 	{"another architecture", call_another_architecture},
 };

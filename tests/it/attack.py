@@ -6,79 +6,11 @@ The scanner is the product's own with the reading of one message replaced
 (tests/tools/hostile_scanner.c).  Each attack tells how it was answered: by the
 kernel, with an error or with death, or by whoever checks the worker's answer.
 """
-import contextlib
-import os
-import re
-import sqlite3
+from attacked import Attack, Attacked
+from mtlib import equal, main, test
 
-import mtlib
-from mtlib import Site, equal, main, test, wait_until
-
-RCPT = ("--client", "203.0.113.5", "-r", "<b@example.org>")
-READ_TIMEOUT_MS = 30000  # half of it an attempt; long, so that another barrier is met first
 WORKER_MESSAGES = 200  # caps.h: then a worker is replaced
 SECRET = "the-secret-of-another-message"  # hostile_scanner.c looks for it
-
-
-class Attacked(Site):
-    """A milter whose scanner does what messages say."""
-
-    def __init__(self, read_timeout_ms=READ_TIMEOUT_MS):
-        shm = mtlib.temporary_directory(prefix="mailtrace-attack.", parent="/dev/shm")
-        super().__init__(scanner={"workers": 1, "temp_directory": shm, "read_timeout_ms": read_timeout_ms})
-        os.makedirs(f"{self.root}/libexec")
-        for name in os.listdir(mtlib.libexec()):
-            target = "tests/tools/hostile_scanner" if name == "scanner" else f"tests/libexec/{name}"
-            os.symlink(os.path.join(mtlib.BUILD, target), f"{self.root}/libexec/{name}")
-        self.make_keys()
-        self.spool = f"{self.root}/spool/spool.db"
-        self.start_milter(MAILTRACE_LIBEXEC_DIR=f"{self.root}/libexec", MAILTRACE_ATTACK_SPOOL=self.spool)
-
-    def log(self):
-        return self.milter.text()
-
-    def mail(self, name, attack=None, body="hello\r\n", file=None):
-        path = os.path.join(self.root, f"{name}.eml")
-        extra = f"X-Attack: {attack}\r\n" if attack else ""
-        mtlib.make_message(path, subject=name, body=body, attachments=[("a.bin", "application/octet-stream", file)] if file else [],
-                           extra=extra)
-        return path
-
-    def pass_mail(self, *paths):
-        """Plays messages; every one is accepted, whatever became of its reading."""
-        lines = self.play(*RCPT, *paths)
-        equal({line["verdict"] for line in lines}, {"accept"}, self.log())
-
-    def events(self):
-        with contextlib.closing(sqlite3.connect(self.spool)) as spool:
-            return [mtlib.json.loads(row[0]) for row in spool.execute("SELECT event FROM entry ORDER BY n")]
-
-
-class Attack:
-    """One message that attacks, between two that do not."""
-
-    def __init__(self, site, name):
-        before, seen = len(site.log()), len(site.events())
-        site.pass_mail(site.mail("before"), site.mail("attack", name), site.mail("after"))
-        events = site.events()[seen:]
-        equal([event["email"]["subject"] for event in events], ["before", "attack", "after"])
-        unread = [event["unmapped"]["mailtrace"].get("unread") for event in events]
-        equal((unread[0], unread[2]), (None, None), site.log())
-        self.site, self.name, self.before = site, name, before
-        self.reason = unread[1]
-
-    def log(self):
-        return self.site.log()[self.before:]
-
-    def told(self):
-        """What the attack said of itself, each time that it was made."""
-        return re.findall(rf"attack {self.name}: (.*)", self.log())
-
-    def dies_of(self, signal):
-        """A message is tried again in a fresh worker, once: two die, and the message is let pass unread."""
-        assert self.reason, f"{self.name}: read all the same\n{self.log()}"
-        died = rf"worker-died .*signal={signal}\b"
-        wait_until(lambda: len(re.findall(died, self.log())) == 2, f"{self.name}: two deaths of {signal} in the log")
 
 
 @test

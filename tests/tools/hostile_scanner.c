@@ -5,6 +5,7 @@
  * All of it is the product's own, but for mime_read() and answer_encode(), which
  * the linker wraps: a message with a field "X-Attack: NAME" has its worker do
  * that deed where a parser that was broken into would do it, inside the sandbox.
+ * And timer_settime(), so that a worker's seconds of a processor are tenths of them.
  * What a deed came to goes to stderr, "attack NAME: …"; tests/it/attack.py reads
  * it.  Never installed.
  */
@@ -21,6 +22,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "answer.h"
@@ -29,6 +31,7 @@
 
 #define FIELD "X-Attack: "
 #define SECRET "the-secret-of-another-message"
+#define FAST 10 /* times, that the clock of a worker's processor runs here */
 
 struct record *__real_mime_read(const void *bytes, gsize length);
 struct record *__wrap_mime_read(const void *bytes, gsize length);
@@ -36,6 +39,11 @@ GBytes *__real_answer_encode(const struct record *record, guint64 ticket);
 GBytes *__wrap_answer_encode(const struct record *record, guint64 ticket);
 void __real_scan_use_folder(const char *path);
 void __wrap_scan_use_folder(const char *path);
+
+int __real_timer_settime(timer_t timer, int flags, const struct itimerspec *most,
+			 struct itimerspec *ret_former);
+int __wrap_timer_settime(timer_t timer, int flags, const struct itimerspec *most,
+			 struct itimerspec *ret_former);
 
 static char *heap_begin;  /* before the first message */
 static pid_t scanner_pid; /* the parent of every worker */
@@ -59,6 +67,18 @@ __wrap_scan_use_folder(const char *path)
 {
 	g_snprintf(temp_path, sizeof(temp_path), "%s/filler", path);
 	__real_scan_use_folder(path);
+}
+
+/* The worker's alarm: half a minute would be a minute and a half of a test. */
+int
+__wrap_timer_settime(timer_t timer, int flags, const struct itimerspec *most,
+		     struct itimerspec *ret_former)
+{
+	struct itimerspec fast = *most;
+
+	fast.it_value.tv_nsec = most->it_value.tv_sec % FAST * 1000000000 / FAST;
+	fast.it_value.tv_sec = most->it_value.tv_sec / FAST;
+	return __real_timer_settime(timer, flags, &fast, ret_former);
 }
 
 /* No buffer of stdio's: its bytes would be found in memory. */
@@ -158,6 +178,33 @@ loop(const char *name)
 		continue;
 }
 
+/* Uses so much of a processor as a message may use, and some more or less of it. */
+static void
+burn(int seconds)
+{
+	struct timespec used, start;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
+	do
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	while ((used.tv_sec - start.tv_sec) * 1000 + (used.tv_nsec - start.tv_nsec) / 1000000 <
+	       seconds * 1000 / FAST);
+}
+
+static void
+burn_nearly_all(const char *name)
+{
+	(void)name;
+	burn(WORKER_CPU_SECONDS - 1);
+}
+
+static void
+burn_beyond(const char *name)
+{
+	burn(WORKER_CPU_SECONDS + 1);
+	tell(name, "lives");
+}
+
 /* One that catches the alarm of the sandbox cannot be written: no handler may be set. */
 static void
 stop_clock(const char *name)
@@ -194,7 +241,8 @@ static const struct {
 	{"trace", trace_parent}, {"fork", fork_self},
 	{"exec", exec_shell},	 {"memory", fill_memory},
 	{"file", fill_file},	 {"loop", loop},
-	{"clock", stop_clock},
+	{"clock", stop_clock},	 {"nearly", burn_nearly_all},
+	{"beyond", burn_beyond},
 };
 
 /* Copies the value of the field; FALSE if there is none. */
