@@ -29,12 +29,18 @@ unpack_spend(struct unpacker *unpacker, const char *cap, gboolean whole)
 }
 
 gboolean
-unpack_within_cpu(struct unpacker *unpacker)
+unpack_within_cpu_at(struct unpacker *unpacker, gint64 now_us)
 {
-	gint64 used = unpacker->cpu_us + cpu_now_us() - unpacker->part_start_us;
+	gint64 used = unpacker->cpu_us + now_us - unpacker->part_start_us;
 
 	return used <= (gint64)unpacker->limits.cpu_ms * 1000 ||
 	       unpack_spend(unpacker, CAP_UNPACK_CPU_NAME, TRUE);
+}
+
+gboolean
+unpack_within_cpu(struct unpacker *unpacker)
+{
+	return unpack_within_cpu_at(unpacker, cpu_now_us());
 }
 
 /* Counts bytes that were unpacked. */

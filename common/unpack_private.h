@@ -72,6 +72,9 @@ gboolean unpack_spend(struct unpacker *unpacker, const char *cap, gboolean whole
 /* Whether there is time left; notes the cap if not. */
 gboolean unpack_within_cpu(struct unpacker *unpacker);
 
+/* The same at a moment of the clock of part_start_us. */
+gboolean unpack_within_cpu_at(struct unpacker *unpacker, gint64 now_us);
+
 /* Counts bytes that were unpacked; FALSE, and the cap is noted, if they are too many. */
 gboolean unpack_within_bytes(struct unpacker *unpacker, gsize length);
 

@@ -101,9 +101,16 @@ read_anchors(struct verification *verification, const char *path, GError **error
 		return FALSE;
 	at = g_mapped_file_get_length(file) ? g_mapped_file_get_contents(file) : NULL;
 	end = at + g_mapped_file_get_length(file);
-	while (at && verification->anchors->len < CAP_JOURNAL_ANCHORS &&
-	       (at = anchor_find(at, (gsize)(end - at), &anchor)) != NULL)
+	while (at && (at = anchor_find(at, (gsize)(end - at), &anchor)) != NULL) {
+		if (verification->anchors->len >= CAP_JOURNAL_ANCHORS) {
+			g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC,
+				    "more than %d anchors up to %s: verify against fewer of them "
+				    "at a time",
+				    CAP_JOURNAL_ANCHORS, shown);
+			return FALSE;
+		}
 		add_anchor(verification, &anchor, shown);
+	}
 	if (verification->count + verification->walk.flaws > before)
 		return TRUE;
 	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,

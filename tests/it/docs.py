@@ -46,16 +46,6 @@ def every_cap_stands_in_security_md_with_its_value_and_a_reason():
     assert not short, f"no reason: {short}"
 
 
-# Caps whose number no test meets, since that takes longer than a test may, and what is tested instead.
-HELD_OTHERWISE = {
-    "CAP_JOURNAL_ANCHORS": "a million anchors, each with a signature to be checked",
-    "CAP_UNPACK_CPU_MS": "four seconds of work; test_unpack.c sets that limit to none",
-    "CAP_UNPACK_FREE_BYTES": "three times 256 MiB to be hashed; test_unpack.c has the edge of a smaller limit",
-    "WORKER_CPU_SECONDS": "half a minute of work; it/attack.py ends a loop by a shorter timeout",
-    "WORKER_TIMEOUT_MS": "a minute; it/attack.py loops, with a shorter one",
-}
-
-
 def text_of_the_tests():
     texts = []
     for folder in ("tests", "tests/it"):
@@ -69,7 +59,7 @@ def text_of_the_tests():
 def every_cap_is_named_in_a_test():
     words = set(re.findall(r"\w+", text_of_the_tests()))
     unnamed = {name for name in caps_of_the_header() if not {name, name + "_NAME"} & words}
-    equal(sorted(unnamed), sorted(HELD_OTHERWISE), "caps that no test names, and those listed as held otherwise")
+    equal(sorted(unnamed), [], "caps that no test names")
 
 
 @test

@@ -284,6 +284,9 @@ def arguments_are_kept_to_their_cap_and_cases_refused_beyond():
 
 # ---- anchors ----
 
+CAP_JOURNAL_ANCHORS = 1000000
+
+
 def anchored(*, key=True, sensor=True):
     """A site whose collector and milter ran over a journal of seven entries, and stopped."""
     site = filled()
@@ -479,6 +482,23 @@ def a_flaw_is_found_through_the_collector_too():
     site.start_collector()
     equal(flaws(site)[0], [("changed", 3), ("changed", 4), ("changed", 5), ("changed", 6)])
     site.stop()
+
+
+@test
+def no_anchor_is_left_out_without_a_word():
+    site = anchored(key=False)
+    word, = kept(site)
+    path = f"{site.root}/many"
+    # With the store's own one below the cap, and then at it.
+    with open(path, "w") as handle:
+        handle.write(f"{word}\n" * (CAP_JOURNAL_ANCHORS - 2))
+    for number in (CAP_JOURNAL_ANCHORS - 1, CAP_JOURNAL_ANCHORS):
+        found, summary = flaws(site, "--anchor", path, status=0)
+        equal((found, summary["anchors"]), ([], number))
+        with open(path, "a") as handle:
+            handle.write(f"{word}\n")
+    done = site.mailtrace("actions", "--verify", "--anchor", path, status=2)
+    assert f"more than {CAP_JOURNAL_ANCHORS} anchors" in done.stderr, done.stderr
 
 
 @test
