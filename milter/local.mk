@@ -59,7 +59,10 @@ milter_libsupervision_a_SOURCES = \
 	milter/supervision.c \
 	milter/supervision.h
 sbin_PROGRAMS += milter/mailtrace-milter
-milter_mailtrace_milter_SOURCES = milter/supervisor.c
+milter_mailtrace_milter_SOURCES = milter/mailtrace_milter.c \
+	milter/child.c milter/child.h \
+	milter/configuration.c milter/configuration.h \
+	milter/supervisor.c milter/supervisor.h
 milter_mailtrace_milter_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 milter_mailtrace_milter_LDADD = milter/libsupervision.a $(BASE_LIBS) $(SYSTEMD_LIBS)
 

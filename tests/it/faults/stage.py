@@ -16,7 +16,7 @@ from traffic import Traffic
 TARGETS = ("supervisor", "milter process", "scanner", "worker", "collector")
 # At the collector's end of the link, where nobody else is.
 PORT = 7500
-# A child that lived so long is started again without a pause (milter/supervisor.c).
+# A child that lived so long is started again without a pause (milter/child.c).
 STEADY_S = 11
 # Signs of life come as often; the supervisor takes one who gives none for a minute to hang.
 SIGN_S = 3
