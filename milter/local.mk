@@ -24,7 +24,10 @@ milter_libsession_a_SOURCES = \
 	milter/policy.c \
 	milter/policy.h \
 	milter/session.c \
-	milter/session.h
+	milter/session.h \
+	milter/session_end.c \
+	milter/session_header.c \
+	milter/session_internal.h
 
 # Events on disk until the collector has them; SQLite's owner in the milter.
 noinst_LIBRARIES += milter/libspool.a
