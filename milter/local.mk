@@ -72,6 +72,7 @@ milter_mailtrace_milter_LDADD = milter/libsupervision.a $(BASE_LIBS) $(SYSTEMD_L
 # The milter process.
 pkglibexec_PROGRAMS += milter/milter
 milter_milter_SOURCES = milter/main.c milter/callbacks.c milter/callbacks.h \
+	milter/drain.c milter/drain.h \
 	milter/engine_metrics.c milter/engine_metrics.h
 milter_milter_LDADD = milter/libsupervision.a milter/libsession.a $(PUBLISHER_LIBS) $(SPOOL_LIBS) \
 	milter/libsession.a $(BUS_LIBS) $(METRICS_LIBS) $(BASE_LIBS) $(MILTER_LIBS)

@@ -10,7 +10,6 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -18,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <gio/gio.h>
@@ -28,6 +25,7 @@
 #include "anchor_file.h"
 #include "block_file.h"
 #include "callbacks.h"
+#include "drain.h"
 #include "engine.h"
 #include "engine_metrics.h"
 #include "later.h"
@@ -54,11 +52,9 @@ struct process {
 	struct publisher *publisher;
 	struct metrics_server *metrics;
 	GThread *control;
-	atomic_bool ended;		    /* smfi_main() has returned */
-	gint64 drain_until_us;		    /* 0 before a stop; the control thread's */
-	guint64 connections;		    /* counted at the last sign of life; likewise */
-	int former_listen_fd;		    /* after a stop; likewise */
-	struct sockaddr_un private_address; /* of the socket in its place */
+	atomic_bool ended;   /* smfi_main() has returned */
+	struct drain drain;  /* the control thread's */
+	guint64 connections; /* counted at the last sign of life; likewise */
 };
 
 /* Reads a configuration message: the file's name, NUL, its content. */
@@ -109,81 +105,6 @@ reload(struct process *process, const struct supervision_message *message)
 				 MIN(strlen(error->message), SUPERVISION_TEXT_BYTES), -1);
 }
 
-/* Returns a socket that listens at address, and nobody but us may connect to; or -1. */
-static int
-listen_privately(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t former;
-	int bound;
-
-	if (fd < 0)
-		return -1;
-	former = umask(0177);
-	bound = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-	umask(former);
-	if (bound == 0 && listen(fd, 1) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-/*
- * Puts a private socket in the listening one's place, so that libmilter accepts
- * no more; new connections wait in the queue of the one that the supervisor
- * keeps.  libmilter has no call for this: smfi_stop() also ends connections
- * under way at their next command.  Should it fail, they are accepted till then.
- */
-static void
-stop_accepting(struct process *process)
-{
-	g_autoptr(settings_t) settings = engine_settings(process->engine);
-	struct sockaddr_un *address = &process->private_address;
-	gint length = g_snprintf(address->sun_path, sizeof(address->sun_path), "%s/stop-%d.sock",
-				 settings->temp_directory, (int)getpid());
-	int fd;
-
-	address->sun_family = AF_UNIX;
-	if (length >= (gint)sizeof(address->sun_path))
-		return;
-	fd = listen_privately(address);
-	if (fd < 0)
-		return;
-	process->former_listen_fd = fcntl(SUPERVISION_LISTEN_FD, F_DUPFD_CLOEXEC, 0);
-	dup3(fd, SUPERVISION_LISTEN_FD, O_CLOEXEC);
-	close(fd);
-}
-
-/* Connects and hangs up; should it fail, nobody is woken, and libmilter takes its time. */
-static void
-knock(const struct sockaddr *address, socklen_t length)
-{
-	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return;
-	(void)!connect(fd, address, length);
-	close(fd);
-}
-
-/*
- * libmilter looks whether it is to stop when its poll() returns, which may be
- * seconds later.  If that still waits for the former socket, a connection to
- * that one wakes it, but it looks at the private one then: so both get one.
- */
-static void
-wake_libmilter(const struct process *process)
-{
-	struct sockaddr_storage former = {0};
-	socklen_t length = sizeof(former);
-
-	if (process->former_listen_fd < 0 ||
-	    getsockname(process->former_listen_fd, (struct sockaddr *)&former, &length) != 0)
-		return;
-	knock((const struct sockaddr *)&process->private_address, sizeof(process->private_address));
-	knock((const struct sockaddr *)&former, length);
-}
-
 static gpointer
 stop_thread(gpointer data)
 {
@@ -201,29 +122,27 @@ stop_libmilter(struct process *process)
 	GThread *thread = g_thread_new("stop", stop_thread, NULL);
 
 	for (guint i = 0; i < WAKE_TRIES && !atomic_load(&process->ended); i++) {
-		wake_libmilter(process);
+		drain_wake_libmilter(&process->drain);
 		g_usleep(WAKE_PAUSE_US);
 	}
 	g_thread_join(thread);
-	if (process->former_listen_fd >= 0)
-		unlink(process->private_address.sun_path);
+	drain_end(&process->drain);
 }
 
 static void
 begin_stop(struct process *process)
 {
-	if (process->drain_until_us != 0)
-		return;
-	process->drain_until_us =
-		g_get_monotonic_time() + SUPERVISION_DRAIN_MS * G_TIME_SPAN_MILLISECOND;
-	stop_accepting(process);
+	g_autoptr(settings_t) settings = engine_settings(process->engine);
+
+	if (!drain_is_begun(&process->drain))
+		drain_begin(&process->drain, settings->temp_directory);
 }
 
 static gboolean
-is_drained(struct process *process)
+is_drained(const struct process *process)
 {
-	return process->drain_until_us != 0 && (engine_connections(process->engine) == 0 ||
-						g_get_monotonic_time() >= process->drain_until_us);
+	return drain_is_begun(&process->drain) &&
+	       (engine_connections(process->engine) == 0 || drain_is_over(&process->drain));
 }
 
 static void
@@ -250,7 +169,7 @@ on_message(struct process *process, struct supervision_message *message)
 static int
 wait_ms(const struct process *process)
 {
-	return process->drain_until_us != 0 ? 50 : SUPERVISION_ALIVE_MS;
+	return drain_is_begun(&process->drain) ? 50 : SUPERVISION_ALIVE_MS;
 }
 
 /*
@@ -263,7 +182,7 @@ is_serving(struct process *process)
 	guint64 connections = engine_counted(process->engine, COUNT_CONNECTIONS) +
 			      engine_counted(process->engine, COUNT_REFUSED_CONNECTIONS);
 
-	if (process->drain_until_us != 0)
+	if (drain_is_begun(&process->drain))
 		return TRUE;
 	if (connections == process->connections)
 		return liveness_ask(SUPERVISION_LISTEN_FD, SUPERVISION_ALIVE_MS / 2);
@@ -579,7 +498,7 @@ is_supervised(void)
 int
 main(int argc, char **argv)
 {
-	struct process process = {.former_listen_fd = -1};
+	struct process process = {.drain = DRAIN_INIT};
 	g_autoptr(GError) error = NULL;
 	gboolean to_stderr = argc == 2 && strcmp(argv[1], "--stderr") == 0;
 	int status = EXIT_FAILURE;
