@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "charset.h"
+#include "encoded_word.h"
 
 /* Bytes of a boundary that are looked at, where the standard has 70. */
 #define BOUNDARY_BYTES 1024

@@ -6,7 +6,7 @@
 #include <iconv.h>
 #include <string.h>
 
-#define ESCAPE 0x1b
+#include "charset_internal.h"
 
 /*
  * The sets that mail names, under the converter that reads the widest use of
@@ -86,7 +86,31 @@ struct converters {
 	char western[256][5]; /* Windows-1252; its holes and NUL escaped */
 };
 
-static char *convert_with(iconv_t converter, const void *bytes, gsize length);
+static char *
+convert_with(iconv_t converter, const void *bytes, gsize length)
+{
+	g_autoptr(GString) text = g_string_sized_new(length + length / 2 + 16);
+	char *in = (char *)bytes;
+	char chunk[1024];
+	gboolean flushing = FALSE; /* what the converter holds back, at the end */
+
+	iconv(converter, NULL, NULL, NULL, NULL);
+	for (;;) {
+		char *out = chunk;
+		gsize room = sizeof(chunk);
+		gsize done = iconv(converter, flushing ? NULL : &in, &length, &out, &room);
+
+		g_string_append_len(text, chunk, out - chunk);
+		if (done == (gsize)-1 && errno != E2BIG)
+			return NULL;
+		if (done != (gsize)-1 && flushing)
+			break;
+		flushing = flushing || done != (gsize)-1;
+	}
+	if (strlen(text->str) != text->len)
+		return NULL;
+	return g_string_free(g_steal_pointer(&text), FALSE);
+}
 
 static void
 fill_western(struct converters *converters)
@@ -175,117 +199,6 @@ set_find(const char *charset)
 	return NULL;
 }
 
-static char *
-convert_with(iconv_t converter, const void *bytes, gsize length)
-{
-	g_autoptr(GString) text = g_string_sized_new(length + length / 2 + 16);
-	char *in = (char *)bytes;
-	char chunk[1024];
-	gboolean flushing = FALSE; /* what the converter holds back, at the end */
-
-	iconv(converter, NULL, NULL, NULL, NULL);
-	for (;;) {
-		char *out = chunk;
-		gsize room = sizeof(chunk);
-		gsize done = iconv(converter, flushing ? NULL : &in, &length, &out, &room);
-
-		g_string_append_len(text, chunk, out - chunk);
-		if (done == (gsize)-1 && errno != E2BIG)
-			return NULL;
-		if (done != (gsize)-1 && flushing)
-			break;
-		flushing = flushing || done != (gsize)-1;
-	}
-	if (strlen(text->str) != text->len)
-		return NULL;
-	return g_string_free(g_steal_pointer(&text), FALSE);
-}
-
-/* The graphic sets that ISO-2022-JP's escapes call to G0. */
-enum jis_set { JIS_ASCII, JIS_KATAKANA, JIS_X0208, JIS_X0212, JIS_NONE };
-
-static const struct jis_escape {
-	const char *bytes;
-	enum jis_set set;
-} jis_escapes[] = {
-	{"(B", JIS_ASCII},  {"(J", JIS_ASCII}, {"(H", JIS_ASCII},  {"(I", JIS_KATAKANA},
-	{"$@", JIS_X0208},  {"$B", JIS_X0208}, {"$(@", JIS_X0208}, {"$(B", JIS_X0208},
-	{"$(D", JIS_X0212}, {"&@", JIS_NONE},
-};
-
-/* Returns the escape sequence that follows an ESC, or NULL. */
-static const struct jis_escape *
-jis_escape_find(const guint8 *bytes, gsize length)
-{
-	for (gsize i = 0; i < G_N_ELEMENTS(jis_escapes); i++) {
-		gsize size = strlen(jis_escapes[i].bytes);
-
-		if (size <= length && memcmp(bytes, jis_escapes[i].bytes, size) == 0)
-			return &jis_escapes[i];
-	}
-	return NULL;
-}
-
-/* One character of a set in EUC; returns the bytes that it took, 0 when it is none. */
-static gsize
-jis_character(GString *euc, enum jis_set set, const guint8 *bytes, gsize length)
-{
-	if (set == JIS_ASCII || bytes[0] <= ' ' || bytes[0] == 0x7f) {
-		if (bytes[0] >= 0xa1 && bytes[0] <= 0xdf)
-			g_string_append_c(euc, (char)0x8e); /* 8-bit katakana, JIS X 0201 */
-		else if (bytes[0] >= 0x80)
-			return 0;
-		g_string_append_c(euc, (char)bytes[0]);
-		return 1;
-	}
-	if (set == JIS_KATAKANA) {
-		g_string_append_c(euc, (char)0x8e);
-		g_string_append_c(euc, (char)(bytes[0] | 0x80));
-		return 1;
-	}
-	if (length < 2 || bytes[1] <= ' ')
-		return 0;
-	if (set == JIS_X0212)
-		g_string_append_c(euc, (char)0x8f);
-	g_string_append_c(euc, (char)(bytes[0] | 0x80));
-	g_string_append_c(euc, (char)(bytes[1] | 0x80));
-	return 2;
-}
-
-/*
- * ISO-2022-JP as mail uses it: with the NEC and IBM rows, half-width katakana
- * (ESC ( I, as CP50221) and JIS X 0212, none of which the C library's own
- * converter takes.  Returns EUC, or NULL when the bytes are not of it.
- */
-static GString *
-jis_to_euc(const guint8 *bytes, gsize length)
-{
-	g_autoptr(GString) euc = g_string_sized_new(length + 16);
-	enum jis_set set = JIS_ASCII;
-
-	for (gsize i = 0; i < length;) {
-		const struct jis_escape *escape = NULL;
-		gsize taken;
-
-		if (bytes[i] == ESCAPE)
-			escape = jis_escape_find(bytes + i + 1, length - i - 1);
-		if (escape) {
-			if (escape->set != JIS_NONE)
-				set = escape->set;
-			i += 1 + strlen(escape->bytes);
-			continue;
-		}
-		/* A line ends in ASCII (RFC 1468); some mailers forget to say so. */
-		if (bytes[i] == '\n')
-			set = JIS_ASCII;
-		taken = jis_character(euc, set, bytes + i, length - i);
-		if (!taken)
-			return NULL;
-		i += taken;
-	}
-	return g_steal_pointer(&euc);
-}
-
 static gboolean
 is_ascii(const guint8 *bytes, gsize length)
 {
@@ -295,32 +208,28 @@ is_ascii(const guint8 *bytes, gsize length)
 	return TRUE;
 }
 
-static char *
-set_convert(const struct set *set, const void *bytes, gsize length)
+char *
+charset_convert(const char *charset, const void *bytes, gsize length)
 {
-	iconv_t converter = converters_get()->of[set - sets];
+	const struct set *set = set_find(charset);
 	g_autoptr(GString) euc = NULL;
+	iconv_t converter;
 
+	if (!set)
+		return NULL;
 	if (!set->converter) {
 		gboolean valid = set == &sets[0] ? g_utf8_validate(bytes, (gssize)length, NULL)
 						 : is_ascii(bytes, length);
 
 		return valid ? g_strndup(bytes, length) : NULL;
 	}
+	converter = converters_get()->of[set - sets];
 	if (converter == (iconv_t)-1)
 		return NULL;
 	if (!g_str_equal(set->name, "ISO-2022-JP"))
 		return convert_with(converter, bytes, length);
 	euc = jis_to_euc(bytes, length);
 	return euc ? convert_with(converter, euc->str, euc->len) : NULL;
-}
-
-char *
-charset_convert(const char *charset, const void *bytes, gsize length)
-{
-	const struct set *set = set_find(charset);
-
-	return set ? set_convert(set, bytes, length) : NULL;
 }
 
 gboolean
@@ -331,97 +240,8 @@ charset_known(const char *charset)
 	return set && (!set->converter || converters_get()->of[set - sets] != (iconv_t)-1);
 }
 
-/*
- * How much bytes look like Japanese in Shift_JIS; 0 or less when they do not.
- * Windows-1252 text is the danger: its curly quotes and accented letters are
- * lead bytes or half-width katakana.  So only characters that accents and a
- * following ASCII letter cannot make count, and lone katakana count against.
- */
-static int
-score_shift_jis(const guint8 *bytes, gsize length)
-{
-	int score = 0;
-	gsize run = 0; /* of half-width katakana */
-
-	for (gsize i = 0; i < length; i++) {
-		guint8 lead = bytes[i], trail = i + 1 < length ? bytes[i + 1] : 0;
-		gboolean katakana = lead >= 0xa1 && lead <= 0xdf;
-
-		if (!katakana && run) {
-			score += run >= 3 ? (int)run : -2;
-			run = 0;
-		}
-		if (katakana) {
-			run++;
-			continue;
-		}
-		if (lead < 0x80)
-			continue;
-		if (lead == 0x82 && trail >= 0x9f)
-			score += 3; /* hiragana */
-		else if (lead == 0x83 && trail >= 0x40 && trail <= 0x96)
-			score += 2; /* katakana */
-		else if (lead < 0xa0 && (trail >= 0x80 || trail == '\\'))
-			score++; /* kanji of the first level; no text has quotes before "\" */
-		i++;
-	}
-	if (run)
-		score += run >= 3 ? (int)run : -2;
-	return score;
-}
-
-/* The same for EUC-JP, whose characters are pairs of high bytes. */
-static int
-score_euc_jp(const guint8 *bytes, gsize length)
-{
-	int score = 0;
-
-	for (gsize i = 0; i + 1 < length; i++) {
-		if (bytes[i] < 0x80)
-			continue;
-		if (bytes[i] == 0xa4 || bytes[i] == 0xa5)
-			score += 3; /* hiragana, katakana */
-		else if (bytes[i] >= 0xb0 && bytes[i] <= 0xcf)
-			score += 1; /* kanji of the first level */
-		i++;
-	}
-	return score;
-}
-
-static char *
-guess_japanese(const void *bytes, gsize length, const char **ret_name)
-{
-	int score_of_sjis = score_shift_jis(bytes, length);
-	int score_of_euc = score_euc_jp(bytes, length);
-	g_autofree char *sjis =
-		score_of_sjis > 0 ? charset_convert("Shift_JIS", bytes, length) : NULL;
-	g_autofree char *euc = score_of_euc > 0 ? charset_convert("EUC-JP", bytes, length) : NULL;
-
-	if (euc && (!sjis || score_of_euc >= score_of_sjis)) {
-		*ret_name = "EUC-JP";
-		return g_steal_pointer(&euc);
-	}
-	if (sjis)
-		*ret_name = "Shift_JIS";
-	return g_steal_pointer(&sjis);
-}
-
-static gboolean
-has_jis_escape(const guint8 *bytes, gsize length)
-{
-	const guint8 *at = bytes;
-
-	while ((at = memchr(at, ESCAPE, length - (gsize)(at - bytes)))) {
-		at++;
-		if (jis_escape_find(at, length - (gsize)(at - bytes)))
-			return TRUE;
-	}
-	return FALSE;
-}
-
-/* Bytes as Windows-1252, its five holes and NUL escaped. */
-static char *
-western(const guint8 *bytes, gsize length)
+char *
+charset_western(const guint8 *bytes, gsize length)
 {
 	const struct converters *converters = converters_get();
 	GString *text = g_string_sized_new(length + length / 2 + 16);
@@ -431,256 +251,10 @@ western(const guint8 *bytes, gsize length)
 	return g_string_free(text, FALSE);
 }
 
-char *
-charset_guess(const void *bytes, gsize length, const char *hint, const char **ret_guessed)
+const char *
+charset_name(const char *charset)
 {
-	const struct set *hinted = hint ? set_find(hint) : NULL;
-	const char *unused;
-	const char **name = ret_guessed ? ret_guessed : &unused;
-	char *text = NULL;
+	const struct set *set = set_find(charset);
 
-	if (has_jis_escape(bytes, length)) {
-		*name = "ISO-2022-JP";
-		text = charset_convert(*name, bytes, length);
-	}
-	if (!text && g_utf8_validate(bytes, (gssize)length, NULL)) {
-		*name = "UTF-8";
-		text = g_strndup(bytes, length);
-	}
-	if (!text && hinted) {
-		*name = hinted->name;
-		text = set_convert(hinted, bytes, length);
-	}
-	if (!text)
-		text = guess_japanese(bytes, length, name);
-	if (!text) {
-		*name = "Windows-1252";
-		text = western(bytes, length);
-	}
-	return text;
-}
-
-/* An encoded word (RFC 2047 section 2), as it stands in a field. */
-struct word {
-	char charset[64];
-	gboolean base64;
-	const char *text;
-	gsize text_length;
-	gsize length; /* of the whole, "=?" to "?=" */
-};
-
-/* Reads "=?charset?E?"; returns its length, 0 when it is none. */
-static gsize
-word_head(const char *at, gsize length, struct word *word)
-{
-	gsize i = 2, used = 0;
-
-	if (length < 8 || at[0] != '=' || at[1] != '?')
-		return 0;
-	for (; i < length && at[i] != '?'; i++) {
-		if (!g_ascii_isgraph(at[i]) || used + 1 >= sizeof(word->charset))
-			return 0;
-		word->charset[used++] = at[i];
-	}
-	word->charset[used] = '\0';
-	if (!used || i + 3 > length || at[i + 2] != '?')
-		return 0;
-	word->base64 = at[i + 1] == 'B' || at[i + 1] == 'b';
-	if (!word->base64 && at[i + 1] != 'Q' && at[i + 1] != 'q')
-		return 0;
-	return i + 3;
-}
-
-/*
- * Reads an encoded word at its "=?".  Blanks within are taken, as mailers write
- * them.  The text ends at the first "?=", and at another "=?" it never was a
- * word, so that each byte is looked at twice at most; but "=?=" is padding of
- * base64 before the end.
- */
-static gboolean
-word_read(const char *at, gsize length, struct word *ret_word)
-{
-	gsize i = word_head(at, length, ret_word);
-
-	if (!i)
-		return FALSE;
-	ret_word->text = at + i;
-	for (; i + 1 < length; i++) {
-		if (at[i] == '?' && at[i + 1] == '=') {
-			ret_word->text_length = (gsize)(at + i - ret_word->text);
-			ret_word->length = i + 2;
-			return TRUE;
-		}
-		/* "=?=" is base64's padding and the end. */
-		if (at[i] == '=' && at[i + 1] == '?' && at + i > ret_word->text &&
-		    (i + 2 == length || at[i + 2] != '='))
-			return FALSE;
-	}
-	return FALSE;
-}
-
-gsize
-encoded_word_length(const char *at, gsize length)
-{
-	struct word word;
-
-	return word_read(at, length, &word) ? word.length : 0;
-}
-
-static void
-decode_base64(GByteArray *out, const char *text, gsize length)
-{
-	gint state = 0;
-	guint save = 0;
-	gsize at = out->len, done;
-
-	g_byte_array_set_size(out, (guint)(at + length / 4 * 3 + 6));
-	done = g_base64_decode_step(text, length, out->data + at, &state, &save);
-	/* Padding that a mailer left out. */
-	if (ABS(state) >= 2)
-		done += g_base64_decode_step("==", (gsize)(4 - ABS(state)), out->data + at + done,
-					     &state, &save);
-	g_byte_array_set_size(out, (guint)(at + done));
-}
-
-static void
-decode_q(GByteArray *out, const char *text, gsize length)
-{
-	for (gsize i = 0; i < length; i++) {
-		guint8 byte = (guint8)text[i];
-
-		if (byte == '_') {
-			byte = ' ';
-		} else if (byte == '=' && i + 2 < length && g_ascii_isxdigit(text[i + 1]) &&
-			   g_ascii_isxdigit(text[i + 2])) {
-			byte = (guint8)(g_ascii_xdigit_value(text[i + 1]) << 4 |
-					g_ascii_xdigit_value(text[i + 2]));
-			i += 2;
-		}
-		g_byte_array_append(out, &byte, 1);
-	}
-}
-
-static void
-word_bytes(const struct word *word, GByteArray *out)
-{
-	if (word->base64)
-		decode_base64(out, word->text, word->text_length);
-	else
-		decode_q(out, word->text, word->text_length);
-}
-
-/* A field's text while it is decoded. */
-struct decoding {
-	GString *text;
-	GByteArray *bytes; /* of adjacent words in one set */
-	char charset[64];  /* theirs; empty when there are none */
-	const char *from;  /* where they stand */
-	gsize from_length;
-	gboolean undecoded;
-};
-
-/* Appends unlabelled bytes. */
-static void
-append_raw(struct decoding *decoding, const char *bytes, gsize length)
-{
-	g_autofree char *text = NULL;
-
-	if (!length)
-		return;
-	text = charset_guess(bytes, length, NULL, NULL);
-	g_string_append(decoding->text, text);
-}
-
-/* Converts the words that are waiting. */
-static void
-flush_words(struct decoding *decoding)
-{
-	const GByteArray *bytes = decoding->bytes;
-	g_autofree char *text = NULL;
-
-	if (!decoding->charset[0])
-		return;
-	if (charset_known(decoding->charset)) {
-		const char *data = bytes->len ? (const char *)bytes->data : "";
-
-		text = charset_convert(decoding->charset, data, bytes->len);
-		/* A wrong label is commoner than broken bytes. */
-		if (!text)
-			text = charset_guess(data, bytes->len, NULL, NULL);
-	} else {
-		decoding->undecoded = TRUE;
-		text = charset_guess(decoding->from, decoding->from_length, NULL, NULL);
-	}
-	g_string_append(decoding->text, text);
-	decoding->charset[0] = '\0';
-	g_byte_array_set_size(decoding->bytes, 0);
-}
-
-static void
-add_word(struct decoding *decoding, const struct word *word, const char *at)
-{
-	if (g_ascii_strcasecmp(decoding->charset, word->charset) != 0) {
-		flush_words(decoding);
-		g_strlcpy(decoding->charset, word->charset, sizeof(decoding->charset));
-		decoding->from = at;
-	}
-	decoding->from_length = (gsize)(at - decoding->from) + word->length;
-	word_bytes(word, decoding->bytes);
-}
-
-static gboolean
-only_blanks(const char *at, gsize length)
-{
-	for (gsize i = 0; i < length; i++)
-		if (at[i] != ' ' && at[i] != '\t')
-			return FALSE;
-	return TRUE;
-}
-
-/* Takes line breaks out (RFC 5322 2.2.3), and the blanks at either end. */
-static GString *
-unfold(const char *bytes, gsize length)
-{
-	GString *flat = g_string_sized_new(length);
-
-	while (length && g_ascii_isspace(bytes[length - 1]))
-		length--;
-	for (gsize i = 0; i < length; i++)
-		if (bytes[i] != '\r' && bytes[i] != '\n')
-			g_string_append_c(flat, bytes[i]);
-	while (flat->len && (flat->str[0] == ' ' || flat->str[0] == '\t'))
-		g_string_erase(flat, 0, (gssize)strspn(flat->str, " \t"));
-	return flat;
-}
-
-char *
-header_decode(const void *bytes, gsize length, gboolean *ret_undecoded)
-{
-	g_autoptr(GString) flat = unfold(bytes, length);
-	g_autoptr(GByteArray) words = g_byte_array_new();
-	struct decoding decoding = {.text = g_string_sized_new(flat->len + 16), .bytes = words};
-	const char *at = flat->str, *end = at + flat->len, *raw = at;
-
-	while (at < end && (at = memchr(at, '=', (gsize)(end - at)))) {
-		struct word word;
-
-		if (!word_read(at, (gsize)(end - at), &word)) {
-			at++;
-			continue;
-		}
-		/* Blanks between words are none of the text (RFC 2047 6.2). */
-		if (!decoding.charset[0] || !only_blanks(raw, (gsize)(at - raw))) {
-			flush_words(&decoding);
-			append_raw(&decoding, raw, (gsize)(at - raw));
-		}
-		add_word(&decoding, &word, at);
-		at += word.length;
-		raw = at;
-	}
-	flush_words(&decoding);
-	append_raw(&decoding, raw, (gsize)(end - raw));
-	if (decoding.undecoded && ret_undecoded)
-		*ret_undecoded = TRUE;
-	return g_string_free(decoding.text, FALSE);
+	return set ? set->name : NULL;
 }

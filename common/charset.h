@@ -2,10 +2,9 @@
 /*
  * charset.h - from the bytes of a header or a body to UTF-8.
  *
- * Owns iconv and the guesses that mail needs: RFC 2047 words in and out of
- * their places, raw 8-bit text, ISO-2022-JP by its escapes, Shift_JIS against
- * EUC-JP.  Converters are opened by charset_preload(), before the sandbox, and
- * kept.  One thread.
+ * Owns iconv and the guesses that mail needs: raw 8-bit text, ISO-2022-JP by its
+ * escapes, Shift_JIS against EUC-JP.  Converters are opened by charset_preload(),
+ * before the sandbox, and kept.  One thread.
  */
 #ifndef MAILTRACE_CHARSET_H
 #define MAILTRACE_CHARSET_H
@@ -36,20 +35,4 @@ gboolean charset_known(const char *charset);
  * g_free().
  */
 char *charset_guess(const void *bytes, gsize length, const char *hint, const char **ret_guessed);
-
-/*
- * Decodes a header field's text: unfolds (RFC 5322 2.2.3), decodes RFC 2047
- * words wherever they stand (also inside quotes, which the standard forbids
- * and mailers do), joins adjacent words whose characters are split, and
- * guesses raw 8-bit runs.  *ret_undecoded (may be NULL) is set TRUE, never
- * FALSE, when a word's set had no converter; the word then stays as written.
- * Returns UTF-8; free with g_free().
- */
-char *header_decode(const void *bytes, gsize length, gboolean *ret_undecoded);
-
-/*
- * Returns the length of the encoded word (RFC 2047 section 2) that stands at
- * at, "=?" to "?=", or 0 when none does.  Looks at no more than length bytes.
- */
-gsize encoded_word_length(const char *at, gsize length);
 #endif

@@ -46,11 +46,12 @@ noinst_LIBRARIES += common/libread.a
 common_libread_a_SOURCES = \
 	common/base64.c common/base64.h \
 	common/boundary.c common/boundary.h \
-	common/charset.c \
+	common/charset.c common/charset_guess.c common/charset_internal.h common/charset_jis.c \
 	common/content_field.c common/content_field.h \
 	common/document_urls.c common/document_urls.h \
 	common/embedded.c common/embedded_calendar.c common/embedded_html.c common/embedded_tnef.c common/embedded.h \
 	common/entity.c common/entity.h common/entity_header.c common/entity_lines.c \
+	common/encoded_word.c common/encoded_word.h \
 	common/entity_splitter.h \
 	common/fingerprint.c common/fingerprint.h \
 	common/magic.c common/magic.h \

@@ -7,6 +7,7 @@
 
 #include "caps.h"
 #include "charset.h"
+#include "encoded_word.h"
 #include "text.h"
 
 /* A mark that stands for an encoded word while GMime splits addresses (private use). */

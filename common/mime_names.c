@@ -6,6 +6,7 @@
 
 #include "caps.h"
 #include "charset.h"
+#include "encoded_word.h"
 
 /* A name's bytes as text. */
 static char *

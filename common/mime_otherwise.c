@@ -7,6 +7,7 @@
 #include "caps.h"
 #include "charset.h"
 #include "embedded.h"
+#include "encoded_word.h"
 #include "magic.h"
 #include "mail_file.h"
 #include "pasted.h"

@@ -429,7 +429,8 @@ tests_fuzz_fuzz_header_SOURCES += tests/fuzz/replay.c
 tests_fuzz_fuzz_url_SOURCES += tests/fuzz/replay.c
 endif
 if HAVE_CRITERION
-READER_TESTS = tests/test_base64 tests/test_caps tests/test_mime tests/test_charset tests/test_content_field tests/test_entity \
+READER_TESTS = tests/test_base64 tests/test_caps tests/test_mime tests/test_charset tests/test_content_field \
+	tests/test_encoded_word tests/test_entity \
 	tests/test_fingerprint tests/test_magic tests/test_url
 check_PROGRAMS += $(READER_TESTS)
 TESTS += $(READER_TESTS)
@@ -445,6 +446,9 @@ tests_test_mime_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_charset_SOURCES = tests/test_charset.c
 tests_test_charset_CFLAGS = $(UNIT_CFLAGS)
 tests_test_charset_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_encoded_word_SOURCES = tests/test_encoded_word.c
+tests_test_encoded_word_CFLAGS = $(UNIT_CFLAGS)
+tests_test_encoded_word_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_content_field_SOURCES = tests/test_content_field.c
 tests_test_content_field_CFLAGS = $(UNIT_CFLAGS)
 tests_test_content_field_LDADD = $(READ_LIBS) $(UNIT_LIBS)

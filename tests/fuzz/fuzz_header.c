@@ -4,6 +4,7 @@
 
 #include "charset.h"
 #include "content_field.h"
+#include "encoded_word.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
 
