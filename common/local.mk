@@ -40,6 +40,7 @@ common_libbase_a_SOURCES += common/key_file.c common/key_file.h common/signing_k
 common_libbase_a_SOURCES += common/block_chunk.c common/block_chunk.h common/block_list.c \
 	common/block_list.h
 common_libbase_a_SOURCES += common/scanner_client.c common/scanner_protocol.h \
+	common/scanner_queue.c common/scanner_queue.h \
 	common/scanner_exchange.c common/scanner_exchange.h common/scanner_spawn.c
 
 noinst_LIBRARIES += common/libread.a
@@ -50,8 +51,8 @@ common_libread_a_SOURCES = \
 	common/content_field.c common/content_field.h \
 	common/document_urls.c common/document_urls.h \
 	common/embedded.c common/embedded_calendar.c common/embedded_html.c common/embedded_tnef.c common/embedded.h \
-	common/entity.c common/entity.h common/entity_header.c common/entity_lines.c \
 	common/encoded_word.c common/encoded_word.h \
+	common/entity.c common/entity.h common/entity_header.c common/entity_lines.c \
 	common/entity_splitter.h \
 	common/fingerprint.c common/fingerprint.h \
 	common/magic.c common/magic.h \
