@@ -17,13 +17,11 @@
 #include <unistd.h>
 
 #include "anchor_feed.h"
-#include "beat.h"
 #include "bus.h"
-#include "bus_frames.h"
 #include "collect_control.h"
 #include "collect_journal.h"
 #include "collect_metrics.h"
-#include "ingest.h"
+#include "collect_news.h"
 #include "authorized_keys.h"
 #include "log.h"
 #include "metrics_server.h"
@@ -31,10 +29,8 @@
 #include "store.h"
 
 #define EXIT_CONFIG 2
-#define POLL_MS 1000	    /* also the pace of the watchdog */
-#define POLL_FDS 64	    /* signals and the callers of the control socket */
-#define RETRY_FIRST_MS 1000 /* after a failed write; doubles */
-#define RETRY_LAST_MS 30000 /* as long as a sensor waits before it sends again */
+#define POLL_MS 1000 /* also the pace of the watchdog */
+#define POLL_FDS 64  /* signals and the callers of the control socket */
 
 struct collector {
 	const char *config_path;
@@ -45,13 +41,12 @@ struct collector {
 	struct block_feed *blocks;
 	struct anchor_feed *anchors;
 	struct retention *retention;
+	struct collect_news news;
 	struct collect_control served;
 	struct control_server *control;
 	struct collect_metrics *metrics;
 	struct metrics_server *metrics_server; /* NULL: nobody asks */
 	int signal_fd;
-	gint64 retry_at_ms; /* no batch is taken before; 0: none failed */
-	guint retry_ms;
 	gint64 tend_at_ms;
 	gboolean stopping;
 };
@@ -92,166 +87,7 @@ reload_keys(struct collector *collector, GError **error)
 	return TRUE;
 }
 
-/* ---- what comes over the bus ---- */
-
-static void
-note_write_failure(struct collector *collector, const GError *error)
-{
-	g_autofree char *wait = NULL;
-
-	collect_metrics_count(collector->metrics, COLLECT_WRITE_FAILURES, 1);
-	collector->retry_ms =
-		collector->retry_ms ? MIN(collector->retry_ms * 2, RETRY_LAST_MS) : RETRY_FIRST_MS;
-	collector->retry_at_ms = now_ms() + collector->retry_ms;
-	wait = g_strdup_printf("%u", collector->retry_ms);
-	log_event(LOG_LEVEL_ERROR, "store-write-failed", "store", collector->store_url, "error",
-		  error->message, "retry_ms", wait, "remedy",
-		  "make room on or mend the store's disk; sensors keep what is not acknowledged",
-		  NULL);
-}
-
-static void
-note_write_success(struct collector *collector)
-{
-	if (collector->retry_at_ms)
-		log_event(LOG_LEVEL_NOTICE, "store-write-recovered", "store", collector->store_url,
-			  NULL);
-	collector->retry_at_ms = 0;
-	collector->retry_ms = 0;
-}
-
-/* Tells the sensor which events were put aside.  An empty one stands for one that was over the cap,
- * which the bus has refused already. */
-static void
-answer_refusals(struct collector *collector, const struct bus_collector_news *news,
-		const GPtrArray *refusals)
-{
-	for (guint i = 0; i < refusals->len; i++) {
-		const struct ingest_refusal *refusal = g_ptr_array_index(refusals, i);
-		GBytes *event = g_ptr_array_index(news->events, refusal->n - news->first);
-		g_autofree char *n = g_strdup_printf("%" G_GUINT64_FORMAT, refusal->n);
-
-		log_event(LOG_LEVEL_WARNING, "event-refused", "sensor", news->sensor, "tenant",
-			  news->tenant, "epoch", news->epoch, "n", n, "reason", refusal->reason,
-			  NULL);
-		if (g_bytes_get_size(event) > 0)
-			bus_collector_refuse(collector->bus, news->peer, news->epoch, refusal->n,
-					     refusal->reason);
-	}
-}
-
-static void
-answer_batch(struct collector *collector, const struct bus_collector_news *news,
-	     const struct ingest_result *result)
-{
-	answer_refusals(collector, news, result->refusals);
-	bus_collector_ack(collector->bus, news->peer, news->epoch, result->through);
-	for (guint i = 0; i < result->added->len; i++)
-		bus_collector_publish(collector->bus, news->tenant, news->sensor,
-				      g_ptr_array_index(result->added, i));
-}
-
-/*
- * A batch that comes while the store rests after a failure is let go: it is
- * not acknowledged, and the sensor sends it again after its deadline.
- */
-static void
-take_batch(struct collector *collector, const struct bus_collector_news *news)
-{
-	const struct ingest_batch batch = {news->sensor, news->tenant, news->epoch, news->first,
-					   news->events};
-	g_autoptr(GError) error = NULL;
-	struct ingest_result result;
-
-	if (now_ms() < collector->retry_at_ms)
-		return;
-	if (!ingest_batch(collector->store, &batch, &result, &error)) {
-		note_write_failure(collector, error);
-		return;
-	}
-	note_write_success(collector);
-	collect_metrics_count(collector->metrics, COLLECT_BATCHES, 1);
-	collect_metrics_count(collector->metrics, COLLECT_EVENTS, result.added->len);
-	collect_metrics_count(collector->metrics, COLLECT_REFUSED, result.refusals->len);
-	answer_batch(collector, news, &result);
-	ingest_result_clear(&result);
-}
-
-static void
-take_hello(struct collector *collector, const struct bus_collector_news *news)
-{
-	g_autoptr(GError) error = NULL;
-	guint64 through = 0;
-
-	if (!store_sequence_through(collector->store, news->sensor, news->epoch, &through,
-				    &error)) {
-		log_event(LOG_LEVEL_ERROR, "store-read-failed", "store", collector->store_url,
-			  "error", error->message, NULL);
-		return;
-	}
-	log_event(LOG_LEVEL_NOTICE, "sensor-connected", "sensor", news->sensor, "tenant",
-		  news->tenant, "epoch", news->epoch, NULL);
-	bus_collector_welcome(collector->bus, news->peer, news->epoch, through);
-}
-
-/* Says when the beat came, so that the sensor can tell how far its clock is off. */
-static void
-tell_clock(struct collector *collector, const struct bus_collector_news *news, gint64 now_us)
-{
-	gint64 sent_us = beat_number(news->counters, "sent_us", 0);
-	g_autoptr(GBytes) bytes = NULL;
-
-	if (sent_us <= 0)
-		return;
-	bytes = bus_clock_format(sent_us, now_us);
-	bus_collector_tell(collector->bus, news->peer, news->epoch, BUS_CLOCK_TOPIC, bytes);
-}
-
-/* For whoever scrapes; what cannot be read stays as it was. */
-static void
-note_metrics(struct collector *collector, const struct bus_collector_news *news,
-	     const struct store_beat *beat)
-{
-	g_autofree char *name = g_strdup_printf("%s/%s", news->tenant, news->sensor);
-	guint64 through, gaps;
-
-	if (!collector->metrics_server ||
-	    !store_sequence_through(collector->store, news->sensor, news->epoch, &through, NULL) ||
-	    !store_count_intervals(collector->store, news->tenant, news->sensor, &gaps, NULL))
-		return;
-	collect_metrics_note(
-		collector->metrics, name,
-		&(struct collect_sensor){
-			.seen_s = (double)beat->time_us / G_USEC_PER_SEC,
-			.lag = (double)(MAX(beat->last, through) - through),
-			.spool_bytes = (double)beat_number(news->counters, "spool_bytes", 0),
-			.spool_alarm = (double)beat_number(news->counters, "spool_alarm", 0),
-			.unrecorded = (double)beat->unrecorded,
-			.gaps = (double)gaps,
-			.offset_s = (double)beat->offset_us / G_USEC_PER_SEC,
-		});
-}
-
-static void
-take_beat(struct collector *collector, const struct bus_collector_news *news)
-{
-	g_autoptr(GError) error = NULL;
-	gint64 now_us = g_get_real_time();
-	struct store_beat beat;
-
-	tell_clock(collector, news, now_us);
-	if (now_ms() < collector->retry_at_ms)
-		return;
-	beat_read(news->counters, now_us, &beat);
-	beat.epoch = news->epoch;
-	beat.last = news->first;
-	if (store_note_beat(collector->store, news->tenant, news->sensor, &beat, &error))
-		note_metrics(collector, news, &beat);
-	else
-		note_write_failure(collector, error);
-}
-
-/* ---- the block list ---- */
+/* ---- what is sent over the bus ---- */
 
 static void
 send_blocks(void *data, GBytes *peer, const char *epoch, GBytes *chunk)
@@ -261,79 +97,12 @@ send_blocks(void *data, GBytes *peer, const char *epoch, GBytes *chunk)
 	bus_collector_tell(collector->bus, peer, epoch, BLOCK_TOPIC, chunk);
 }
 
-/* A failure passes: the next second tries again. */
-static void
-log_feed_failure(const struct collector *collector, const GError *error)
-{
-	log_event(LOG_LEVEL_ERROR, "blocks-not-told", "store", collector->store_url, "error",
-		  error->message, NULL);
-}
-
-static void
-take_have(struct collector *collector, const struct bus_collector_news *news)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (!block_feed_have(collector->blocks, news, &error))
-		log_feed_failure(collector, error);
-}
-
-static void
-tend_blocks(struct collector *collector)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (!block_feed_tick(collector->blocks, &error))
-		log_feed_failure(collector, error);
-}
-
-/* ---- where the journal stands ---- */
-
 static void
 send_anchor(void *data, GBytes *peer, const char *epoch, GBytes *anchor)
 {
 	struct collector *collector = data;
 
 	bus_collector_tell(collector->bus, peer, epoch, ANCHOR_TOPIC, anchor);
-}
-
-/* Two programs with one key are told apart by their epochs, and nothing is lost; but one of them
- * should not be. */
-static void
-warn_of_second_peer(const struct bus_collector_news *news)
-{
-	log_event(LOG_LEVEL_WARNING, "two-peers-with-one-key", "sensor", news->sensor, "tenant",
-		  news->tenant, "address", news->address, "epoch", news->epoch, "remedy",
-		  "give each sensor its own key and spool", NULL);
-}
-
-static void
-take_news(struct collector *collector, const struct bus_collector_news *news)
-{
-	if (news->second_peer)
-		warn_of_second_peer(news);
-	switch (news->event) {
-	case BUS_COLLECTOR_NOTHING:
-		break;
-	case BUS_COLLECTOR_HELLO:
-		take_hello(collector, news);
-		break;
-	case BUS_COLLECTOR_BATCH:
-		take_batch(collector, news);
-		break;
-	case BUS_COLLECTOR_BEAT:
-		take_beat(collector, news);
-		break;
-	case BUS_COLLECTOR_HAVE:
-		take_have(collector, news);
-		anchor_feed_have(collector->anchors, news, g_get_monotonic_time());
-		break;
-	case BUS_COLLECTOR_GARBAGE:
-		collect_metrics_count(collector->metrics, COLLECT_GARBAGE, 1);
-		log_event(LOG_LEVEL_WARNING, "garbage", "sensor", news->sensor, "address",
-			  news->address, "reason", news->garbage, NULL);
-		break;
-	}
 }
 
 /* ---- signals ---- */
@@ -394,7 +163,7 @@ tend_records(struct collector *collector)
 	g_autoptr(GError) error = NULL;
 	guint64 gone = 0;
 
-	if (now_ms() < collector->retry_at_ms)
+	if (collect_news_rests(&collector->news))
 		return;
 	if (retention_tend(collector->retention, collector->settings->keep_days, &gone, &error))
 		collect_metrics_count(collector->metrics, COLLECT_EXPIRED, gone);
@@ -410,7 +179,7 @@ tend_if_due(struct collector *collector)
 	if (now_ms() < collector->tend_at_ms)
 		return;
 	collector->tend_at_ms = now_ms() + POLL_MS;
-	tend_blocks(collector);
+	collect_news_tend(&collector->news);
 	collect_journal_tend(collector->anchors, FALSE);
 	tend_records(collector);
 }
@@ -424,7 +193,7 @@ run(struct collector *collector)
 		struct bus_collector_news news = {0};
 
 		bus_collector_poll(collector->bus, fds, count, POLL_MS, &news);
-		take_news(collector, &news);
+		collect_news_take(&collector->news, &news);
 		bus_collector_news_clear(&news);
 		control_server_serve(collector->control);
 		tend_if_due(collector);
@@ -514,6 +283,15 @@ collector_open(struct collector *collector, GError **error)
 		return FALSE;
 	collector->retention = retention_new(collector->store);
 	start_metrics(collector);
+	collector->news = (struct collect_news){
+		.store = collector->store,
+		.store_url = collector->store_url,
+		.bus = collector->bus,
+		.blocks = collector->blocks,
+		.anchors = collector->anchors,
+		.metrics = collector->metrics,
+		.scraped = collector->metrics_server != NULL,
+	};
 	return open_control(collector, error);
 }
 

@@ -235,7 +235,8 @@ pkglibexec_PROGRAMS += investigate/collect
 investigate_collect_SOURCES = investigate/collect.c investigate/collect_control.c \
 	investigate/collect_control.h investigate/collect_journal.c \
 	investigate/collect_journal.h investigate/collect_metrics.c \
-	investigate/collect_metrics.h
+	investigate/collect_metrics.h investigate/collect_news.c \
+	investigate/collect_news.h
 investigate_collect_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 investigate_collect_LDADD = investigate/libcli.a $(STORE_LIBS) $(BUS_LIBS) $(METRICS_LIBS) \
 	$(BASE_LIBS) \
