@@ -163,6 +163,9 @@ investigate_libstore_a_SOURCES = \
 	investigate/store.c \
 	investigate/store.h \
 	investigate/store_add.c \
+	investigate/store_add.h \
+	investigate/store_add_chain.c \
+	investigate/store_add_parts.c \
 	investigate/store_blocks.c \
 	investigate/store_blocks.h \
 	investigate/store_chain.c \
@@ -178,6 +181,9 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_assets.h \
 	investigate/store_erase.c \
 	investigate/store_erase.h \
+	investigate/store_erase_delivery.c \
+	investigate/store_erase_event.c \
+	investigate/store_erase_internal.h \
 	investigate/store_expire.c \
 	investigate/store_holds.c \
 	investigate/store_holds.h \
@@ -210,6 +216,7 @@ investigate_libstore_a_SOURCES = \
 	investigate/store_sqlite.c \
 	investigate/store_sqlite.h \
 	investigate/store_status.c \
+	investigate/store_supplement.c \
 	investigate/store_terms.c \
 	investigate/store_text.c \
 	investigate/store_text.h \

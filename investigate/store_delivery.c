@@ -180,25 +180,22 @@ insert_delivery(struct arrival *arrival, GBytes *json, GError **error)
 		" ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"
 		" ?23, ?24, ?25, ?26, ?27, ?28)";
 	const struct delivery *delivery = arrival->delivery;
-	struct digests digests;
-	gboolean is_packed;
-	g_autoptr(GBytes) packed = store_pack(arrival->store, json, &is_packed);
-	gsize length;
-	const void *bytes = g_bytes_get_data(packed, &length);
+	g_auto(packed_json_t) packed = {0};
 
-	digests_of(g_bytes_get_data(json, NULL), g_bytes_get_size(json), &digests);
-	return sql_run(
-		sql_bind(arrival->store->sql, insert, "ibiissiissssssssiibbssssiiii",
-			 arrival->tenant, arrival->id, (gsize)UUID_BYTES, arrival->sensor,
-			 arrival->event, arrival->host, delivery->queue_id, delivery->time_us,
-			 (gint64)delivery->kind, delivery->recipient, arrival->recipient_key,
-			 delivery->original, arrival->original_key, delivery->dsn, delivery->relay,
-			 delivery->detail, delivery->next_queue_id, (gint64)delivery->recipients,
-			 (gint64)is_packed, bytes, length, digests.sha256, (gsize)SHA256_BYTES,
-			 delivery->folder, delivery->from_folder, delivery->storage_id,
-			 arrival->message_key, (gint64)delivery->uid, (gint64)delivery->uid_last,
-			 (gint64)delivery->number, (gint64)delivery->number_last),
-		error);
+	store_pack(arrival->store, json, &packed);
+	return sql_run(sql_bind(arrival->store->sql, insert, "ibiissiissssssssiibbssssiiii",
+				arrival->tenant, arrival->id, (gsize)UUID_BYTES, arrival->sensor,
+				arrival->event, arrival->host, delivery->queue_id,
+				delivery->time_us, (gint64)delivery->kind, delivery->recipient,
+				arrival->recipient_key, delivery->original, arrival->original_key,
+				delivery->dsn, delivery->relay, delivery->detail,
+				delivery->next_queue_id, (gint64)delivery->recipients,
+				(gint64)packed.is_packed, packed.bytes, packed.length,
+				packed.digest, (gsize)SHA256_BYTES, delivery->folder,
+				delivery->from_folder, delivery->storage_id, arrival->message_key,
+				(gint64)delivery->uid, (gint64)delivery->uid_last,
+				(gint64)delivery->number, (gint64)delivery->number_last),
+		       error);
 }
 
 /* A line of a mailbox is of the one copy that its LMTP session is named for. */

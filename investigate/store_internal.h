@@ -9,6 +9,7 @@
 #include <gio/gio.h>
 #include <glib.h>
 
+#include "digest.h"
 #include "store.h"
 #include "store_sqlite.h"
 #include "store_text.h"
@@ -49,11 +50,22 @@ enum recipient_state {
 	STATE_COUNT
 };
 
-/*
- * Returns an event's JSON as it is kept: deflated (RFC 1951), which halves the
- * store, or as it is when that gains nothing; *ret_packed says which.
- */
-GBytes *store_pack(struct store *store, GBytes *json, gboolean *ret_packed);
+/* A record's JSON as it is kept: bound as the columns packed, json and digest. */
+struct packed_json {
+	gboolean is_packed; /* deflated (RFC 1951), which halves the store; FALSE: gains nothing */
+	const void *bytes;  /* length of them; owner's */
+	gsize length;
+	guint8 digest[SHA256_BYTES]; /* of the JSON */
+	GBytes *owner;
+};
+
+/* Packs a JSON; ret_packed is filled, and cleared with packed_json_clear(). */
+void store_pack(struct store *store, GBytes *json, struct packed_json *ret_packed);
+
+/* Frees what it owns. */
+void packed_json_clear(struct packed_json *packed);
+typedef struct packed_json packed_json_t;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(packed_json_t, packed_json_clear)
 
 /*
  * Undoes it.  bytes: length bytes out of the file, which may have been changed:
@@ -103,6 +115,10 @@ gboolean store_count_hour(struct store *store, gint64 tenant, gint64 time_us, in
 
 /* Takes an event (row of events) out of the count, if it was counted. */
 gboolean store_uncount(struct store *store, gint64 tenant, gint64 event, GError **error);
+
+/* Tells how many events of a chain count: 0 or 1, but while one is joined. */
+gboolean store_count_chain(struct store *store, gint64 tenant, const guint8 root[UUID_BYTES],
+			   gint64 *ret_counted, GError **error);
 
 /*
  * Has a chain count, once: by the earliest of its events that was not refused,

@@ -40,8 +40,8 @@ convert_bytes(GConverter *converter, const void *bytes, gsize length, gsize max_
  * A compressor's 270 KB are made once: to have them cleared, and given back to
  * the system, for each event took half of the time that adding one took.
  */
-GBytes *
-store_pack(struct store *store, GBytes *json, gboolean *ret_packed)
+void
+store_pack(struct store *store, GBytes *json, struct packed_json *ret_packed)
 {
 	gsize length;
 	const void *bytes = g_bytes_get_data(json, &length);
@@ -53,9 +53,16 @@ store_pack(struct store *store, GBytes *json, gboolean *ret_packed)
 	g_converter_reset(store->compressor);
 	if (length)
 		packed = convert_bytes(store->compressor, bytes, length, length - 1);
+	digest_sha256(bytes, length, ret_packed->digest);
+	ret_packed->is_packed = packed != NULL;
+	ret_packed->owner = packed ? packed : g_bytes_ref(json);
+	ret_packed->bytes = g_bytes_get_data(ret_packed->owner, &ret_packed->length);
+}
 
-	*ret_packed = packed != NULL;
-	return packed ? packed : g_bytes_ref(json);
+void
+packed_json_clear(struct packed_json *packed)
+{
+	g_clear_pointer(&packed->owner, g_bytes_unref);
 }
 
 GBytes *
@@ -76,15 +83,15 @@ store_read_whole(struct sql_stmt *row, int column)
 	const void *bytes = sql_blob(row, column + 1, &length);
 	const void *digest = sql_blob(row, column + 2, &digest_bytes);
 	g_autoptr(GBytes) json = NULL;
-	struct digests digests;
+	guint8 found[SHA256_BYTES];
 
 	if (!bytes || !digest || digest_bytes != SHA256_BYTES)
 		return NULL;
 	json = store_unpack(bytes, length, sql_int(row, column) != 0);
 	if (!json)
 		return NULL;
-	digests_of(g_bytes_get_data(json, NULL), g_bytes_get_size(json), &digests);
-	return memcmp(digests.sha256, digest, SHA256_BYTES) == 0 ? g_steal_pointer(&json) : NULL;
+	digest_sha256(g_bytes_get_data(json, NULL), g_bytes_get_size(json), found);
+	return memcmp(found, digest, SHA256_BYTES) == 0 ? g_steal_pointer(&json) : NULL;
 }
 
 GBytes *

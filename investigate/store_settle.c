@@ -358,6 +358,19 @@ store_uncount(struct store *store, gint64 tenant, gint64 event, GError **error)
 	return set_counted(store, tenant, event, FALSE, error);
 }
 
+gboolean
+store_count_chain(struct store *store, gint64 tenant, const guint8 root[UUID_BYTES],
+		  gint64 *ret_counted, GError **error)
+{
+	return sql_number(
+		sql_bind(store->sql,
+			 "SELECT (SELECT count(*) FROM events WHERE tenant=?1 AND chain=?2"
+			 " AND counted) + (SELECT count(*) FROM events WHERE tenant=?1"
+			 " AND event_id=?2 AND counted)",
+			 "ib", tenant, root, (gsize)UUID_BYTES),
+		0, ret_counted, error);
+}
+
 /* The events of one chain; the first has the root as ?2. */
 #define OF_CHAIN                                                                               \
 	"(SELECT * FROM events WHERE tenant=?1 AND event_id=?2 UNION ALL SELECT * FROM events" \
@@ -368,9 +381,7 @@ store_elect(struct store *store, gint64 tenant, const guint8 root[UUID_BYTES], G
 {
 	gint64 counted = 0, elected = 0;
 
-	if (!sql_number(sql_bind(store->sql, "SELECT count(*) FROM " OF_CHAIN " WHERE counted",
-				 "ib", tenant, root, (gsize)UUID_BYTES),
-			0, &counted, error))
+	if (!store_count_chain(store, tenant, root, &counted, error))
 		return FALSE;
 	if (counted)
 		return TRUE;
