@@ -344,7 +344,7 @@ def a_new_number_of_workers_brings_a_new_scanner_and_loses_no_message():
     place.write()
     place.daemon.signal(signal.SIGHUP)
     wait_until(lambda: former not in children(place.daemon.pid), "the former scanner has ended")
-    assert place.child("scanner"), place.daemon.text()
+    place.new_child("scanner", former)
     place.play_one()
     equal([event["unmapped"]["mailtrace"].get("unread") for event in place.events()], [None])
     place.stop()
