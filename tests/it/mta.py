@@ -8,6 +8,7 @@ Both need root, as MTAs do.
 import atexit
 import contextlib
 import ctypes
+import fcntl
 import glob
 import grp
 import os
@@ -411,8 +412,24 @@ class Journald:
 def unpack_sendmail():
     """Unpacks Debian's Sendmail, which conflicts with Postfix, into a folder of the build tree."""
     folder = os.path.join(mtlib.BUILD, "tests", "sendmail")
-    if os.access(f"{folder}/usr/libexec/sendmail/sendmail", os.X_OK):
-        return folder
+    with alone_in(os.path.dirname(folder)):
+        if not os.access(f"{folder}/usr/libexec/sendmail/sendmail", os.X_OK):
+            unpack_sendmail_into(folder)
+    return folder
+
+
+@contextlib.contextmanager
+def alone_in(folder):
+    """No other test is in here meanwhile, with the same folder."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def unpack_sendmail_into(folder):
     work = f"{folder}.tmp"
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(f"{work}/deb")
@@ -422,7 +439,6 @@ def unpack_sendmail():
         mtlib.run("dpkg", "-x", package, work)
     shutil.rmtree(f"{work}/deb")
     os.rename(work, folder)
-    return folder
 
 
 def group_exists(name):

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -78,11 +79,22 @@ def wait_until(condition, what, deadline=DEADLINE):
         time.sleep(0.02)
 
 
+# Below those that Linux gives to connections, which come and go.
+PORTS = range(10000, 32768)
+_ports = []
+
+
 def free_port():
-    """Returns a TCP port of loopback that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Returns a TCP port of loopback that nobody listens at; until this test ends, no other test is given it."""
+    while True:
+        port = random.choice(PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            # A name that ends with the process that has it.
+            ours = socket.socket(socket.AF_UNIX)
+            ours.bind(f"\0mailtrace-test-port-{port}")
+            _ports.append(ours)
+            return port
 
 
 def listens(port):
