@@ -62,6 +62,8 @@ def removed(stage):
 def with_the_acknowledgement_before_the_commit(stage):
     """What the collector writes is not on disk when it acknowledges, and its machine stops then."""
     stage.shim.set(no_sync=STORE)
+    # The next acknowledgement could be of what was synced before.
+    stage.wait_progress()
     with standing_at(stage, "after the acknowledgement"):
         removed(stage)
         stage.cut_power("collector")
