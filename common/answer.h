@@ -21,6 +21,7 @@ enum answer_error {
 	ANSWER_ERROR_TICKET,  /* answers another message */
 	ANSWER_ERROR_CONTENT, /* a cap or an invariant of record.h is broken */
 };
+/* Its message is for the log; whoever answered so is not to be asked again. */
 #define ANSWER_ERROR (answer_error_quark())
 GQuark answer_error_quark(void);
 

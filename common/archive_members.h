@@ -20,6 +20,7 @@
 enum archive_members_error {
 	ARCHIVE_MEMBERS_ERROR_FORM, /* damaged, or of a kind that is not understood */
 };
+/* Of the rest alone: members and bytes that were given before it stand. */
 #define ARCHIVE_MEMBERS_ERROR (archive_members_error_quark())
 GQuark archive_members_error_quark(void);
 

@@ -17,6 +17,7 @@ enum archive_stream_error {
 	ARCHIVE_STREAM_ERROR_FORM,  /* not compressed, or damaged, or ends early */
 	ARCHIVE_STREAM_ERROR_WRITE, /* the caller's function returned FALSE */
 };
+/* What was written before it stands. */
 #define ARCHIVE_STREAM_ERROR (archive_stream_error_quark())
 GQuark archive_stream_error_quark(void);
 

@@ -42,6 +42,7 @@ enum bus_error {
 	BUS_ERROR_KEY,	    /* a key is not Z85 */
 	BUS_ERROR_SYSTEM,   /* anything else of libzmq */
 };
+/* Given by what makes a socket alone; what fails later is tried again, or is news. */
 #define BUS_ERROR (bus_error_quark())
 GQuark bus_error_quark(void);
 

@@ -29,9 +29,11 @@ void fingerprint_add(struct fingerprint *fingerprint, const void *bytes, gsize l
 /*
  * The same in two steps, for a content whose LF form is not that of its bytes:
  * quoted-printable's line breaks become LF, the CR LF that it encodes as =0D=0A
- * stays.  The former adds to the content alone, the latter to its LF form.
+ * stays.  This one adds to the content alone.
  */
 void fingerprint_add_exact(struct fingerprint *fingerprint, const void *bytes, gsize length);
+
+/* And this one to its LF form alone. */
 void fingerprint_add_lf(struct fingerprint *fingerprint, const void *bytes, gsize length);
 
 /*

@@ -11,7 +11,10 @@
 
 #include <glib.h>
 
-enum gateways_error { GATEWAYS_ERROR_FORM };
+enum gateways_error {
+	GATEWAYS_ERROR_FORM, /* no such list, or a name that occurs twice */
+};
+/* Its message is one line, for the administrator, with the remedy. */
 #define GATEWAYS_ERROR (gateways_error_quark())
 GQuark gateways_error_quark(void);
 

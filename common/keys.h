@@ -27,6 +27,7 @@ enum keys_error {
 	KEYS_ERROR_FORM,   /* not a key file of this kind; message names the line */
 	KEYS_ERROR_EXISTS, /* would overwrite a key, or a name is taken */
 };
+/* Its message names the file and is for whoever keeps the key; it never has a secret in it. */
 #define KEYS_ERROR (keys_error_quark())
 GQuark keys_error_quark(void);
 

@@ -22,6 +22,7 @@ enum ocsf_error {
 	OCSF_ERROR_FIELD,   /* a field is missing or of another type */
 	OCSF_ERROR_VERSION, /* unmapped.mailtrace.version is newer than we read */
 };
+/* Nothing of the text is taken; its message is the reason that a dead letter keeps. */
 #define OCSF_ERROR (ocsf_error_quark())
 GQuark ocsf_error_quark(void);
 

@@ -20,7 +20,11 @@
 
 #define OPENC2_ID_BYTES 36 /* of a command_id: a UUID in text */
 
-enum openc2_error { OPENC2_ERROR_SYNTAX, OPENC2_ERROR_FIELD };
+enum openc2_error {
+	OPENC2_ERROR_SYNTAX, /* not one JSON object, or over CAP_COMMAND_BYTES */
+	OPENC2_ERROR_FIELD,  /* a member is missing, of another form or not known */
+};
+/* Nothing of the text is taken; its message names the member. */
 #define OPENC2_ERROR (openc2_error_quark())
 GQuark openc2_error_quark(void);
 
@@ -152,13 +156,19 @@ struct openc2_copy *openc2_copy_dup(const struct openc2_copy *copy);
 /* Frees a copy.  NULL is allowed. */
 void openc2_copy_free(struct openc2_copy *copy);
 
-/* Return the words of the JSON form ("contain", "mailstore", "already-gone"), static. */
+/* Returns the word of the JSON form for an action ("contain"), static. */
 const char *openc2_action_name(enum openc2_action action);
+
+/* The same for a role ("mailstore"), by which an actuator is chosen. */
 const char *openc2_role_name(enum openc2_role role);
+
+/* The same for what a command came to ("already-gone"). */
 const char *openc2_outcome_name(enum openc2_outcome outcome);
 
-/* Read them back; FALSE for another word. */
+/* Reads a role's word back; FALSE for another word. */
 gboolean openc2_role_parse(const char *word, enum openc2_role *ret_role);
+
+/* Reads an outcome's word back; FALSE for another word. */
 gboolean openc2_outcome_parse(const char *word, enum openc2_outcome *ret_outcome);
 
 /* Returns whether nothing is left to do: the target is contained (or put back). */

@@ -23,6 +23,7 @@ enum scan_error {
 	SCAN_ERROR_DATABASE, /* it cannot be loaded; message names it */
 	SCAN_ERROR_ENGINE,   /* anything else of libclamav */
 };
+/* No engine is there after it; scan_preload() may be called again. */
 #define SCAN_ERROR (scan_error_quark())
 GQuark scan_error_quark(void);
 

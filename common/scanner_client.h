@@ -29,6 +29,7 @@ enum scanner_error {
 	SCANNER_ERROR_ANSWER,  /* the answer was refused (answer.h says why) */
 	SCANNER_ERROR_MESSAGE, /* over CAP_MESSAGE_BYTES, or no memory file could be made for it */
 };
+/* The message was not read; its bytes are as they were. */
 #define SCANNER_ERROR (scanner_error_quark())
 GQuark scanner_error_quark(void);
 

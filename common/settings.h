@@ -37,7 +37,11 @@ enum verify_digest { VERIFY_DIGEST_YES, VERIFY_DIGEST_NO };
 /* Which version of OpenC2's transfer over HTTPS. */
 enum openc2_transfer { OPENC2_TRANSFER_1_1, OPENC2_TRANSFER_1_0 };
 
-enum settings_error { SETTINGS_ERROR_READ, SETTINGS_ERROR_INVALID };
+enum settings_error {
+	SETTINGS_ERROR_READ,	/* the file, or what should have come instead, cannot be read */
+	SETTINGS_ERROR_INVALID, /* a line of it, or what a setting names, is not as it should be */
+};
+/* Its message is one line for the administrator, with the remedy. */
 #define SETTINGS_ERROR (settings_error_quark())
 GQuark settings_error_quark(void);
 

@@ -78,8 +78,10 @@ gboolean unpack_within_cpu_at(struct unpacker *unpacker, gint64 now_us);
 /* Counts bytes that were unpacked; FALSE, and the cap is noted, if they are too many. */
 gboolean unpack_within_bytes(struct unpacker *unpacker, gsize length);
 
-/* Begins and ends the account of a part of so many bytes. */
+/* Begins the account of a part of so many bytes; parts do not nest. */
 void unpack_begin_part(struct unpacker *unpacker, guint64 size);
+
+/* Ends it: the time that it took is put to the message's account. */
 void unpack_end_part(struct unpacker *unpacker);
 
 /* Returns what is left of the limits for a message in the part in hand. */
@@ -128,6 +130,7 @@ void unpack_read_member(struct unpacker *unpacker, const struct container *conta
 /* ---- unpack_locked.c ---- */
 
 struct locked_archive *locked_archive_new(const struct container *container);
+/* Frees an archive and what it owns. */
 void locked_archive_free(struct locked_archive *locked);
 
 /*

@@ -21,6 +21,7 @@ enum approvals_error {
 	APPROVALS_ERROR_KEY,	   /* no key of this name, or not this user's */
 	APPROVALS_ERROR_SIGNATURE, /* it is not the key's, of this plan */
 };
+/* Its message is one line, for whoever approves or applies. */
 #define APPROVALS_ERROR (approvals_error_quark())
 GQuark approvals_error_quark(void);
 

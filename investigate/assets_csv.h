@@ -28,6 +28,7 @@ enum assets_error {
 	ASSETS_ERROR_LINE, /* message names the line */
 	ASSETS_ERROR_SIZE, /* over CAP_ASSETS_BYTES */
 };
+/* Nothing of the file is taken; of assets_isc.h too. */
 #define ASSETS_ERROR (assets_error_quark())
 GQuark assets_error_quark(void);
 

@@ -109,6 +109,8 @@ int cmd_verify(struct command *command, int argc, char **argv);
 
 /* Becomes the collector; returns only if that fails. */
 int cmd_collect(struct command *command, int argc, char **argv);
+
+/* Becomes the follower of a log, likewise. */
 int cmd_follow(struct command *command, int argc, char **argv);
 
 /*

@@ -29,6 +29,7 @@ enum control_error {
 	CONTROL_ERROR_REFUSED, /* the collector said no; message says why */
 	CONTROL_ERROR_LOST,    /* the connection broke */
 };
+/* After CONTROL_ERROR_LOST it is not known whether the operation was done. */
 #define CONTROL_ERROR (control_error_quark())
 GQuark control_error_quark(void);
 

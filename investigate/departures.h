@@ -16,8 +16,10 @@
 #include "plan.h"
 #include "store.h"
 
-/* Returns what a departure is to a plan, and for people (static).  act: one that departs. */
+/* Returns what a departure is to a plan.  act: one that departs. */
 enum plan_beyond_kind departure_kind(const struct store_act *act);
+
+/* Returns the same in words for people, static. */
 const char *departure_why(const struct store_act *act);
 
 /* Those of a plan's copies; opaque. */

@@ -26,6 +26,7 @@ enum doveadm_error {
 	DOVEADM_ERROR_TOO_LARGE,   /* the answer is over its cap */
 	DOVEADM_ERROR_ANSWER,	   /* the answer is none of this API */
 };
+/* Its message is for a response; none has the key in it. */
 #define DOVEADM_ERROR (doveadm_error_quark())
 GQuark doveadm_error_quark(void);
 

@@ -25,6 +25,7 @@
 enum erasure_error {
 	ERASURE_ERROR_ADDRESS, /* no address, or too many */
 };
+/* Its message is one line, for whoever asks for the erasure. */
 #define ERASURE_ERROR (erasure_error_quark())
 GQuark erasure_error_quark(void);
 

@@ -25,6 +25,7 @@ enum http_error {
 				 sent */
 	HTTP_ERROR_FAILED,    /* anything else: a wrong address… */
 };
+/* After BROKEN, TIMEOUT and TOO_LARGE the server may have done what was asked. */
 #define HTTP_ERROR (http_error_quark())
 GQuark http_error_quark(void);
 

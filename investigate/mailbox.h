@@ -32,6 +32,7 @@ enum mailbox_error {
 	MAILBOX_ERROR_LARGE,	  /* over CAP_MESSAGE_BYTES, or expands beyond reason */
 	MAILBOX_ERROR_COMPRESSED, /* cannot be decompressed */
 };
+/* Its message does not name the file: whoever is told of trouble has its path. */
 #define MAILBOX_ERROR (mailbox_error_quark())
 GQuark mailbox_error_quark(void);
 

@@ -24,6 +24,7 @@ struct mailstore;
 enum mailstore_error {
 	MAILSTORE_ERROR_CONFIG, /* [mailstore] lacks something, or it is wrong */
 };
+/* Its message is one line, for the administrator. */
 #define MAILSTORE_ERROR (mailstore_error_quark())
 GQuark mailstore_error_quark(void);
 

@@ -70,9 +70,16 @@ char *work_origin(const struct work *work, const char *mailbox);
 /* Returns what is known of a copy that lies in the quarantine.  Free with openc2_copy_free(). */
 struct openc2_copy *work_copy(const struct work *work, const struct doveadm_mail *mail);
 
-/* Carry out their action; NULL with an error that mailstore_carry_out() makes a response of. */
+/*
+ * Takes the copies out of the user's mailboxes.  NULL with an error that
+ * mailstore_carry_out() makes a response of; so have the two below.
+ */
 struct openc2_response *work_contain(struct work *work, GError **error);
+
+/* Puts the copies of the command back where each was, with flags and date. */
 struct openc2_response *work_restore(struct work *work, GError **error);
+
+/* Writes the copies into the folder of evidence, and leaves them where they are. */
 struct openc2_response *work_fetch(struct work *work, GError **error);
 
 /* A response to the work's command with a text of this form. */

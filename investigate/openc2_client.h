@@ -23,7 +23,10 @@
 
 struct openc2_client;
 
-enum openc2_client_error { OPENC2_CLIENT_ERROR_CONFIG };
+enum openc2_client_error {
+	OPENC2_CLIENT_ERROR_CONFIG, /* [openc2] lacks something, or it is wrong */
+};
+/* Its message names the setting or the file. */
 #define OPENC2_CLIENT_ERROR (openc2_client_error_quark())
 GQuark openc2_client_error_quark(void);
 

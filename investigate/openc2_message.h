@@ -31,8 +31,10 @@ enum {
 	OPENC2_STATUS_UNAVAILABLE = 503,
 };
 
-/* Return the media types of a command and of the response that is awaited, static. */
+/* Returns the media type of a command, static. */
 const char *openc2_message_command_type(enum openc2_transfer transfer);
+
+/* Returns that of the response which is awaited, static: for Accept. */
 const char *openc2_message_response_type(enum openc2_transfer transfer);
 
 /* Returns whether the value of a Content-Type is one of OpenC2 1.0 in JSON, of either transfer. */

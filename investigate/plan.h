@@ -28,6 +28,7 @@ enum plan_error {
 	PLAN_ERROR_EDITED, /* its digest does not match */
 	PLAN_ERROR_EXISTS, /* a file is there already */
 };
+/* Its message is one line, for whoever plans or applies. */
 #define PLAN_ERROR (plan_error_quark())
 GQuark plan_error_quark(void);
 

@@ -20,6 +20,7 @@ enum query_error {
 	QUERY_ERROR_FILE, /* the file cannot be read */
 	QUERY_ERROR_TIME, /* not a time */
 };
+/* Its message is one line, for whoever asks. */
 #define QUERY_ERROR (query_error_quark())
 GQuark query_error_quark(void);
 

@@ -17,6 +17,7 @@ enum queue_exchange_error {
 	QUEUE_EXCHANGE_ERROR_SILENT, /* no answer came, or what is none */
 	QUEUE_EXCHANGE_ERROR_BROKEN, /* a message that was to be copied did not come whole */
 };
+/* After SILENT it is not known what the helper did: ask again what is there. */
 #define QUEUE_EXCHANGE_ERROR (queue_exchange_error_quark())
 GQuark queue_exchange_error_quark(void);
 

@@ -16,9 +16,10 @@ enum queue_mark { QUEUE_MARK_NONE, QUEUE_MARK_HELD, QUEUE_MARK_RELEASED, QUEUE_M
 
 enum queue_marks_error {
 	QUEUE_MARKS_ERROR_TRUST, /* others than root could change the path */
-	QUEUE_MARKS_ERROR_FILE,
-	QUEUE_MARKS_ERROR_BUSY, /* locked until the deadline */
+	QUEUE_MARKS_ERROR_FILE,	 /* it is not there, or cannot be read or written */
+	QUEUE_MARKS_ERROR_BUSY,	 /* locked until the deadline */
 };
+/* Its message names the path. */
 #define QUEUE_MARKS_ERROR (queue_marks_error_quark())
 GQuark queue_marks_error_quark(void);
 

@@ -12,7 +12,11 @@
 #include "queue_entry.h"
 #include "queue_request.h"
 
-enum queue_mta_error { QUEUE_MTA_ERROR_LOOK, QUEUE_MTA_ERROR_COPY };
+enum queue_mta_error {
+	QUEUE_MTA_ERROR_LOOK, /* what the MTA shows of its queue cannot be read */
+	QUEUE_MTA_ERROR_COPY, /* a message could not be written on, or not to its end */
+};
+/* Its message is put into an answer; a program that fails gives a SUBPROCESS_ERROR. */
 #define QUEUE_MTA_ERROR (queue_mta_error_quark())
 GQuark queue_mta_error_quark(void);
 

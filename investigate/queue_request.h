@@ -15,7 +15,10 @@
 
 enum queue_verb { QUEUE_LIST, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DELETE, QUEUE_COPY };
 
-enum queue_request_error { QUEUE_REQUEST_ERROR_FORM };
+enum queue_request_error {
+	QUEUE_REQUEST_ERROR_FORM, /* no request, or a member is not known, missing or wrong */
+};
+/* Its message has no text of the request, which is hostile. */
 #define QUEUE_REQUEST_ERROR (queue_request_error_quark())
 GQuark queue_request_error_quark(void);
 

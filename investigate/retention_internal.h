@@ -60,17 +60,26 @@ gboolean retention_audit(struct retention *retention, const struct control_calle
 			 const char *verb, const char *arguments, const char *detail,
 			 const json_t *request, GError **error);
 
-/* The operations of erasing. */
+/*
+ * Operations of the control socket; each FALSE with an error that its caller is told,
+ * and nothing done.  This one notes who is to be erased, and answers with a ticket.
+ */
 gboolean retention_erase_begin(struct retention *retention, const struct control_caller *caller,
 			       const json_t *request, json_t *answer, GError **error);
+
+/* Takes one step of the erasure with the request's ticket, and answers how far it is. */
 gboolean retention_erase_step(struct retention *retention, const struct control_caller *caller,
 			      const json_t *request, json_t *answer, GError **error);
 
-/* The operations on legal holds. */
+/* Begins a legal hold; answers with its number, a ticket, and how many messages it holds. */
 gboolean retention_hold_add(struct retention *retention, const struct control_caller *caller,
 			    const json_t *request, json_t *answer, GError **error);
+
+/* Adds messages to the hold with the request's ticket; answers how many of them are there. */
 gboolean retention_hold_extend(struct retention *retention, const struct control_caller *caller,
 			       const json_t *request, json_t *answer, GError **error);
+
+/* Ends a hold: its messages may be expired and erased from then on. */
 gboolean retention_hold_remove(struct retention *retention, const struct control_caller *caller,
 			       const json_t *request, json_t *answer, GError **error);
 #endif

@@ -32,6 +32,7 @@ enum store_error {
 	STORE_ERROR_EVENT,   /* it has no valid id, tenant or sensor: a dead letter */
 	STORE_ERROR_ABSENT,  /* of STORE_READ: nothing is there */
 };
+/* The store is as it was before the call that fails with one. */
 #define STORE_ERROR (store_error_quark())
 GQuark store_error_quark(void);
 

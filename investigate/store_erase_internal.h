@@ -30,11 +30,13 @@ char *erasing_without(const struct erasing *erasing, const char *text, const gui
 /* Sets STORE_ERROR_DAMAGED for what does not match its digest; returns FALSE. */
 gboolean erasing_refuse_damage(const char *what, GError **error);
 
+/* One that would be left without a recipient goes as a whole. */
 gboolean erase_event(struct erasing *erasing, gint64 id, GError **error);
 
 /* What was found in an event's files later: its texts are the event's. */
 gboolean erase_supplement(struct erasing *erasing, gint64 id, GError **error);
 
+/* A line of the logs, whether or not its event is here. */
 gboolean erase_delivery(struct erasing *erasing, gint64 id, GError **error);
 
 /* All lines of an event: at once with it, so that both name the same recipients. */

@@ -171,12 +171,13 @@ gboolean store_departed(struct store *store, gint64 tenant, gint64 event, const 
 			gboolean *ret_departed, GError **error);
 
 /*
- * Ask for the messages that the MTA's log has from since_us on, before until_us, and no sensor
- * saw (store_unseen.c).  Rows: of each follower, its name, how many, from when, until when; of
- * each message, time, host, queue id, detail.
+ * Asks for the messages that the MTA's log has from since_us on, before until_us, and no sensor
+ * saw (store_unseen.c).  A row for each follower: its name, how many, from when, until when.
  */
 struct sql_stmt *store_unseen_counts(struct store *store, gint64 tenant, gint64 since_us,
 				     gint64 until_us);
+
+/* The same, with a row for each message: time, host, queue id, detail. */
 struct sql_stmt *store_unseen_rows(struct store *store, gint64 tenant, gint64 since_us,
 				   gint64 until_us);
 

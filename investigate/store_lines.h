@@ -62,7 +62,9 @@ gboolean lines_read_life(struct store *store, gint64 tenant, const struct place 
 gboolean lines_read_onwards(struct store *store, gint64 tenant, const struct place *place,
 			    GPtrArray *onwards, GError **error);
 
-/* Free what they own, and themselves. */
+/* Frees a struct line and what it owns. */
 void line_free(void *line);
+
+/* Frees a struct onward and what it owns. */
 void onward_free(void *onward);
 #endif

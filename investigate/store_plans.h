@@ -60,8 +60,10 @@ struct store_approval {
 	char *signature;
 };
 
-/* Frees what a plan or a command owns; the structure stays. */
+/* Frees what a plan owns; the structure stays. */
 void store_plan_clear(struct store_plan *plan);
+
+/* The same for a command. */
 void store_command_clear(struct store_command *command);
 
 /* Finds a plan by its id; *ret_found tells whether, and ret_plan is then to be cleared. */

@@ -15,6 +15,7 @@ enum subprocess_error {
 	SUBPROCESS_ERROR_FAILED,  /* it ended with another status than 0 */
 	SUBPROCESS_ERROR_TIMEOUT, /* it was ended, since it took too long */
 };
+/* Its message is one line: the program, and what it said last. */
 #define SUBPROCESS_ERROR (subprocess_error_quark())
 GQuark subprocess_error_quark(void);
 

@@ -63,8 +63,9 @@ struct spool *engine_spool(struct engine *engine);
 /* Returns the scanner's client, borrowed. */
 struct scanner_client *engine_scanner(struct engine *engine);
 
-/* Sets what opens archives later, before the first session.  Borrowed. */
 struct later;
+
+/* Sets what opens archives later, before the first session.  Borrowed. */
 void engine_set_later(struct engine *engine, struct later *later);
 
 /* Returns it, borrowed, or NULL. */

@@ -29,7 +29,11 @@
 
 struct journal_tail;
 
-enum journal_tail_error { JOURNAL_TAIL_ERROR_OPEN, JOURNAL_TAIL_ERROR_PLACE };
+enum journal_tail_error {
+	JOURNAL_TAIL_ERROR_OPEN,  /* no such journal, or one of the users is not known */
+	JOURNAL_TAIL_ERROR_PLACE, /* no place in a journal */
+};
+/* Its message is one line, for the administrator. */
 #define JOURNAL_TAIL_ERROR (journal_tail_error_quark())
 GQuark journal_tail_error_quark(void);
 

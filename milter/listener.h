@@ -15,8 +15,9 @@
 enum listener_error {
 	LISTENER_ERROR_ADDRESS, /* not to be resolved, or in use; message names it */
 	LISTENER_ERROR_GROUP,	/* socket_group is unknown, or cannot be given */
-	LISTENER_ERROR_SYSTEM,
+	LISTENER_ERROR_SYSTEM,	/* a file or socket of the system: permissions, descriptors */
 };
+/* Its message names the address, path or group. */
 #define LISTENER_ERROR (listener_error_quark())
 GQuark listener_error_quark(void);
 

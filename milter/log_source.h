@@ -14,7 +14,10 @@
 
 struct log_source;
 
-enum log_source_error { LOG_SOURCE_ERROR_PLACE };
+enum log_source_error {
+	LOG_SOURCE_ERROR_PLACE, /* no place in such a log */
+};
+/* Its message goes on behind the name of the file in which the place is kept. */
 #define LOG_SOURCE_ERROR (log_source_error_quark())
 GQuark log_source_error_quark(void);
 

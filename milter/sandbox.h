@@ -13,7 +13,11 @@
 
 #include "caps.h"
 
-enum sandbox_error { SANDBOX_ERROR_UNSUPPORTED, SANDBOX_ERROR_SYSTEM };
+enum sandbox_error {
+	SANDBOX_ERROR_UNSUPPORTED, /* by this kernel */
+	SANDBOX_ERROR_SYSTEM,	   /* a system call failed */
+};
+/* A process that gets one must not read a message: it is not, or not wholly, confined. */
 #define SANDBOX_ERROR (sandbox_error_quark())
 GQuark sandbox_error_quark(void);
 

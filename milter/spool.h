@@ -42,6 +42,7 @@ enum spool_error {
 	SPOOL_ERROR_SIZE, /* an event over CAP_EVENT_BYTES */
 	SPOOL_ERROR_NUMBER, /* an entry is acknowledged that was never given */
 };
+/* Of a write: the event is not in the spool, and the policy decides. */
 #define SPOOL_ERROR (spool_error_quark())
 GQuark spool_error_quark(void);
 

@@ -163,7 +163,10 @@ GBytes *spool_sound_event(sqlite3_stmt *row, int column);
 
 /* Reads the mark.  FALSE: there is none, or its sum does not fit. */
 gboolean spool_mark_read(int fd, struct spool_mark *ret_mark);
+
+/* Writes the mark, or, if that fails, leaves none: an old one would accuse a sound spool. */
 void spool_mark_write(int fd, const struct spool_mark *mark);
+
 /* From now on there is none. */
 void spool_mark_clear(int fd);
 
