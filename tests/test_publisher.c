@@ -35,6 +35,7 @@ static struct {
 	gint manner;
 
 	GMutex mutex;
+	GCond told;	    /* something came */
 	GHashTable *stored; /* "epoch/n" → text of the event */
 	guint64 twice;	    /* numbers that came again with another text */
 	GString *order;	    /* texts as they were first stored, a space after each */
@@ -120,6 +121,8 @@ take_news(const struct bus_collector_news *news)
 		site.counters = g_strdup(news->counters);
 		site.last = news->first;
 	}
+	if (news->event != BUS_COLLECTOR_NOTHING)
+		g_cond_broadcast(&site.told);
 	g_mutex_unlock(&site.mutex);
 }
 
@@ -262,6 +265,7 @@ make_site(void)
 	site.stored = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	site.order = g_string_new(NULL);
 	g_mutex_init(&site.mutex);
+	g_cond_init(&site.told);
 	make_keys();
 	site.settings = read_settings(site.endpoint);
 	open_sensor();
@@ -329,7 +333,7 @@ status(void)
 	return now;
 }
 
-/* Waits until nothing is left in the spool. */
+/* Waits until nothing is left in the spool; nobody tells when it is. */
 static void
 wait_for_empty_spool(void)
 {
@@ -373,15 +377,11 @@ assert_stored_in_any_order(guint last)
 	g_mutex_unlock(&site.mutex);
 }
 
-static guint
-hellos(void)
+/* Waits, with the mutex held, for the collector to be told something. */
+static void
+wait_until_told(gint64 deadline, const char *complaint)
 {
-	guint count;
-
-	g_mutex_lock(&site.mutex);
-	count = site.hellos;
-	g_mutex_unlock(&site.mutex);
-	return count;
+	cr_assert(g_cond_wait_until(&site.told, &site.mutex, deadline), "%s", complaint);
 }
 
 static void
@@ -389,10 +389,10 @@ wait_for_hellos(guint count)
 {
 	gint64 deadline = g_get_monotonic_time() + 2 * DEADLINE_MS * 1000;
 
-	while (hellos() < count) {
-		cr_assert_lt(g_get_monotonic_time(), deadline, "no HELLO came");
-		g_usleep(2000);
-	}
+	g_mutex_lock(&site.mutex);
+	while (site.hellos < count)
+		wait_until_told(deadline, "no HELLO came");
+	g_mutex_unlock(&site.mutex);
 }
 
 Test(publisher, what_is_appended_arrives_once_and_in_order_and_leaves_the_spool)
@@ -568,13 +568,11 @@ Test(publisher, beats_tell_how_engine_and_spool_stand)
 	engine_count(site.engine, COUNT_SEEN, 3);
 	start_collector();
 	start_publisher();
-	while (!counters) {
-		cr_assert_lt(g_get_monotonic_time(), deadline, "no BEAT came");
-		g_mutex_lock(&site.mutex);
-		counters = g_strdup(site.counters);
-		g_mutex_unlock(&site.mutex);
-		g_usleep(2000);
-	}
+	g_mutex_lock(&site.mutex);
+	while (!site.counters)
+		wait_until_told(deadline, "no BEAT came");
+	counters = g_steal_pointer(&site.counters);
+	g_mutex_unlock(&site.mutex);
 	cr_assert_eq(site.last, 3);
 	cr_assert(g_str_has_prefix(counters, "{\""), "%s", counters);
 	cr_assert(strstr(counters, "\"seen\":3"), "%s", counters);

@@ -159,39 +159,16 @@ others_sleep(void)
 	return TRUE;
 }
 
-static guint
-count_lines(const char *path)
-{
-	g_autofree char *text = NULL;
-	guint lines = 0;
-
-	g_file_get_contents(path, &text, NULL, NULL);
-	for (const char *at = text; at && *at; at++)
-		lines += *at == '\n';
-	return lines;
-}
-
+/* No event says that a thread sleeps. */
 static void
-wait_for(gboolean (*is_so)(const char *path), const char *path)
+wait_until_others_sleep(void)
 {
 	gint64 deadline_us = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
 
-	while (!is_so(path)) {
+	while (!others_sleep()) {
 		cr_assert_lt(g_get_monotonic_time(), deadline_us);
 		g_usleep(10000);
 	}
-}
-
-static gboolean
-has_a_run(const char *path)
-{
-	return count_lines(path) > 0;
-}
-
-static gboolean
-all_wait(const char *path)
-{
-	return others_sleep();
 }
 
 /*
@@ -203,14 +180,13 @@ runs_of(guint count)
 {
 	g_autofree char *folder = g_dir_make_tmp("mailtrace-runs.XXXXXX", NULL);
 	g_autofree char *log = g_build_filename(folder, "log", NULL);
-	g_autofree char *begun = g_build_filename(folder, "begun", NULL);
 	g_autofree char *fifo = g_build_filename(folder, "fifo", NULL);
 	g_autofree char *go = g_build_filename(folder, "go", NULL);
 	g_autofree char *script = g_strdup_printf(
-		"echo run >>%s && ( [ -e %s ] || cat %s ) && "
+		"( [ -e %s ] || cat %s ) && "
 		"awk '{print \"{\\\"result\\\":\\\"done\\\",\\\"text\\\":\\\"x\\\"}\"} "
 		"END {print NR >>\"%s\"}'",
-		begun, go, fifo, log);
+		go, fifo, log);
 	g_autoptr(gateways_t) gateways = NULL;
 	struct queue_exchange *exchange = exchange_with(script, &gateways);
 	g_autofree struct asker *askers = g_new0(struct asker, count + 1);
@@ -224,10 +200,9 @@ runs_of(guint count)
 		threads[i] = g_thread_new("asker", ask_numbered, &askers[i]);
 		if (i > 0)
 			continue;
-		wait_for(has_a_run, begun);
-		fd = open(fifo, O_WRONLY | O_CLOEXEC); /* until cat reads */
+		fd = open(fifo, O_WRONLY | O_CLOEXEC); /* waits until cat reads */
 	}
-	wait_for(all_wait, NULL);
+	wait_until_others_sleep();
 	cr_assert(g_file_set_contents(go, "", 0, NULL));
 	close(fd);
 	for (guint i = 0; i <= count; i++) {
@@ -238,7 +213,6 @@ runs_of(guint count)
 	cr_assert(g_file_get_contents(log, &runs, NULL, NULL));
 	queue_exchange_free(exchange);
 	g_unlink(log);
-	g_unlink(begun);
 	g_unlink(go);
 	g_unlink(fifo);
 	g_rmdir(folder);
