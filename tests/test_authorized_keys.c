@@ -1,70 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <criterion/criterion.h>
-#include <glib.h>
-#include <glib/gstdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "authorized_keys.h"
 #include "caps.h"
-
-#define OTHER_KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
-
-static char *directory;
-
-static void
-make_directory(void)
-{
-	umask(022);
-	directory = g_dir_make_tmp("test-authorized-keys-XXXXXX", NULL);
-	cr_assert(directory);
-}
-
-static void
-remove_directory(void)
-{
-	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-	const char *name;
-
-	while ((name = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(directory, name, NULL);
-		g_unlink(path);
-		g_rmdir(path);
-	}
-	g_rmdir(directory);
-	g_free(directory);
-}
+#include "key_fixture.h"
 
 TestSuite(authorized_keys, .init = make_directory, .fini = remove_directory, .timeout = 60);
-
-static char *
-write_file(const char *name, const char *text, int mode)
-{
-	char *path = g_build_filename(directory, name, NULL);
-
-	cr_assert(g_file_set_contents(path, text, -1, NULL));
-	cr_assert(g_chmod(path, mode) == 0);
-	return path;
-}
-
-static guint
-mode_of(const char *path)
-{
-	struct stat st;
-
-	cr_assert(stat(path, &st) == 0, "%s", path);
-	return st.st_mode & 07777;
-}
-
-static void
-assert_error(GError *error, int code, const char *part)
-{
-	cr_assert(g_error_matches(error, KEYS_ERROR, code), "%s",
-		  error ? error->message : "no error");
-	cr_assert(strstr(error->message, part), "\"%s\" is not in \"%s\"", part, error->message);
-	cr_assert(!strchr(error->message, '\n'));
-}
 
 static void
 add(const char *path, const char *name, const char *tenant, guint roles)
@@ -84,7 +25,7 @@ Test(authorized_keys, a_missing_list_lets_nobody_in)
 	struct authorized_keys *keys = authorized_keys_read(path, NULL);
 
 	cr_assert(keys);
-	cr_assert_null(authorized_keys_find(keys, OTHER_KEY));
+	cr_assert_null(authorized_keys_find(keys, MANUAL_PUBLIC));
 	cr_assert_null(authorized_keys_find(keys, ""));
 	authorized_keys_free(keys);
 }
@@ -112,8 +53,9 @@ Test(authorized_keys, what_is_added_is_found_by_name_and_by_key)
 Test(authorized_keys, names_and_keys_in_the_list_are_taken_once)
 {
 	g_autofree char *path =
-		write_file("authorized_keys", "mx1 " OTHER_KEY " acme publish", 0640);
-	struct authorized_key same_key = {(char *)"mx2", OTHER_KEY, (char *)"acme", ROLE_PUBLISH};
+		write_file("authorized_keys", "mx1 " MANUAL_PUBLIC " acme publish", 0640);
+	struct authorized_key same_key = {(char *)"mx2", MANUAL_PUBLIC, (char *)"acme",
+					  ROLE_PUBLISH};
 	struct authorized_key same_name = same_key;
 	g_autoptr(GError) error = NULL;
 	struct key_pair pair;
@@ -129,7 +71,7 @@ Test(authorized_keys, names_and_keys_in_the_list_are_taken_once)
 	/* A last line without its line break stays a line of its own. */
 	add(path, "mx3", "acme", ROLE_PUBLISH);
 	struct authorized_keys *keys = authorized_keys_read(path, NULL);
-	cr_assert(authorized_keys_find(keys, OTHER_KEY));
+	cr_assert(authorized_keys_find(keys, MANUAL_PUBLIC));
 	cr_assert(authorized_keys_find_name(keys, "mx3"));
 	authorized_keys_free(keys);
 	cr_assert_eq(mode_of(path), 0640);
@@ -139,11 +81,11 @@ Test(authorized_keys, entries_that_would_not_be_read_back_are_not_added)
 {
 	g_autofree char *path = g_build_filename(directory, "authorized_keys", NULL);
 	const struct authorized_key wrong[] = {
-		{(char *)"mx 1", OTHER_KEY, (char *)"acme", ROLE_PUBLISH},
-		{(char *)"mx1", OTHER_KEY, (char *)"ac\nme", ROLE_PUBLISH},
+		{(char *)"mx 1", MANUAL_PUBLIC, (char *)"acme", ROLE_PUBLISH},
+		{(char *)"mx1", MANUAL_PUBLIC, (char *)"ac\nme", ROLE_PUBLISH},
 		{(char *)"mx1", "short", (char *)"acme", ROLE_PUBLISH},
-		{(char *)"mx1", OTHER_KEY, (char *)"acme", 0},
-		{(char *)"mx1", OTHER_KEY, (char *)"acme", 8},
+		{(char *)"mx1", MANUAL_PUBLIC, (char *)"acme", 0},
+		{(char *)"mx1", MANUAL_PUBLIC, (char *)"acme", 8},
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
@@ -181,15 +123,15 @@ Test(authorized_keys, removing_one_name_leaves_the_others_and_the_comments)
 Test(authorized_keys, a_wrong_line_of_the_list_is_named)
 {
 	static const char *const wrong[] = {
-		"mx1 " OTHER_KEY " acme",
-		"mx1 " OTHER_KEY " acme publish more",
-		"mx1 " OTHER_KEY " acme publish,",
-		"mx1 " OTHER_KEY " acme root",
-		"mx/1 " OTHER_KEY " acme publish",
-		"mx1 " OTHER_KEY " ../acme publish",
-		"mx1 " OTHER_KEY "x acme publish",
-		"mx1 " OTHER_KEY " acme publish\nmx2 " OTHER_KEY " acme publish",
-		"mx1 " OTHER_KEY
+		"mx1 " MANUAL_PUBLIC " acme",
+		"mx1 " MANUAL_PUBLIC " acme publish more",
+		"mx1 " MANUAL_PUBLIC " acme publish,",
+		"mx1 " MANUAL_PUBLIC " acme root",
+		"mx/1 " MANUAL_PUBLIC " acme publish",
+		"mx1 " MANUAL_PUBLIC " ../acme publish",
+		"mx1 " MANUAL_PUBLIC "x acme publish",
+		"mx1 " MANUAL_PUBLIC " acme publish\nmx2 " MANUAL_PUBLIC " acme publish",
+		"mx1 " MANUAL_PUBLIC
 		" acme publish\nmx1 0000000000000000000000000000000000000000 a publish",
 	};
 

@@ -6,41 +6,12 @@
 #include <string.h>
 
 #include "caps.h"
+#include "directory_fixture.h"
 #include "kept.h"
 #include "ocsf.h"
 
 #define NOW_US ((gint64)1795383398231456)
 #define ROOM (64 * 1024 * 1024)
-
-static char *directory;
-
-static void
-make_directory(void)
-{
-	directory = g_dir_make_tmp("test-kept-XXXXXX", NULL);
-	cr_assert(directory);
-}
-
-static void
-remove_tree(const char *path)
-{
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *name;
-
-	while (dir && (name = g_dir_read_name(dir))) {
-		g_autofree char *below = g_build_filename(path, name, NULL);
-
-		remove_tree(below);
-	}
-	g_remove(path);
-}
-
-static void
-remove_directory(void)
-{
-	remove_tree(directory);
-	g_free(directory);
-}
 
 TestSuite(kept, .init = make_directory, .fini = remove_directory);
 

@@ -1,63 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <criterion/criterion.h>
-#include <glib.h>
-#include <glib/gstdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zmq.h>
 
-#include "keys.h"
+#include "key_fixture.h"
 
 /* The pair of zmq_curve(7). */
 #define MANUAL_SECRET "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6"
-#define OTHER_KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
-
-static char *directory;
-
-static void
-make_directory(void)
-{
-	umask(022);
-	directory = g_dir_make_tmp("test-keys-XXXXXX", NULL);
-	cr_assert(directory);
-}
-
-static void
-remove_directory(void)
-{
-	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-	const char *name;
-
-	while ((name = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(directory, name, NULL);
-		g_unlink(path);
-		g_rmdir(path);
-	}
-	g_rmdir(directory);
-	g_free(directory);
-}
 
 TestSuite(keys, .init = make_directory, .fini = remove_directory, .timeout = 60);
-
-static char *
-write_file(const char *name, const char *text, int mode)
-{
-	char *path = g_build_filename(directory, name, NULL);
-
-	cr_assert(g_file_set_contents(path, text, -1, NULL));
-	cr_assert(g_chmod(path, mode) == 0);
-	return path;
-}
-
-static guint
-mode_of(const char *path)
-{
-	struct stat st;
-
-	cr_assert(stat(path, &st) == 0, "%s", path);
-	return st.st_mode & 07777;
-}
 
 static guint
 files_in_directory(void)
@@ -68,15 +18,6 @@ files_in_directory(void)
 	while (g_dir_read_name(dir))
 		n++;
 	return n;
-}
-
-static void
-assert_error(GError *error, int code, const char *part)
-{
-	cr_assert(g_error_matches(error, KEYS_ERROR, code), "%s",
-		  error ? error->message : "no error");
-	cr_assert(strstr(error->message, part), "\"%s\" is not in \"%s\"", part, error->message);
-	cr_assert(!strchr(error->message, '\n'));
 }
 
 /* Another implementation's opinion of what the public half is. */
@@ -108,7 +49,7 @@ Test(keys, the_pair_of_the_manual_is_derived_from_its_secret)
 	struct key_pair pair;
 
 	cr_assert(key_pair_read(path, &pair, NULL));
-	cr_assert_str_eq(pair.public_key, OTHER_KEY);
+	cr_assert_str_eq(pair.public_key, MANUAL_PUBLIC);
 }
 
 Test(keys, a_written_pair_is_read_back_with_the_right_modes)
@@ -210,15 +151,16 @@ Test(keys, a_wrong_key_file_is_named_with_its_line_and_leaves_the_result_alone)
 	static const struct wrong_file wrong[] = {
 		{"", "secret-key"},
 		{"# nothing\n\n", "secret-key"},
-		{"public-key = " OTHER_KEY "\n", "secret-key"},
+		{"public-key = " MANUAL_PUBLIC "\n", "secret-key"},
 		{"nonsense\n", ":1:"},
-		{"\n\nkey = " OTHER_KEY "\n", ":3:"},
+		{"\n\nkey = " MANUAL_PUBLIC "\n", ":3:"},
 		{"secret-key = abc\n", ":1:"},
-		{"secret-key = " OTHER_KEY "x\n", ":1:"},
+		{"secret-key = " MANUAL_PUBLIC "x\n", ":1:"},
 		{"secret-key = #########################################\n", ":1:"},
 		{"secret-key = ########################################\n", ":1:"},
 		{"secret-key = rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]y\"7\n", ":1:"},
-		{"public-key = " OTHER_KEY "\nsecret-key = " OTHER_KEY "\n", "does not belong"},
+		{"public-key = " MANUAL_PUBLIC "\nsecret-key = " MANUAL_PUBLIC "\n",
+		 "does not belong"},
 	};
 	struct key_pair before, pair;
 
@@ -230,7 +172,7 @@ Test(keys, a_wrong_key_file_is_named_with_its_line_and_leaves_the_result_alone)
 		cr_assert(!key_pair_read(path, &pair, &error), "%s", wrong[i].text);
 		assert_error(error, KEYS_ERROR_FORM, wrong[i].part);
 		assert_error(error, KEYS_ERROR_FORM, "mx1.key");
-		cr_assert_null(strstr(error->message, OTHER_KEY));
+		cr_assert_null(strstr(error->message, MANUAL_PUBLIC));
 	}
 	cr_assert_arr_eq(&before, &pair, sizeof pair);
 }

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "caps.h"
+#include "directory_fixture.h"
 #include "kept.h"
 #include "later.h"
 
 /* An engine in a directory of its own, without a scanner. */
 static struct {
-	char *directory;
 	struct settings *settings;
 	struct spool *spool;
 	struct scanner_client *scanner;
@@ -23,33 +23,18 @@ open_site(void)
 	g_autofree char *text = NULL;
 	g_autoptr(GError) error = NULL;
 
-	site.directory = g_dir_make_tmp("test-later-XXXXXX", NULL);
-	cr_assert(site.directory);
+	make_directory();
 	text = g_strdup_printf("[site]\nsensor = mx1\n[spool]\ndirectory = %s\n"
 			       "[milter]\ntemp_directory = %s\n",
-			       site.directory, site.directory);
+			       directory, directory);
 	site.settings = settings_parse("test.conf", text, strlen(text), &error);
 	cr_assert(site.settings, "%s", error ? error->message : "");
-	site.spool = spool_open(site.directory, 0, &error);
+	site.spool = spool_open(directory, 0, &error);
 	cr_assert(site.spool, "%s", error ? error->message : "");
 	site.scanner = scanner_client_new();
 	site.engine = engine_new(site.settings, site.spool, site.scanner, &error);
-	site.later = later_new(site.engine, site.directory, &error);
+	site.later = later_new(site.engine, directory, &error);
 	cr_assert(site.later, "%s", error ? error->message : "");
-}
-
-static void
-remove_tree(const char *path)
-{
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *name;
-
-	while (dir && (name = g_dir_read_name(dir))) {
-		g_autofree char *below = g_build_filename(path, name, NULL);
-
-		remove_tree(below);
-	}
-	g_remove(path);
 }
 
 static void
@@ -60,8 +45,7 @@ close_site(void)
 	scanner_client_free(site.scanner);
 	spool_close(site.spool);
 	settings_unref(site.settings);
-	remove_tree(site.directory);
-	g_free(site.directory);
+	remove_directory();
 }
 
 TestSuite(later, .init = open_site, .fini = close_site);
@@ -118,7 +102,7 @@ kept_at_last(void)
 
 	later_start(site.later);
 	g_clear_pointer(&site.later, later_free);
-	kept = kept_open(site.directory, NULL);
+	kept = kept_open(directory, NULL);
 	return kept_count(kept);
 }
 

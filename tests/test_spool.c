@@ -15,30 +15,8 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "directory_fixture.h"
 #include "spool.h"
-
-static char *directory;
-
-static void
-make_directory(void)
-{
-	directory = g_dir_make_tmp("test-spool-XXXXXX", NULL);
-	cr_assert(directory);
-}
-
-static void
-remove_directory(void)
-{
-	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-	const char *name;
-
-	while ((name = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(directory, name, NULL);
-		g_unlink(path);
-	}
-	g_rmdir(directory);
-	g_free(directory);
-}
 
 TestSuite(spool, .init = make_directory, .fini = remove_directory, .timeout = 120);
 

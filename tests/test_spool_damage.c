@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "directory_fixture.h"
 #include "spool.h"
 
 #define PAGE 4096
@@ -50,7 +51,6 @@ struct site {
 static const char *const kept[] = {"spool.db.damaged", "spool.db.damaged-wal",
 				   "spool.db.damaged-shm", "spool.db-shm"};
 
-static char *directory;
 static gboolean lost_some; /* a flip took a record */
 
 /* No power is cut here: tens of thousands of openings need not wait for a disk. */
@@ -64,27 +64,6 @@ int
 fdatasync(int fd)
 {
 	return fsync(fd);
-}
-
-static void
-make_directory(void)
-{
-	directory = g_dir_make_tmp("test-damage-XXXXXX", NULL);
-	cr_assert(directory);
-}
-
-static void
-remove_directory(void)
-{
-	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-	const char *name;
-
-	while ((name = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(directory, name, NULL);
-		g_unlink(path);
-	}
-	g_rmdir(directory);
-	g_free(directory);
 }
 
 static GBytes *
