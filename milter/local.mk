@@ -107,6 +107,8 @@ milter_libfollow_a_SOURCES = \
 	milter/journal_tail.c \
 	milter/journal_tail.h \
 	milter/log_history.c \
+	milter/log_name.c \
+	milter/log_name.h \
 	milter/log_history.h \
 	milter/log_line.c \
 	milter/log_line.h \

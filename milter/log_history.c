@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "log_name.h"
 
 #define FILES_MAX 4096			  /* of a log: ten years of days */
 #define EXPANSION_FREE (64 * 1024 * 1024) /* no trouble, however small the file was */
@@ -48,27 +49,6 @@ old_file_free(void *data)
 }
 
 /* ---- finding them ---- */
-
-/* Whether a name is the log's with a suffix of digits, dots and dashes, and perhaps a compression.
- */
-static gboolean
-is_old_name(const char *name, const char *base, gboolean *ret_compressed)
-{
-	static const char *const endings[] = {".gz", ".xz", ".bz2", ".zst", ".lz4", ".lzma", ".Z"};
-	const char *suffix = name + strlen(base);
-	gsize length;
-
-	if (!g_str_has_prefix(name, base) || *suffix == '\0')
-		return FALSE;
-	length = strlen(suffix);
-	*ret_compressed = FALSE;
-	for (gsize i = 0; i < G_N_ELEMENTS(endings) && !*ret_compressed; i++) {
-		*ret_compressed = g_str_has_suffix(suffix, endings[i]);
-		if (*ret_compressed)
-			length -= strlen(endings[i]);
-	}
-	return length > 0 && strspn(suffix, "0123456789.-") >= length;
-}
 
 static gint
 compare_files(gconstpointer first, gconstpointer second)
@@ -117,7 +97,7 @@ log_history_new(const char *path, guint64 device, guint64 inode, const char *dec
 	       (name = g_dir_read_name(directory)) != NULL) {
 		gboolean compressed;
 
-		if (is_old_name(name, base, &compressed))
+		if (log_name_is_old(name, base, &compressed))
 			add_file(history, folder, name, compressed, device, inode);
 	}
 	g_ptr_array_sort(history->files, compare_files);

@@ -146,7 +146,9 @@ log_source_gap(struct log_source *source)
 	if (source->gaps == log_tail_gaps(source->tail))
 		return NULL;
 	source->gaps++;
-	return g_strdup("the place where it stood is in none of the log's files; it begins anew");
+	return g_strdup(
+		"what stood next is in none of the log's files but, perhaps, a compressed one; it goes on "
+		"behind that");
 }
 
 char *

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "log_name.h"
 
 #define CHUNK_BYTES (64 * 1024) /* read at once: eight lines of the longest */
 #define SIBLINGS_MAX 4096	/* files looked at for the rest of a log */
@@ -142,16 +143,6 @@ use_file(struct log_tail *tail, int fd, guint64 offset)
 	}
 }
 
-/* "mail.log.1", "mail.log-20261123", "mail.log.20261123-130831" of "mail.log". */
-static gboolean
-is_old_name(const char *name, const char *base)
-{
-	const char *suffix = name + strlen(base);
-
-	return g_str_has_prefix(name, base) && *suffix != '\0' &&
-	       strspn(suffix, "0123456789.-") == strlen(suffix);
-}
-
 typedef gboolean (*file_fn)(int fd, void *data);
 
 /* Gives each of the log's files, the log itself first, to a function until one is taken. */
@@ -166,6 +157,7 @@ find_file(const struct log_tail *tail, file_fn is_it, void *data)
 
 	for (int seen = 0; seen < SIBLINGS_MAX; seen++) {
 		g_autofree char *path = NULL;
+		gboolean compressed;
 
 		if (fd >= 0 && is_it(fd, data))
 			return fd;
@@ -175,7 +167,7 @@ find_file(const struct log_tail *tail, file_fn is_it, void *data)
 		name = directory != NULL ? g_dir_read_name(directory) : NULL;
 		if (name == NULL)
 			return -1;
-		if (!is_old_name(name, base))
+		if (!log_name_is_old(name, base, &compressed) || compressed)
 			continue;
 		path = g_build_filename(folder, name, NULL);
 		fd = open_regular(path);
@@ -254,6 +246,47 @@ open_successor(const struct log_tail *tail)
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+/* Whether a compressed file of the log was written between two times. */
+static gboolean
+has_compressed(const struct log_tail *tail, const struct timespec *after,
+	       const struct timespec *before)
+{
+	g_autofree char *folder = g_path_get_dirname(tail->path);
+	g_autofree char *base = g_path_get_basename(tail->path);
+	g_autoptr(GDir) directory = g_dir_open(folder, 0, NULL);
+	const char *name;
+
+	for (int seen = 0; directory != NULL && seen < SIBLINGS_MAX; seen++) {
+		g_autofree char *path = NULL;
+		struct stat status;
+		gboolean compressed;
+
+		name = g_dir_read_name(directory);
+		if (name == NULL)
+			break;
+		if (!log_name_is_old(name, base, &compressed) || !compressed)
+			continue;
+		path = g_build_filename(folder, name, NULL);
+		if (stat(path, &status) == 0 && is_before(after, &status.st_mtim) &&
+		    is_before(&status.st_mtim, before))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/*
+ * Whether the writer wrote a file between this one and its successor that was compressed
+ * before it was read.  One that is made of this file keeps its time.
+ */
+static gboolean
+passes_over(const struct log_tail *tail, int successor)
+{
+	struct stat from, to;
+
+	return fstat(tail->fd, &from) == 0 && fstat(successor, &to) == 0 &&
+	       has_compressed(tail, &from.st_mtim, &to.st_mtim);
 }
 
 /* Whether the file is still the one that is under the log's name. */
@@ -398,6 +431,8 @@ move_on(struct log_tail *tail, GPtrArray *lines)
 		return TRUE;
 	}
 	take_rest(tail, lines);
+	if (passes_over(tail, fd))
+		tail->gaps++;
 	use_file(tail, fd, 0);
 	return TRUE;
 }

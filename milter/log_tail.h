@@ -15,7 +15,8 @@
  * Old files are looked for beside the log, under its name with a suffix of
  * digits, dots and dashes ("mail.log.1", "mail.log-20261123"); compressed ones
  * are not read but at the first start (log_history.h), so that a follower that
- * was down for longer has a gap, which is counted.  One thread.
+ * was down for longer, or could not go on while the log was rotated twice, has a gap,
+ * which is counted.  One thread.
  */
 #ifndef MAILTRACE_LOG_TAIL_H
 #define MAILTRACE_LOG_TAIL_H
@@ -59,7 +60,7 @@ GPtrArray *log_tail_read(struct log_tail *tail, guint max_lines);
 /* Tells where it stands: behind the last line returned. */
 void log_tail_position(const struct log_tail *tail, struct log_position *ret_position);
 
-/* Returns how often it had to begin anew without having found the rest of what was there. */
+/* Returns how often it had to go on without having found the rest of what was there. */
 guint64 log_tail_gaps(const struct log_tail *tail);
 
 /* Returns how many lines over the cap were passed over. */

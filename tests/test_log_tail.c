@@ -226,6 +226,39 @@ Test(log_tail, rotations_while_it_was_down_are_caught_up_in_order)
 	cr_assert_eq(log_tail_gaps(log_of.tail), 0);
 }
 
+/* As gzip does it: under another name, with its time. */
+static void
+compress_log(const char *path)
+{
+	g_autofree char *packed = g_strconcat(path, ".gz", NULL);
+
+	g_rename(path, packed);
+}
+
+Test(log_tail, a_log_that_was_compressed_before_it_was_read_is_a_gap)
+{
+	for (int rotations = 1; rotations <= 2; rotations++) {
+		g_autofree char *packed = g_strconcat(log_of.old, ".gz", NULL);
+
+		write_log("one\n");
+		follow_from(NULL, FALSE);
+		expect_lines("one|");
+		write_log("two\n");
+		rotate_ago(log_of.dated, 200);
+		compress_log(log_of.dated);
+		if (rotations == 2) {
+			write_log("three\n");
+			rotate_ago(log_of.old, 100);
+			compress_log(log_of.old);
+		}
+		write_log("four\n");
+		expect_lines("two|four|");
+		cr_expect_eq(log_tail_gaps(log_of.tail), rotations == 2, "%d", rotations);
+		g_unlink(log_of.path);
+		g_unlink(packed);
+	}
+}
+
 Test(log_tail, the_rest_of_a_log_that_was_copied_and_truncated_is_read_from_the_copy)
 {
 	write_log("one\n");
