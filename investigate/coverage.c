@@ -102,11 +102,12 @@ words_of(const char *reason)
 		{"not-begun", "did not record yet"},
 		{"missing", "messages are missing"},
 		{"silent", "not seen"},
-		{"epoch", "its spool was replaced"},
+		{"epoch", "its numbers began anew"},
 		{"down", "the milter did not run"},
 		{"unrecorded", "passed without a record"},
 		{"log-gap", "the MTA's log was not read"},
 		{"unseen", "passed unseen"},
+		{"dead-letter", "came and could not be read"},
 		{"exempt", "of exempt networks passed unrecorded, as configured,"},
 	};
 

@@ -283,7 +283,7 @@ ingest_dead_letter(struct store *store, const struct store_dead_letter *letter, 
 	*ret_reason = NULL;
 	if (read_arrival(&batch, bytes, &arrival, &poison))
 		done = store_arrival(store, &arrival, sequence, &added, &reason, error) &&
-		       (reason || store_dead_letter_remove(store, letter->id, error));
+		       (reason || store_dead_letter_revived(store, letter, error));
 	else
 		reason = poison->message;
 	*ret_reason = g_strdup(reason);

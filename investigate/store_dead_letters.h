@@ -4,7 +4,8 @@
  *
  * A dead letter keeps its bytes as they came, so that a mended or newer mailtrace
  * can read them after all.  Its number in the sensor's sequence counts as stored:
- * nothing waits behind it.  Part of the store (store.h): the same thread and
+ * nothing waits behind it.  What it tells of is a gap of its sensor in the answers, until it
+ * was read after all.  Part of the store (store.h): the same thread and
  * transactions.
  */
 #ifndef MAILTRACE_STORE_DEAD_LETTERS_H
@@ -13,6 +14,8 @@
 #include <glib.h>
 
 #include "store.h"
+
+#define STORE_DEAD_LETTER_GAP "dead-letter" /* in the store's files */
 
 /* A dead letter; everything is borrowed where it is handed to a function. */
 struct store_dead_letter {
@@ -38,6 +41,11 @@ gboolean store_add_dead_letter(struct store *store, const char *tenant, const ch
 			       const struct store_sequence *sequence, GBytes *json,
 			       const char *reason, GError **error);
 
-/* Takes one away; one that is not there is no error.  In a transaction of the caller's. */
+/* Takes one away; one that is not there is no error.  In a transaction of the caller's.  Its
+ * gap stays. */
 gboolean store_dead_letter_remove(struct store *store, gint64 id, GError **error);
+
+/* Takes one away that was read after all, and its gap.  In a transaction of the caller's. */
+gboolean store_dead_letter_revived(struct store *store, const struct store_dead_letter *letter,
+				   GError **error);
 #endif

@@ -181,6 +181,10 @@ struct sql_stmt *store_unseen_counts(struct store *store, gint64 tenant, gint64 
 struct sql_stmt *store_unseen_rows(struct store *store, gint64 tenant, gint64 since_us,
 				   gint64 until_us);
 
+/* Adds a stretch of time of a sensor, to the one before with that reason if they touch. */
+gboolean store_add_interval(struct store *store, gint64 sensor, const char *reason, gint64 from_us,
+			    gint64 to_us, guint64 messages, GError **error);
+
 /* Asks likewise, of each sensor, for the messages of exempt networks that it let pass. */
 struct sql_stmt *store_exempt_counts(struct store *store, gint64 tenant, gint64 since_us,
 				     gint64 until_us);

@@ -378,10 +378,20 @@ static const char version_17[] =
 static const char version_18[] =
 	"CREATE INDEX deliveries_exempt ON deliveries (tenant, time_us) WHERE kind=23;";
 
+/*
+ * Version 19: a dead letter is a gap of its sensor, from when that was complete.  Of those
+ * that are there already nobody knows since when; a spool seldom waits for over a day.
+ */
+static const char version_19[] =
+	"INSERT INTO intervals (sensor, reason, from_us, to_us, messages)"
+	" SELECT s.id, 'dead-letter', max(d.time_us-86400000000, 0), d.time_us, 1"
+	" FROM dead_letters d JOIN tenants t ON t.name=d.tenant"
+	" JOIN sensors s ON s.tenant=t.id AND s.name=d.sensor;";
+
 static const char *const steps_of_store[] = {
-	version_1,  version_2,	version_3,  version_4,	version_5,  version_6,
-	version_7,  version_8,	version_9,  version_10, version_11, version_12,
-	version_13, version_14, version_15, version_16, version_17, version_18};
+	version_1,  version_2,	version_3,  version_4,	version_5,  version_6,	version_7,
+	version_8,  version_9,	version_10, version_11, version_12, version_13, version_14,
+	version_15, version_16, version_17, version_18, version_19};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {

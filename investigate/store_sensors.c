@@ -123,10 +123,9 @@ read_contact(struct store *store, struct contact *contact, GError **error)
 	return TRUE;
 }
 
-/* Adds a stretch of time, to the one before if they touch. */
-static gboolean
-add_interval(struct store *store, gint64 sensor, const char *reason, gint64 from_us, gint64 to_us,
-	     guint64 messages, GError **error)
+gboolean
+store_add_interval(struct store *store, gint64 sensor, const char *reason, gint64 from_us,
+		   gint64 to_us, guint64 messages, GError **error)
 {
 	if (!sql_run(sql_bind(store->sql,
 			      "UPDATE intervals SET to_us=max(to_us, ?4), messages=messages+?5"
@@ -166,13 +165,13 @@ note_intervals(struct store *store, const struct contact *contact, const struct 
 	guint64 log_gaps = counted(contact->log_gaps, beat->log_gaps, anew || other_epoch);
 
 	return (!other_epoch ||
-		add_interval(store, contact->sensor, "epoch", from_us, to_us, 0, error)) &&
-	       (!was_down || add_interval(store, contact->sensor, "down", from_us, beat->started_us,
-					  0, error)) &&
-	       (unrecorded == 0 || add_interval(store, contact->sensor, "unrecorded", from_us,
-						to_us, unrecorded, error)) &&
+		store_add_interval(store, contact->sensor, "epoch", from_us, to_us, 0, error)) &&
+	       (!was_down || store_add_interval(store, contact->sensor, "down", from_us,
+						beat->started_us, 0, error)) &&
+	       (unrecorded == 0 || store_add_interval(store, contact->sensor, "unrecorded", from_us,
+						      to_us, unrecorded, error)) &&
 	       (log_gaps == 0 ||
-		add_interval(store, contact->sensor, "log-gap", from_us, to_us, 0, error));
+		store_add_interval(store, contact->sensor, "log-gap", from_us, to_us, 0, error));
 }
 
 /* A beat that came when everything given out was stored says: complete until here. */

@@ -664,6 +664,73 @@ cover(const char *const *expected, struct store_coverage *ret_coverage)
 	expect_ok(store_coverage(fixture.store, query, &who_is, ret_coverage, &error), error);
 }
 
+/* The gaps of dead letters: "sensor messages" of each, a blank behind it. */
+static char *
+dead_letter_gaps(void)
+{
+	GString *text = g_string_new(NULL);
+	struct store_coverage coverage;
+
+	cover(NULL, &coverage);
+	for (guint i = 0; i < coverage.gaps->len; i++) {
+		const struct store_gap *gap = g_ptr_array_index(coverage.gaps, i);
+
+		cr_expect(gap->from_us <= gap->to_us);
+		if (strcmp(gap->reason, STORE_DEAD_LETTER_GAP) == 0)
+			g_string_append_printf(text, "%s %" G_GUINT64_FORMAT " ", gap->sensor,
+					       gap->messages);
+	}
+	store_coverage_clear(&coverage);
+	return g_string_free(text, FALSE);
+}
+
+static gboolean
+revive(const struct store_dead_letter *letter, void *data)
+{
+	GError *error = NULL;
+
+	(void)data;
+	expect_ok(store_begin(fixture.store, &error), error);
+	expect_ok(store_dead_letter_revived(fixture.store, letter, &error), error);
+	expect_ok(store_commit(fixture.store, &error), error);
+	return FALSE;
+}
+
+static gboolean
+drop(const struct store_dead_letter *letter, void *data)
+{
+	GError *error = NULL;
+
+	(void)data;
+	expect_ok(store_begin(fixture.store, &error), error);
+	expect_ok(store_dead_letter_remove(fixture.store, letter->id, &error), error);
+	expect_ok(store_commit(fixture.store, &error), error);
+	return FALSE;
+}
+
+Test(store, a_dead_letter_is_a_gap_until_it_is_read_and_also_when_it_is_given_up)
+{
+	static const char *const gaps[] = {"mx1 2 mx2 1 ", "mx1 1 mx2 1 ", "mx2 1 ", "mx2 1 "};
+	g_autoptr(GBytes) json = g_bytes_new_static("\xff{", 2);
+	GError *error = NULL;
+
+	for (guint64 n = 1; n <= 3; n++) {
+		struct store_sequence sequence = {"e", n};
+
+		expect_ok(store_add_dead_letter(fixture.store, "a", n < 3 ? "mx1" : "mx2",
+						&sequence, json, "no JSON", &error),
+			  error);
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(gaps); i++) {
+		g_autofree char *got = dead_letter_gaps();
+
+		cr_expect_str_eq(got, gaps[i], "%zu: %s", i, got);
+		expect_ok(store_dead_letter_each(fixture.store, "a", 0, i < 2 ? revive : drop, NULL,
+						 &error),
+			  error);
+	}
+}
+
 static void
 beat_of(const char *sensor, gint64 time_us, gint64 complete_us, guint64 last, const char *counters)
 {
