@@ -43,7 +43,7 @@
 #define NS 1000000000LL
 #define SENT_US 100000 /* ZeroMQ's thread has sent by then what it was given */
 
-enum role { ROLE_NONE, ROLE_SUPERVISOR, ROLE_MILTER, ROLE_COLLECTOR };
+enum role { ROLE_NONE, ROLE_SUPERVISOR, ROLE_MILTER, ROLE_COLLECTOR, ROLE_READER };
 
 /* shim.py has the same numbers. */
 enum phase {
@@ -101,6 +101,7 @@ own_role(void)
 		[ROLE_SUPERVISOR] = "mailtrace-milter",
 		[ROLE_MILTER] = "milter",
 		[ROLE_COLLECTOR] = "mailtrace-collect",
+		[ROLE_READER] = "mailtrace", /* whose clock alone is moved */
 	};
 
 	for (size_t i = 1; i < sizeof(names) / sizeof(*names); i++)
