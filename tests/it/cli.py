@@ -23,7 +23,7 @@ from mtlib import SOURCE, Site, equal, journal, json_lines, make_message, progra
 HIT = ["type", "received_at", "recipient", "state", "match", "variant", "file", "name", "sha256", "subject",
        "from", "message_id", "queue_id", "sensor", "event_id", "finals"]
 COVERAGE = ["type", "messages", "unread", "sensors", "complete_until", "reconciled", "gaps", "since", "until",
-            "unseen", "reconciled_until", "recorded_since", "expired_before", "erased", "clocks", "complete",
+            "unseen", "reconciled_until", "recorded_since", "expired_before", "exempt", "erased", "clocks", "complete",
             "warnings"]
 PDF = b"%PDF-1.4\n" + bytes(range(256)) * 4
 
