@@ -436,12 +436,16 @@ def a_server_killed_in_the_middle_is_waited_for():
     # Whatever each answer was, a second run finds how things stand.
     answers = carry_out(*commands)
     assert {value["outcome"] for value in answers.values()} <= {"done", "already-gone"}, answers
+    # Dovecot moves by copying first: killed in between, it has the message twice, as its user may have had.
+    twins = [user for user in MANY if quarantined(user) == ["INBOX", "INBOX"]]
+    assert len(twins) <= 4, twins
     for user in MANY:
-        equal((subjects(user), quarantined(user)), ({"INBOX": []}, ["INBOX"]), user)
+        equal((subjects(user), quarantined(user)), ({"INBOX": []}, ["INBOX"] * (1 + (user in twins))), user)
 
 
 @test
 def an_actuator_killed_in_the_middle_goes_on_and_knows_the_folders():
+    before = {user: quarantined(user) for user in MANY}
     commands = deliver_to_many("interrupted")
     process = start(jobs=4)
     process.stdin.write("".join(json.dumps(c) + "\n" for c in commands))
@@ -456,7 +460,7 @@ def an_actuator_killed_in_the_middle_goes_on_and_knows_the_folders():
             for user, c in zip(MANY, commands)]
     equal({value["outcome"] for value in carry_out(*undo).values()}, {"done"})
     for user in MANY:
-        equal((subjects(user), quarantined(user)), ({"INBOX": ["Invoice 42"]}, ["INBOX"]), user)
+        equal((subjects(user), quarantined(user)), ({"INBOX": ["Invoice 42"]}, before[user]), user)
 
 
 class Hostile(http.server.BaseHTTPRequestHandler):
