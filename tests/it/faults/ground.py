@@ -5,6 +5,7 @@ Both need root.
 """
 import atexit
 import os
+import random
 import subprocess
 
 from mtlib import run
@@ -43,9 +44,9 @@ class Link:
     """A wire between this machine and another, which is a network namespace."""
 
     def __init__(self):
-        self.name = f"mtfault{os.getpid()}"
-        self.wire = f"mtf{os.getpid()}"
-        net = os.getpid() % (256 * 64)
+        net = random.SystemRandom().randrange(256 * 64)
+        self.name = f"mtfault{net}"
+        self.wire = f"mtf{net}"
         base, self.near, self.far = (f"{NETWORK}.{net // 64}.{net % 64 * 4 + n}" for n in range(3))
         self.other_way = ["unreachable", f"{base}/30", "metric", "4000"]
         run("ip", "netns", "add", self.name)
@@ -70,5 +71,7 @@ class Link:
         run("ip", "link", "set", self.wire, "up")
 
     def remove(self):
-        for argv in (["ip", "netns", "delete", self.name], ["ip", "route", "delete", *self.other_way]):
+        # The wire goes at once, the namespace when the kernel comes to it.
+        for argv in (["ip", "link", "delete", self.wire], ["ip", "netns", "delete", self.name],
+                     ["ip", "route", "delete", *self.other_way]):
             subprocess.run(argv, capture_output=True, check=False)
