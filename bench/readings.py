@@ -25,7 +25,7 @@ import corpora  # noqa: E402  (the path to it was just set)
 # What only ambiguous messages need.  Functions that were inlined are not seen: the figure
 # is whole in a build with -fno-inline.
 CHECKS = ["boundary_is_doubtful", "splitter_note_doubt", "note_place", "splitter_note_line_end", "note_preamble",
-          "note_epilogue", "note_end", "mime_read_decodings", "read_otherwise", "was_read", "wide_is", "pasted_messages",
+          "note_epilogue", "note_end", "mime_read_decodings", "read_otherwise", "was_read", "wide_is", "pasted_messages", "pasted_parts",
           "undeclared_wide_text", "embedded_begins", "mail_file_begins"]
 
 

@@ -348,6 +348,9 @@ take_delimiter(struct splitter *splitter, struct delimiter delimiter)
 
 	splitter_note_line_end(splitter, delimiter.line.begin);
 	splitter_note_line_end(splitter, next);
+	if (break_bytes == 2 && delimiter.line.begin > 2 &&
+	    splitter->bytes[delimiter.line.begin - 3] == '\r')
+		splitter_note_doubt(splitter, DOUBT_CR_CR_LF, "cr-cr-lf", delimiter.line.begin);
 	if (!splitter_entity(splitter, parent)->children)
 		note_preamble(splitter, splitter_entity(splitter, parent), delimiter.line.begin);
 	if (delimiter.closes)

@@ -83,6 +83,9 @@ enum doubt {
 	DOUBT_BARE_LF = 1 << 19,	 /* a lone LF ends some of the lines that matter */
 	DOUBT_WIDE = 1 << 20,		 /* a multipart without parts, in UTF-16 */
 	DOUBT_LF_CR = 1 << 21,		 /* a line of a header that begins with CR */
+	DOUBT_CR_CR_LF = 1 << 22,	 /* more than one CR before LF, where it matters */
+	DOUBT_DELIMITER_CASE = 1 << 23,	 /* a delimiter but for capitals and small letters */
+	DOUBT_HEADER_CUT = 1 << 24,	 /* a delimiter within a header */
 };
 
 /* What becomes of a line in a header that is no field. */
@@ -105,6 +108,8 @@ struct split_options {
 	gboolean delimiter_prefix;   /* text after a delimiter is ignored */
 	gboolean delimiter_anywhere; /* a delimiter need not begin a line */
 	gboolean delimiter_undashed; /* nor have its dashes */
+	gboolean delimiter_any_case; /* nor be in the case of its parameter */
+	gboolean header_is_whole;    /* a delimiter does not end a header */
 	gboolean preamble_is_part;
 	gboolean close_is_ignored; /* parts may follow the closing delimiter */
 	gboolean inner_goes_on;	   /* a multipart goes on after one around it */

@@ -129,18 +129,24 @@ is_mbox_separator(const char *text, gsize length)
 	       (length >= 6 && memcmp(text, ">From ", 6) == 0);
 }
 
-/* Returns where the comment that begins at i ends, or i. */
+/* Returns where the comment that begins at i ends, with those in it, or i. */
 static gsize
 comment_end(const char *text, gsize length, gsize i)
 {
-	const char *end = memchr(text + i, ')', length - i);
+	guint depth = 0;
 
-	return end ? (gsize)(end - text) : i;
+	for (gsize at = i; at < length; at++) {
+		if (text[at] == '(')
+			depth++;
+		else if (text[at] == ')' && --depth == 0)
+			return at;
+	}
+	return i;
 }
 
 /*
  * Returns the kind of a field of MIME whose name readers mend: they pass over
- * NULs, 8-bit bytes, blanks, folds and comments, and take "_" for "-".
+ * NULs, 8-bit bytes, blanks, folds, comments and punctuation, and take "_" for "-".
  */
 static gboolean
 mended_kind(const char *text, gsize length, enum field_kind *ret_kind)
@@ -151,7 +157,7 @@ mended_kind(const char *text, gsize length, enum field_kind *ret_kind)
 	for (gsize i = 0; i < length && text[i] != ':'; i++) {
 		if (text[i] == '(')
 			i = comment_end(text, length, i);
-		if (i == length || text[i] <= ' ' || text[i] >= 0x7f || text[i] == ')')
+		if (i == length || !(g_ascii_isalnum(text[i]) || strchr("-_", text[i])) || !text[i])
 			continue;
 		if (used == sizeof(name) - 1)
 			return FALSE;
@@ -218,10 +224,15 @@ folded_line(struct splitter *splitter, int index, struct line line, struct open_
 	field->value.length = line.end - field->value.begin;
 }
 
-/* Whether nothing is to be seen in a line: blanks, C's too, and NULs. */
+/*
+ * Whether nothing is to be seen in a line: blanks, C's too, and NULs; Sylpheed takes one for
+ * that as soon as it begins with CR.
+ */
 static gboolean
 is_blank_line(const struct splitter *splitter, struct line line)
 {
+	if (line.begin < line.end && splitter->bytes[line.begin] == '\r')
+		return TRUE;
 	for (gsize i = line.begin; i < line.end; i++)
 		if (splitter->bytes[i] && !strchr(" \t\v\f", splitter->bytes[i]))
 			return FALSE;
@@ -235,7 +246,11 @@ garbage_line(struct splitter *splitter, int index, struct line line, gboolean fi
 {
 	const char *text = splitter->bytes + line.begin;
 
+	struct delimiter unused;
+
 	if (first && is_mbox_separator(text, line.end - line.begin))
+		return TRUE;
+	if (splitter->options->header_is_whole && splitter_line_delimits(splitter, line, &unused))
 		return TRUE;
 	if (mended_line(splitter, index, line, field))
 		return TRUE;
@@ -248,6 +263,16 @@ garbage_line(struct splitter *splitter, int index, struct line line, gboolean fi
 	if (splitter->options->garbage == GARBAGE_FOLDS && !first)
 		field->value.length = line.end - field->value.begin;
 	return splitter->options->garbage != GARBAGE_ENDS || (first && field->wanted);
+}
+
+/* Whether a field's name is of letters, digits and "-". */
+static gboolean
+is_usual_name(const char *name, gsize length)
+{
+	for (gsize i = 0; i < length; i++)
+		if (!g_ascii_isalnum(name[i]) && name[i] != '-')
+			return FALSE;
+	return TRUE;
 }
 
 /* Takes one line of a header; returns FALSE when it is none. */
@@ -263,6 +288,8 @@ header_line(struct splitter *splitter, int index, struct line line, gboolean fir
 
 	if (memchr(text, '\r', length))
 		splitter_note_doubt(splitter, DOUBT_BARE_CR, "bare-cr", line.begin);
+	if (length && text[length - 1] == '\r')
+		splitter_note_doubt(splitter, DOUBT_CR_CR_LF, "cr-cr-lf", line.begin);
 	if (line.begin && length > 1 && text[0] == '\r' && g_ascii_isalpha(text[1]))
 		splitter_note_doubt(splitter, DOUBT_LF_CR, "lf-cr", line.begin);
 	if (!first && (*text == ' ' || *text == '\t')) {
@@ -272,8 +299,7 @@ header_line(struct splitter *splitter, int index, struct line line, gboolean fir
 	if (!name)
 		return garbage_line(splitter, index, line, first, field);
 	wanted = field_kind_of(text, name, &kind);
-	if (!wanted && (memchr(text, '_', name) || memchr(text, '(', name)) &&
-	    mended_line(splitter, index, line, field))
+	if (!wanted && !is_usual_name(text, name) && mended_line(splitter, index, line, field))
 		return TRUE;
 	begin_field(splitter, index, line, wanted, kind, field);
 	return TRUE;
@@ -326,7 +352,11 @@ ends_header(struct splitter *splitter, struct line line, gboolean first, gsize *
 		return !header_goes_on(splitter, line.next);
 	}
 	*ret_next = line.begin;
-	return splitter_line_delimits(splitter, line, &unused);
+	if (!splitter_line_delimits(splitter, line, &unused))
+		return FALSE;
+	if (!first)
+		splitter_note_doubt(splitter, DOUBT_HEADER_CUT, "delimiter-in-header", line.begin);
+	return first || !splitter->options->header_is_whole;
 }
 
 /* A field's name may be folded before its colon for readers that mend names. */

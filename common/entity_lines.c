@@ -90,14 +90,27 @@ enum delimits {
 	DELIMITS_WITH_TAIL, /* one, but for text after it */
 };
 
-static enum delimits
-delimits(const char *text, gsize length, const struct boundary *boundary, gboolean *ret_closes)
+static gboolean
+begins_with(const char *text, gsize length, const struct boundary *boundary, gboolean any_case)
 {
 	gsize size;
 	const char *wanted = g_bytes_get_data(boundary->text, &size);
+
+	if (length < size)
+		return FALSE;
+	if (any_case)
+		return g_ascii_strncasecmp(text, wanted ? wanted : "", size) == 0;
+	return !size || memcmp(text, wanted, size) == 0;
+}
+
+static enum delimits
+delimits(const char *text, gsize length, const struct boundary *boundary, gboolean any_case,
+	 gboolean *ret_closes)
+{
+	gsize size = g_bytes_get_size(boundary->text);
 	gboolean closes;
 
-	if (length < size || (size && memcmp(text, wanted, size) != 0))
+	if (!begins_with(text, length, boundary, any_case))
 		return DELIMITS_NOT;
 	text += size;
 	length -= size;
@@ -125,7 +138,8 @@ line_delimits_in(const struct splitter *splitter, struct line line, enum delimit
 			&g_array_index(splitter->boundaries, struct boundary, level);
 		gboolean closes;
 
-		if (delimits(text, length, boundary, &closes) == way) {
+		if (delimits(text, length, boundary, splitter->options->delimiter_any_case,
+			     &closes) == way) {
 			ret_delimiter->line = line;
 			ret_delimiter->level = level;
 			ret_delimiter->closes = closes;
@@ -133,6 +147,33 @@ line_delimits_in(const struct splitter *splitter, struct line line, enum delimit
 		}
 	}
 	return FALSE;
+}
+
+/* Notes a line of two dashes that is no delimiter, and is one in another case. */
+static void
+note_case(struct splitter *splitter, struct line line)
+{
+	struct split_options any_case = {.delimiter_any_case = TRUE};
+	struct splitter other = *splitter;
+	struct delimiter unused;
+
+	other.options = &any_case;
+	if (!(splitter->out->doubts & DOUBT_DELIMITER_CASE) &&
+	    line_delimits_in(&other, line, DELIMITS, 2, &unused))
+		splitter_note_doubt(splitter, DOUBT_DELIMITER_CASE, "delimiter-in-other-case",
+				    line.begin);
+}
+
+/* Whether a line is a delimiter without its dashes, or with one of them. */
+static gboolean
+undashed_delimits(const struct splitter *splitter, struct line line,
+		  struct delimiter *ret_delimiter)
+{
+	if (!splitter->options->delimiter_undashed || line.end == line.begin)
+		return FALSE;
+	return line_delimits_in(splitter, line, DELIMITS, 0, ret_delimiter) ||
+	       (splitter->bytes[line.begin] == '-' &&
+		line_delimits_in(splitter, line, DELIMITS, 1, ret_delimiter));
 }
 
 gboolean
@@ -143,12 +184,13 @@ splitter_line_delimits(struct splitter *splitter, struct line line, struct delim
 	struct delimiter with_tail;
 
 	if (length < 2 || text[0] != '-' || text[1] != '-')
-		return splitter->options->delimiter_undashed && length &&
-		       line_delimits_in(splitter, line, DELIMITS, 0, ret_delimiter);
+		return undashed_delimits(splitter, line, ret_delimiter);
 	if (line_delimits_in(splitter, line, DELIMITS, 2, ret_delimiter))
 		return TRUE;
-	if (!line_delimits_in(splitter, line, DELIMITS_WITH_TAIL, 2, &with_tail))
+	if (!line_delimits_in(splitter, line, DELIMITS_WITH_TAIL, 2, &with_tail)) {
+		note_case(splitter, line);
 		return FALSE;
+	}
 	splitter_note_doubt(splitter, DOUBT_DELIMITER_TAIL, "text-after-delimiter", line.begin);
 	if (memchr(text, '\r', length))
 		splitter_note_doubt(splitter, DOUBT_BARE_CR, "bare-cr", line.begin);

@@ -14,7 +14,7 @@ struct fingerprint {
 	guint64 lf_size; /* likewise */
 	guint64 pending; /* line breaks at the end so far */
 	gboolean variants;
-	gboolean carriage; /* a CR came last, and is not in the LF form yet */
+	guint64 carriages; /* CRs that came last, and are not in the LF form yet */
 	char piece[PIECE_BYTES];
 	gsize used;
 };
@@ -37,7 +37,7 @@ fingerprint_begin(struct fingerprint *fingerprint, gboolean variants)
 	fingerprint->variants = variants;
 	fingerprint->size = fingerprint->lf_size = fingerprint->pending = 0;
 	fingerprint->used = 0;
-	fingerprint->carriage = FALSE;
+	fingerprint->carriages = 0;
 }
 
 static void
@@ -93,7 +93,17 @@ fingerprint_add_lf(struct fingerprint *fingerprint, const void *bytes, gsize len
 	fingerprint->pending += length - end;
 }
 
-/* Adds to the LF form what has CR LF. */
+static void
+append_carriages(struct fingerprint *fingerprint)
+{
+	for (; fingerprint->carriages > 0; fingerprint->carriages--)
+		append_text(fingerprint, "\r", 1);
+}
+
+/*
+ * Adds to the LF form what has CR LF.  Of CR CR LF no CR stays: what was stored
+ * with LF keeps one, which the next reader takes for its line end's.
+ */
 static void
 add_converted(struct fingerprint *fingerprint, const char *at, gsize length)
 {
@@ -101,15 +111,18 @@ add_converted(struct fingerprint *fingerprint, const char *at, gsize length)
 
 	while (at < end) {
 		const char *feed = memchr(at, '\n', (gsize)(end - at));
-		const char *stop = feed ? feed : end;
-		gboolean carriage = stop > at && stop[-1] == '\r';
+		const char *stop = feed ? feed : end, *text_end = stop;
 
-		if (fingerprint->carriage && (stop > at || !feed))
-			append_text(fingerprint, "\r", 1);
-		append_text(fingerprint, at, (gsize)(stop - at) - (carriage ? 1 : 0));
-		fingerprint->carriage = carriage && !feed;
+		while (text_end > at && text_end[-1] == '\r')
+			text_end--;
+		if (text_end > at) {
+			append_carriages(fingerprint);
+			append_text(fingerprint, at, (gsize)(text_end - at));
+		}
+		fingerprint->carriages += (gsize)(stop - text_end);
 		if (!feed)
 			return;
+		fingerprint->carriages = 0;
 		fingerprint->pending++;
 		at = feed + 1;
 	}
@@ -147,8 +160,7 @@ finish_variants(struct fingerprint *fingerprint, struct file *file)
 	guint64 trimmed_size;
 	gboolean ends;
 
-	if (fingerprint->carriage)
-		append_text(fingerprint, "\r", 1);
+	append_carriages(fingerprint);
 	flush_piece(fingerprint);
 	trimmed_size = fingerprint->lf_size;
 	ends = fingerprint->pending > 0;

@@ -23,7 +23,7 @@ struct fingerprint *fingerprint_new(void);
 /* Begins a content.  variants: whether line ends mean anything in it. */
 void fingerprint_begin(struct fingerprint *fingerprint, gboolean variants);
 
-/* Adds length bytes of it; the LF form is made of them, CR LF becoming LF. */
+/* Adds length bytes of it; the LF form is made of them, CR LF becoming LF, CR CR LF too. */
 void fingerprint_add(struct fingerprint *fingerprint, const void *bytes, gsize length);
 
 /*

@@ -63,7 +63,8 @@ common_libread_a_SOURCES = \
 	common/pasted.c common/pasted.h \
 	common/rar_headers.c common/rar_headers.h common/seven_headers.c common/seven_headers.h \
 	common/readings.c common/readings.h \
-	common/recode.c common/recode.h common/recode_forms.h common/recode_quoted.c \
+	common/recode.c common/recode.h common/recode_base64.c common/recode_forms.h common/recode_quoted.c \
+	common/recode_uuencode.c \
 	common/wide.c common/wide.h \
 	common/unpack.c common/unpack.h common/unpack_private.h \
 	common/unpack_account.c common/unpack_engine.c common/unpack_locked.c \

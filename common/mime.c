@@ -170,6 +170,8 @@ mime_read_message(struct reader *reader, const char *nullable, gsize length, int
 		lines = g_byte_array_ref(reader->lines[reader->line_rule]);
 	else if (reader->line_rule == LINES_CARRIAGE)
 		lines = readings_carriage_lines(bytes, length);
+	else if (reader->line_rule == LINES_CR_CR_LF)
+		lines = readings_cr_cr_lf_lines(bytes, length);
 	else
 		lines = readings_lf_cr_lines(bytes, length);
 	if (bytes == reader->whole && !reader->lines[reader->line_rule])
@@ -186,9 +188,10 @@ read_as(struct reader *reader, const struct reading *reading, const char *messag
 
 	reader->record = other;
 	reader->options = &reading->options;
-	reader->line_rule = reading->carriage_lines ? LINES_CARRIAGE
-			    : reading->lf_cr_lines  ? LINES_LF_CR
-						    : LINES_PLAIN;
+	reader->line_rule = reading->carriage_lines   ? LINES_CARRIAGE
+			    : reading->lf_cr_lines    ? LINES_LF_CR
+			    : reading->cr_cr_lf_lines ? LINES_CR_CR_LF
+						      : LINES_PLAIN;
 	mime_read_message(reader, message, length, -1, reader->depth);
 	reader->line_rule = LINES_PLAIN;
 	readings_merge(record, other, -1, reading->name);

@@ -21,7 +21,8 @@ struct recoding {
 	const struct source *source;
 	const struct entity *entity; /* the leaf that it is, or is in */
 	int index;
-	gboolean within; /* it is in another's content, so that the entity is not its own */
+	gboolean within;      /* it is in another's content, so that the entity is not its own */
+	GHashTable *messages; /* set of char *, SHA-256 of decodings that were read, or NULL */
 };
 
 static void read_in_content(const struct recoding *recoding, const GByteArray *bytes);
@@ -163,6 +164,19 @@ add_pasted(const char *at, gsize length, gpointer user)
 		   recoding->entity->depth);
 }
 
+static void
+add_pasted_part(const char *at, gsize length, gpointer user)
+{
+	const struct recoding *recoding = user;
+	const struct source *source = recoding->source;
+
+	if (source->bytes == recoding->reader->whole)
+		record_add_anomaly(recoding->reader->record, "part-in-text",
+				   (guint64)(at - source->bytes));
+	read_inner(recoding->reader, recoding->index, "part-in-text", at, length,
+		   recoding->entity->depth);
+}
+
 /* Reads what a body shows as text and some readers as files. */
 static void
 read_in_text(const struct recoding *recoding, const char *text, gsize length)
@@ -239,16 +253,34 @@ mime_read_embedded(struct reader *reader, const struct source *source, const str
 		   int index, const GByteArray *kept)
 {
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	struct recoding recoding = {reader, source, entity, index, FALSE};
+	struct recoding recoding = {reader, source, entity, index, FALSE, NULL};
 
 	if (!kept->len)
 		return;
 	read_in_content(&recoding, kept);
+	/* A part in another one, encoded as it may be: where a delimiter was not found. */
+	if (reader->options == &mime_plain_reading && reader->record == reader->result)
+		pasted_parts(source->bytes + entity->body.begin, entity->body.length,
+			     add_pasted_part, &recoding);
 	/* Of what stands unencoded all is at hand. */
 	if (!(file->flags & FILE_BODY) && mime_encoding(file) == ENCODING_IDENTITY &&
 	    !embedded_begins(kept->data, kept->len))
 		embedded_in_text(source->bytes + entity->body.begin, entity->body.length,
 				 add_embedded, &recoding);
+}
+
+/* Whether a decoding is of the same bytes as one that was read, or as the plain one. */
+static gboolean
+was_decoded(const struct recoding *recoding, const struct file *plain, const GByteArray *bytes)
+{
+	guint8 sha256[SHA256_BYTES];
+	char *hex;
+
+	digest_sha256(bytes->data, bytes->len, sha256);
+	if (memcmp(sha256, plain->digests.sha256, SHA256_BYTES) == 0)
+		return TRUE;
+	hex = hex_encode(sha256, SHA256_BYTES);
+	return !g_hash_table_add(recoding->messages, hex);
 }
 
 /* Takes a decoding of a content, and reads what the content would be read for. */
@@ -260,6 +292,8 @@ add_decoding(const char *name, const GByteArray *bytes, gpointer user)
 	const struct entity *entity = recoding->entity;
 	const struct file *above = g_ptr_array_index(reader->record->files, (guint)recoding->index);
 
+	if ((entity->wrapped || above->flags & FILE_MESSAGE) && was_decoded(recoding, above, bytes))
+		return;
 	if (entity->wrapped) {
 		g_autoptr(GString) message =
 			mime_multipart_message(recoding->source, entity, bytes);
@@ -273,6 +307,8 @@ add_decoding(const char *name, const GByteArray *bytes, gpointer user)
 		return;
 	if (add_content(recoding, name, bytes))
 		read_in_content(recoding, bytes);
+	else
+		reader->readings--; /* what shows nothing new costs its bytes alone */
 }
 
 void
@@ -280,7 +316,9 @@ mime_read_decodings(struct reader *reader, const struct source *source, const st
 		    int index, enum encoding encoding)
 {
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	struct recoding recoding = {reader, source, entity, index, FALSE};
+	g_autoptr(GHashTable) messages =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct recoding recoding = {reader, source, entity, index, FALSE, messages};
 	struct encoded encoded = {
 		.bytes = source->bytes + entity->body.begin,
 		.length = entity->body.length,

@@ -28,6 +28,7 @@ enum line_rule {
 	LINES_PLAIN,
 	LINES_CARRIAGE, /* a lone CR too */
 	LINES_LF_CR,	/* LF CR too */
+	LINES_CR_CR_LF, /* LF, with any number of CR before it */
 	LINE_RULES,
 };
 

@@ -237,17 +237,19 @@ decode_quoted_lf(struct reader *reader, const char *bytes, gsize length)
 		const char *most = at + MIN((gsize)(end - at), PIECE_BYTES);
 		const char *feed = memchr(at, '\n', (gsize)(most - at));
 		const char *stop = feed ? feed : most;
-		gboolean carriage = feed && stop > at && stop[-1] == '\r';
+		const char *text_end = stop;
 
-		/* A CR at the very end of a piece belongs to the next. */
-		if (!feed && stop < end && stop - at > 1 && stop[-1] == '\r')
-			stop--;
-		if (stop - at > carriage)
-			decode_quoted_piece(reader, &state, at, (gsize)(stop - at) - carriage,
+		while (text_end > at && text_end[-1] == '\r')
+			text_end--;
+		/* CRs at the end of a piece belong to the next. */
+		if (!feed && (stop == end || text_end == at))
+			text_end = stop;
+		if (text_end > at)
+			decode_quoted_piece(reader, &state, at, (gsize)(text_end - at),
 					    fingerprint_add_lf, NULL);
 		if (feed)
 			decode_quoted_piece(reader, &state, "\n", 1, fingerprint_add_lf, NULL);
-		at = feed ? feed + 1 : stop;
+		at = feed ? feed + 1 : text_end;
 	}
 	decode_quoted_piece(reader, &state, NULL, 0, fingerprint_add_lf, NULL);
 }

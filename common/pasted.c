@@ -5,14 +5,16 @@
 
 #include <string.h>
 
-/* A run of header lines, and the message that one began. */
+/* A run of header lines, and the message or part that one began. */
 struct search {
+	gboolean of_parts;   /* what is looked for */
 	const char *header;  /* where the lines began, or NULL outside of such */
 	gboolean of_message; /* a field among them that parts do not have */
 	gboolean of_content; /* a field of MIME's among them */
 	gboolean hides;	     /* and it names a file or base64 */
 	const char *message; /* the one that is open, or NULL */
 	gboolean message_hides;
+	const char *part; /* likewise, of no message */
 	pasted_function found;
 	gpointer user;
 };
@@ -41,7 +43,8 @@ hides_content(const char *line, gsize length)
 {
 	g_autofree char *lower = g_ascii_strdown(line, (gssize)MIN(length, 1024));
 
-	return strstr(lower, "name=") || strstr(lower, "name*") || strstr(lower, "base64");
+	return strstr(lower, "name=") || strstr(lower, "name*") || strstr(lower, "base64") ||
+	       strstr(lower, "uuencode") || strstr(lower, "attachment");
 }
 
 static gboolean
@@ -57,10 +60,18 @@ is_field(const char *line, gsize length)
 static void
 finish_message(struct search *search, const char *end)
 {
-	if (search->message && search->message_hides)
+	if (search->message && search->message_hides && !search->of_parts)
 		search->found(search->message, (gsize)(end - search->message), search->user);
 	search->message = NULL;
 	search->message_hides = FALSE;
+}
+
+static void
+finish_part(struct search *search, const char *end)
+{
+	if (search->part && search->of_parts)
+		search->found(search->part, (gsize)(end - search->part), search->user);
+	search->part = NULL;
 }
 
 /* Takes the empty line that ends a header. */
@@ -70,6 +81,9 @@ finish_header(struct search *search)
 	if (search->header && search->of_content && search->of_message) {
 		finish_message(search, search->header);
 		search->message = search->header;
+	} else if (search->header && search->of_content && search->hides && !search->message) {
+		finish_part(search, search->header);
+		search->part = search->header;
 	}
 	search->message_hides = search->message_hides || search->hides;
 	search->header = NULL;
@@ -95,22 +109,50 @@ take_line(struct search *search, const char *line, gsize length)
 	search->hides = search->hides || hides_content(line, length);
 }
 
-void
-pasted_messages(const char *text, gsize length, pasted_function found, gpointer user)
+/* Whether there is a field of MIME's at all; base64 has no dash, and most texts no such. */
+static gboolean
+has_content_field(const char *text, gsize length)
 {
-	struct search search = {.found = found, .user = user};
+	const char *dash = text, *end = text + length;
+
+	for (; (dash = memchr(dash, '-', (gsize)(end - dash))) != NULL; dash++)
+		if (dash - text >= 7 && g_ascii_strncasecmp(dash - 7, "content-", 8) == 0)
+			return TRUE;
+	return FALSE;
+}
+
+static void
+search_text(struct search *search, const char *text, gsize length)
+{
 	const char *at = text, *end = text + length;
 
-	/* Most texts have no such field, in any of its usual spellings. */
-	if (!memmem(text, length, "ontent-T", 8) && !memmem(text, length, "ontent-t", 8) &&
-	    !memmem(text, length, "ONTENT-T", 8))
+	if (!has_content_field(text, length))
 		return;
 	while (at < end) {
 		const char *feed = memchr(at, '\n', (gsize)(end - at));
 		const char *stop = feed ? feed : end;
 
-		take_line(&search, at, (gsize)(stop - at) - (stop > at && stop[-1] == '\r'));
+		if (starts_with(at, (gsize)(stop - at), "--"))
+			finish_part(search, at);
+		take_line(search, at, (gsize)(stop - at) - (stop > at && stop[-1] == '\r'));
 		at = feed ? feed + 1 : end;
 	}
-	finish_message(&search, end);
+	finish_message(search, end);
+	finish_part(search, end);
+}
+
+void
+pasted_messages(const char *text, gsize length, pasted_function found, gpointer user)
+{
+	struct search search = {.found = found, .user = user};
+
+	search_text(&search, text, length);
+}
+
+void
+pasted_parts(const char *text, gsize length, pasted_function found, gpointer user)
+{
+	struct search search = {.of_parts = TRUE, .found = found, .user = user};
+
+	search_text(&search, text, length);
 }

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pasted.h - messages whose source stands in a text.
+ * pasted.h - messages and parts whose source stands in a text.
  *
  * Bounces of qmail and its kin, and people who forward by hand, put a message
  * into a text as it was, header and all.  ClamAV (libclamav/mbox.c, since 0.70)
  * and UUDeview look for that and decode the files in it, some mail programs of
- * users do so by plug-ins.  Pure; any thread.
+ * users do so by plug-ins.  A part alone stands in a text, or in another part,
+ * where the delimiter before it or the field that announces it is damaged:
+ * ripMIME, munpack, UUDeview and ClamAV go by the part's own header and decode
+ * it all the same.  Pure; any thread.
  */
 #ifndef MAILTRACE_PASTED_H
 #define MAILTRACE_PASTED_H
 
 #include <glib.h>
 
-/* A message in a text: length bytes at at, from its header to the next one's or the end. */
+/*
+ * A message in a text: length bytes at at, from its header to the next one's or
+ * the end.  A part: to the next line of two dashes.
+ */
 typedef void (*pasted_function)(const char *at, gsize length, gpointer user);
 
 /*
@@ -21,4 +27,10 @@ typedef void (*pasted_function)(const char *at, gsize length, gpointer user);
  * quoted for its own sake, or with a plain text below it, is none.
  */
 void pasted_messages(const char *text, gsize length, pasted_function found, gpointer user);
+
+/*
+ * Calls found for each part in a text that hides its content likewise, with a
+ * header of MIME's fields alone, and that is in no message.
+ */
+void pasted_parts(const char *text, gsize length, pasted_function found, gpointer user);
 #endif

@@ -29,10 +29,13 @@ static const struct reading table[] = {
 	{"header-ends-at-blanks", DOUBT_BLANK_LINE, .options = {.blank_line_ends = TRUE}},
 	{"bare-cr-ends-line", DOUBT_BARE_CR | DOUBT_NO_PARTS, .carriage_lines = TRUE},
 	{"lf-cr-ends-line", DOUBT_LF_CR, .lf_cr_lines = TRUE},
+	{"cr-cr-lf-ends-line", DOUBT_CR_CR_LF, .cr_cr_lf_lines = TRUE},
 	{"text-after-delimiter", DOUBT_DELIMITER_TAIL, .options = {.delimiter_prefix = TRUE}},
 	{"delimiter-within-line", DOUBT_DELIMITER_PLACE, .options = {.delimiter_anywhere = TRUE}},
 	{"delimiter-without-dashes", DOUBT_NO_PARTS | DOUBT_ONE_PART,
 	 .options = {.delimiter_undashed = TRUE}},
+	{"delimiter-of-any-case", DOUBT_DELIMITER_CASE, .options = {.delimiter_any_case = TRUE}},
+	{"delimiter-in-header", DOUBT_HEADER_CUT, .options = {.header_is_whole = TRUE}},
 	{"part-in-preamble", DOUBT_PREAMBLE, .options = {.preamble_is_part = TRUE}},
 	{"part-in-epilogue", DOUBT_EPILOGUE, .options = {.close_is_ignored = TRUE}},
 	{"inner-multipart-goes-on", DOUBT_UNCLOSED, .options = {.inner_goes_on = TRUE}},
@@ -62,6 +65,7 @@ is_same(const struct reading *first, const struct reading *second)
 {
 	return first->carriage_lines == second->carriage_lines &&
 	       first->lf_cr_lines == second->lf_cr_lines &&
+	       first->cr_cr_lf_lines == second->cr_cr_lf_lines &&
 	       memcmp(&first->options, &second->options, sizeof(first->options)) == 0;
 }
 
@@ -76,6 +80,7 @@ readings_join(const struct reading *first, const struct reading *second, char *r
 		.doubts = first->doubts | second->doubts,
 		.carriage_lines = first->carriage_lines || second->carriage_lines,
 		.lf_cr_lines = first->lf_cr_lines || second->lf_cr_lines,
+		.cr_cr_lf_lines = first->cr_cr_lf_lines || second->cr_cr_lf_lines,
 		.options =
 			{
 				.last_fields = a->last_fields | b->last_fields,
@@ -89,6 +94,9 @@ readings_join(const struct reading *first, const struct reading *second, char *r
 					a->delimiter_anywhere || b->delimiter_anywhere,
 				.delimiter_undashed =
 					a->delimiter_undashed || b->delimiter_undashed,
+				.delimiter_any_case =
+					a->delimiter_any_case || b->delimiter_any_case,
+				.header_is_whole = a->header_is_whole || b->header_is_whole,
 				.preamble_is_part = a->preamble_is_part || b->preamble_is_part,
 				.close_is_ignored = a->close_is_ignored || b->close_is_ignored,
 				.inner_goes_on = a->inner_goes_on || b->inner_goes_on,
@@ -104,8 +112,8 @@ readings_join(const struct reading *first, const struct reading *second, char *r
 	joined.options.boundary = boundary;
 	joined.options.garbage = garbage;
 	/* In UTF-16 each CR has its NUL, and stands in a line by itself. */
-	if (joined.carriage_lines + joined.lf_cr_lines + joined.options.strict_lines +
-		    joined.options.wide_multiparts >
+	if (joined.carriage_lines + joined.lf_cr_lines + joined.cr_cr_lf_lines +
+		    joined.options.strict_lines + joined.options.wide_multiparts >
 	    1)
 		return FALSE;
 	if (is_same(&joined, first))
@@ -133,6 +141,26 @@ readings_carriage_lines(const char *bytes, gsize length)
 		if (carriage && (stop == end || *stop != '\n'))
 			g_byte_array_append(lines, (const guint8 *)"\n", 1);
 		at = stop;
+	}
+	return lines;
+}
+
+GByteArray *
+readings_cr_cr_lf_lines(const char *bytes, gsize length)
+{
+	GByteArray *lines = g_byte_array_sized_new((guint)length);
+	const char *at = bytes, *end = bytes + length;
+
+	while (at < end) {
+		const char *feed = memchr(at, '\n', (gsize)(end - at));
+		const char *stop = feed ? feed : end;
+
+		while (feed && stop - at > 1 && stop[-1] == '\r' && stop[-2] == '\r')
+			stop--;
+		g_byte_array_append(lines, (const guint8 *)at, (guint)(stop - at));
+		if (feed)
+			g_byte_array_append(lines, (const guint8 *)"\n", 1);
+		at = feed ? feed + 1 : end;
 	}
 	return lines;
 }

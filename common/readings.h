@@ -28,6 +28,7 @@ struct reading {
 	guint doubts;		 /* of enum doubt: any of them calls for it */
 	gboolean carriage_lines; /* a lone CR ends a line */
 	gboolean lf_cr_lines;	 /* LF CR does */
+	gboolean cr_cr_lf_lines; /* so does LF with any number of CR before it */
 	struct split_options options;
 };
 
@@ -49,6 +50,9 @@ gboolean readings_join(const struct reading *first, const struct reading *second
  * with g_byte_array_unref().
  */
 GByteArray *readings_carriage_lines(const char *bytes, gsize length);
+
+/* The same with CR LF for each LF that more than one CR stands before. */
+GByteArray *readings_cr_cr_lf_lines(const char *bytes, gsize length);
 
 /* The same with CR LF for each LF CR, and for a CR before one, which a transport may have put
  * there. */

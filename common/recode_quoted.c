@@ -108,6 +108,95 @@ recode_lenient_quoted(const struct encoded *encoded)
 	return out;
 }
 
+/* An "=" that begins neither an octet nor a soft line break stands for itself. */
+GByteArray *
+recode_literal_quoted(const struct encoded *encoded)
+{
+	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
+	const char *at = encoded->bytes, *end = at + encoded->length;
+
+	while (at < end) {
+		const char *after = *at == '=' ? soft_break(at + 1, end) : NULL;
+		guint8 byte = (guint8)*at;
+
+		if (after) {
+			at = after;
+			continue;
+		}
+		at++;
+		if (byte == '=' && is_octet(at, end)) {
+			byte = octet(at);
+			at += 2;
+		}
+		g_byte_array_append(out, &byte, 1);
+	}
+	return out;
+}
+
+/* Returns the next CR that no LF follows, from at on, or NULL. */
+static const char *
+bare_carriage(const char *at, const char *end)
+{
+	for (; (at = memchr(at, '\r', (gsize)(end - at))) != NULL; at++)
+		if (end - at < 2 || at[1] != '\n')
+			return at;
+	return NULL;
+}
+
+gboolean
+recode_is_carriaged_quoted(const struct encoded *encoded)
+{
+	return encoded->declared == ENCODING_QUOTED_PRINTABLE &&
+	       bare_carriage(encoded->bytes, encoded->bytes + encoded->length) != NULL;
+}
+
+/* Decodes bytes that another decoder would have seen so.  Takes them. */
+static GByteArray *
+literally(const struct encoded *encoded, GByteArray *seen)
+{
+	struct encoded other = *encoded;
+	GByteArray *out;
+
+	other.bytes = (const char *)seen->data;
+	other.length = seen->len;
+	out = seen->len ? recode_literal_quoted(&other) : g_byte_array_new();
+	g_byte_array_unref(seen);
+	return out;
+}
+
+/* A CR that no LF follows is passed over. */
+GByteArray *
+recode_uncarriaged_quoted(const struct encoded *encoded)
+{
+	GByteArray *seen = g_byte_array_sized_new((guint)encoded->length);
+	const char *at = encoded->bytes, *end = at + encoded->length, *carriage;
+
+	while ((carriage = bare_carriage(at, end)) != NULL) {
+		g_byte_array_append(seen, (const guint8 *)at, (guint)(carriage - at));
+		at = carriage + 1;
+	}
+	g_byte_array_append(seen, (const guint8 *)at, (guint)(end - at));
+	return literally(encoded, seen);
+}
+
+/* A soft break goes on from CR to the next LF, whatever stands between. */
+GByteArray *
+recode_long_broken_quoted(const struct encoded *encoded)
+{
+	GByteArray *seen = g_byte_array_sized_new((guint)encoded->length);
+	const char *at = encoded->bytes, *end = at + encoded->length, *carriage;
+
+	while ((carriage = bare_carriage(at, end)) != NULL) {
+		gboolean soft = carriage > at && carriage[-1] == '=';
+		const char *feed = soft ? memchr(carriage, '\n', (gsize)(end - carriage)) : NULL;
+
+		g_byte_array_append(seen, (const guint8 *)at, (guint)(carriage + 1 - at));
+		at = feed ? feed : carriage + 1;
+	}
+	g_byte_array_append(seen, (const guint8 *)at, (guint)(end - at));
+	return literally(encoded, seen);
+}
+
 /* Returns the end of the line breaks that a soft one begins, blanks before it included, or NULL. */
 static const char *
 break_run(const char *at, const char *end)

@@ -38,7 +38,7 @@ enum file_flag {
 /* How a variant's bytes were made from the decoded content. */
 enum variant_kind {
 	VARIANT_EXACT,	   /* the decoded content itself (file->digests) */
-	VARIANT_LF,	   /* CR LF replaced by LF */
+	VARIANT_LF,	   /* CR LF, and CR CR LF, replaced by LF */
 	VARIANT_DELIMITER, /* with the line break that belongs to the delimiter
 			    * (RFC 2046 5.1.1), as rspamd hashes */
 	VARIANT_TRIMMED,   /* the LF form without any line breaks at its end:

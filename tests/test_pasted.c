@@ -72,3 +72,42 @@ Test(pasted, a_header_that_hides_no_file_is_none)
 		cr_expect_str_eq(found, "", "%s", found);
 	}
 }
+
+#define QUOTED "Content-Type: a/b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+
+/* Returns each part in a text, in brackets. */
+static char *
+parts_in(const char *text)
+{
+	GString *found = g_string_new(NULL);
+
+	pasted_parts(text, strlen(text), collect, found);
+	return g_string_free(found, FALSE);
+}
+
+Test(pasted, a_part_goes_from_its_header_to_a_line_of_dashes)
+{
+	g_autofree char *found = parts_in("Hello.\r\n-=b\r\n" FILE_FIELDS "aGVsbG8=\r\n--b--\r\n");
+	g_autofree char *two =
+		parts_in(FILE_FIELDS "1\r\n--b\r\n\r\nno\r\n--b\r\n" FILE_FIELDS "2");
+
+	cr_assert_str_eq(found, "[" FILE_FIELDS "aGVsbG8=\r\n]");
+	cr_assert_str_eq(two, "[" FILE_FIELDS "1\r\n][" FILE_FIELDS "2]");
+}
+
+Test(pasted, what_is_in_a_message_or_hides_no_file_is_no_part)
+{
+	static const char *const texts[] = {
+		HEADER FILE_FIELDS "aGVsbG8=\r\n",
+		HEADER QUOTED "\r\n" FILE_FIELDS,
+		QUOTED "hello\r\n",
+		"Content-Type: text/plain\r\n\r\nHello.\r\n",
+		"Content-Type: a/b; name=f",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autofree char *found = parts_in(texts[i]);
+
+		cr_expect_str_eq(found, "", "%s", found);
+	}
+}

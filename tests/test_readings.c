@@ -102,6 +102,14 @@ static const struct class classes[] = {
 				   "--b\r\n" LEAF "--b--\r\n"),
 	CLASS("delimiter-within-line", TYPE "--b\r\n\r\nHello.\r\n---b\r\n" LEAF "--b--\r\n"),
 	CLASS("part-in-preamble", TYPE DATA),
+	CLASS("part-in-text", TYPE TEXT "-=b\r\n" DATA "--b--\r\n"),
+	CLASS("part-in-text", TYPE TEXT "--b\r\nContent-Transfer-Encoding: base64\r\n\r\nbm9u\r\n"
+					"--c\r\n" DATA "--b--\r\n"),
+	CLASS("delimiter-of-any-case", TYPE TEXT "--B\r\n" LEAF "--b--\r\n"),
+	CLASS("delimiter-in-header",
+	      TYPE TEXT "--b\r\nX: y\r\n--b--\r\nX: z\r\n\r\npayload\r\n--b--\r\n"),
+	CLASS("cr-cr-lf-ends-line", TYPE "--b\r\r\n\r\r\npayload\r\r\n--b--\r\n"),
+	CLASS("cr-cr-lf-ends-line", "X: y\r\n\r\r\npayload"),
 	CLASS("part-in-epilogue",
 	      TYPE TEXT "--b--\r\nbegin 644 f.exe\r\n'<&%Y;&]A9```\r\n`\r\nend\r\n"),
 	CLASS("token-boundary", "Content-Type: multipart/mixed; boundary=\"b c\"\r\n\r\n"
@@ -194,7 +202,8 @@ static const struct class pairs[] = {
 	      "Content-Transfer-Encoding: base64\r\n" TYPE
 	      "LS1iIHRhaWwNCg0KcGF5bG9hZA0KLS1iLS0NCg==\r\n"),
 	CLASS("header-after-blank-line+delimiter-within-line",
-	      TYPE "--b\r\n\r\nHello.--b\r\nX: y\r\n\r\n" DATA "--b--\r\n"),
+	      TYPE "--b\r\n\r\nHello.--b\r\nX: y\r\n\r\n"
+		   "Content-Transfer-Encoding: quoted-printable\r\n\r\np=61yload\r\n--b--\r\n"),
 	CLASS("indented-field+header-after-blank-line",
 	      "Subject: s\r\n\r\nContent-Language: en\r\n " DATA),
 };

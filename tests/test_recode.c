@@ -55,6 +55,46 @@ Test(recode, padding_at_each_line_may_mean_nothing)
 	assert_has(found, "base64-ignoring-padding=hello world!;");
 }
 
+/* Lower-case letters and digits, and three ways to damage their base64. */
+#define LONG "abcdefghijklmnopqr"
+#define LONG_BASE64 "YWJjZGVmZ2hpamtsbW5vcHFy"
+
+Test(recode, characters_that_make_no_four_may_be_dropped)
+{
+	g_autofree char *unpadded = decodings(LONG_BASE64 "czE", ENCODING_BASE64, TRUE, 20);
+	g_autofree char *short_padded = decodings(LONG_BASE64 "cz=", ENCODING_BASE64, TRUE, 19);
+	g_autofree char *word = decodings("aGVsbG8", ENCODING_BASE64, TRUE, 5);
+
+	assert_has(unpadded, "base64-whole-fours=" LONG ";");
+	assert_has(short_padded, "base64-whole-fours=" LONG ";");
+	cr_assert_null(strstr(word, "whole-fours"));
+}
+
+Test(recode, padding_within_base64_may_be_six_bits_of_nought)
+{
+	/* "=hel" is 000000 100001 011110 100101, and what follows is in step again. */
+	g_autofree char *found = decodings("=YWJ" LONG_BASE64 "\r\n", ENCODING_BASE64, TRUE, 20);
+
+	assert_has(found, "base64-padding-is-zero=\001\205\211" LONG ";");
+}
+
+Test(recode, base64_may_end_at_another_character)
+{
+	g_autofree char *found =
+		decodings(LONG_BASE64 "\r\n!" LONG_BASE64, ENCODING_BASE64, TRUE, 36);
+	g_autofree char *words = decodings("From: a text", ENCODING_BASE64, TRUE, 6);
+
+	assert_has(found, "base64-to-stranger=" LONG ";");
+	cr_assert_null(strstr(words, "to-stranger"));
+}
+
+Test(recode, lines_that_are_not_of_fours_may_be_passed_over)
+{
+	g_autofree char *found = decodings("ND\r\n" LONG_BASE64 "\r\n", ENCODING_BASE64, TRUE, 19);
+
+	assert_has(found, "base64-whole-lines=" LONG ";");
+}
+
 Test(recode, lines_that_are_no_base64_may_be_passed_over)
 {
 	g_autofree char *found = decodings("-----BEGIN FILE-----\r\naGVsbG8g\r\n-----END-----\r\n",
@@ -131,13 +171,36 @@ Test(recode, an_equals_sign_in_a_wrong_place_is_read_leniently)
 	assert_has(soft, "quoted-printable-lenient=ab=3;");
 }
 
+Test(recode, an_equals_sign_in_a_wrong_place_may_stand_for_itself)
+{
+	g_autofree char *found = decodings("=_a=3D==\r\nb", ENCODING_QUOTED_PRINTABLE, TRUE, 7);
+
+	assert_has(found, "quoted-printable-literal==_a==b;");
+}
+
+Test(recode, a_lone_carriage_return_in_quoted_printable_may_be_nothing)
+{
+	g_autofree char *found = decodings("\rh=69\r\n", ENCODING_QUOTED_PRINTABLE, TRUE, 5);
+	g_autofree char *none = decodings("h=69\r\n", ENCODING_QUOTED_PRINTABLE, TRUE, 4);
+
+	assert_has(found, "quoted-printable-without-cr=hi\r\n;");
+	cr_assert_str_eq(none, "");
+}
+
+Test(recode, a_soft_break_may_go_on_to_the_line_feed)
+{
+	g_autofree char *found = decodings("h=\r:x\ni=3D", ENCODING_QUOTED_PRINTABLE, TRUE, 7);
+
+	assert_has(found, "quoted-printable-break-to-lf=hi=;");
+}
+
 Test(recode, a_nul_in_quoted_printable_may_be_nothing)
 {
 	struct encoded encoded = {"a\0=\r\nb", 6, ENCODING_QUOTED_PRINTABLE, TRUE, 3, .text = TRUE};
 	g_autoptr(GString) found = g_string_new(NULL);
 
 	recode_each(&encoded, collect, found);
-	cr_assert_str_eq(found->str, "quoted-printable-lenient=ab;");
+	assert_has(found->str, "quoted-printable-lenient=ab;");
 }
 
 Test(recode, a_soft_break_may_be_any_run_of_line_ends)
@@ -234,6 +297,32 @@ Test(recode, a_name_that_resembles_an_encoding_makes_its_oddities_count)
 	recode_each(&encoded, collect, found);
 	assert_has(found->str, "as-base64=helloworld;");
 	assert_has(found->str, "base64-to-padding=hello;");
+}
+
+Test(recode, regular_uuencode_is_decoded_in_no_other_way)
+{
+	static const char *const texts[] = {
+		"begin 644 f\r\n#86)C\r\n`\r\nend\r\n", /* "abc" */
+		"begin 644 f\n#86)C\n \nend\n",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autofree char *found = decodings(texts[i], ENCODING_UUENCODE, TRUE, 3);
+
+		cr_expect_str_eq(found, "");
+	}
+}
+
+Test(recode, a_line_of_uuencode_may_be_as_long_as_it_says_or_none)
+{
+	/* The second line lost a blank at its end, which is a zero. */
+	g_autofree char *cut =
+		decodings("begin 644 f\n#86)C\n#86) \n#86)\n`\nend\n", ENCODING_UUENCODE, TRUE, 8);
+	g_autofree char *headless = decodings("begin44 f\n#86)C\nx\n", ENCODING_UUENCODE, TRUE, 0);
+
+	assert_has(cut, "uuencode-by-lines=abcab@ab@;");
+	assert_has(cut, "uuencode-fitting-lines=abcab@;");
+	assert_has(headless, "uuencode-fitting-lines=abc;");
 }
 
 Test(recode, an_empty_content_has_no_other_decoding)

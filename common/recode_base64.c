@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* base64 as strict and lenient decoders have it. */
+#include <config.h>
+
+#include <string.h>
+
+#include "recode_forms.h"
+
+/*
+ * What counts as base64 in disguise has at least so many characters: where the
+ * header leaves the encoding open, and where it says that there is none.
+ */
+#define BASE64_LEAST_OPEN 8
+#define BASE64_LEAST 24
+
+/* So many characters at the begin tell whether base64 holds base64. */
+#define TWICE_PROBE 64
+
+/* Returns the six bits of a base64 character (RFC 2045 6.8), or -1. */
+static int
+sextet(char byte)
+{
+	if (byte >= 'A' && byte <= 'Z')
+		return byte - 'A';
+	if (byte >= 'a' && byte <= 'z')
+		return byte - 'a' + 26;
+	if (byte >= '0' && byte <= '9')
+		return byte - '0' + 52;
+	return byte == '+' ? 62 : byte == '/' ? 63 : -1;
+}
+
+/* How padding within base64, and lines with other characters, are taken. */
+enum base64_way {
+	BASE64_STREAMS,	    /* padding ends a stream, another follows */
+	BASE64_NO_PADDING,  /* padding is passed over */
+	BASE64_TO_PADDING,  /* padding ends it all */
+	BASE64_CLEAN_LINES, /* lines with other characters are passed over */
+	BASE64_WHOLE_LINES, /* so are those that are not of fours */
+	BASE64_URL_SAFE,    /* "-" and "_" are characters (RFC 4648 5) */
+	/* Those that drop characters at the end which make no four, and show no words. */
+	BASE64_WHOLE_FOURS, /* padding is none where it makes no four */
+	BASE64_PAD_IS_ZERO, /* padding is a character, of no bits */
+	BASE64_TO_STRANGER, /* any other character than a line break ends it all */
+};
+
+struct base64 {
+	GByteArray *out;
+	guint32 bits;
+	guint count;   /* characters of the last four */
+	guint padding; /* characters of padding after them */
+};
+
+static void
+base64_put(struct base64 *state, int six)
+{
+	guint8 bytes[3];
+
+	state->bits = state->bits << 6 | (guint32)six;
+	if (++state->count < 4)
+		return;
+	bytes[0] = (guint8)(state->bits >> 16);
+	bytes[1] = (guint8)(state->bits >> 8);
+	bytes[2] = (guint8)state->bits;
+	g_byte_array_append(state->out, bytes, 3);
+	state->count = 0;
+	state->bits = 0;
+}
+
+/* Ends a stream: what is left of the last four characters is one byte or two. */
+static void
+base64_end(struct base64 *state)
+{
+	guint left = state->count;
+	guint length = state->out->len + (left ? left - 1 : 0);
+
+	while (state->count)
+		base64_put(state, 0);
+	g_byte_array_set_size(state->out, length);
+}
+
+static gboolean
+line_is_clean(const char *at, gsize length)
+{
+	for (gsize i = 0; i < length; i++)
+		if (sextet(at[i]) < 0 && at[i] != '=' && !recode_is_space(at[i]))
+			return FALSE;
+	return TRUE;
+}
+
+/* Takes padding as GLib does: six bits of zero, and a byte less of the four that it ends. */
+static void
+base64_put_zero(struct base64 *state)
+{
+	base64_put(state, 0);
+	if (state->count)
+		return;
+	g_byte_array_set_size(state->out, state->out->len - MIN(state->padding, 2));
+	state->padding = 0;
+}
+
+/* Takes a character of padding; returns FALSE when it ends all. */
+static gboolean
+base64_pad(struct base64 *state, enum base64_way way)
+{
+	if (way == BASE64_NO_PADDING)
+		return TRUE;
+	state->padding++;
+	if (way == BASE64_PAD_IS_ZERO)
+		base64_put_zero(state);
+	else if (way != BASE64_WHOLE_FOURS || state->count + state->padding == 4)
+		base64_end(state);
+	return way != BASE64_TO_PADDING;
+}
+
+/* Decodes a line; returns FALSE when something in it ends all. */
+static gboolean
+base64_line(struct base64 *state, const char *at, gsize length, enum base64_way way)
+{
+	for (gsize i = 0; i < length; i++) {
+		int six = sextet(at[i]);
+
+		if (way == BASE64_URL_SAFE && (at[i] == '-' || at[i] == '_'))
+			six = at[i] == '-' ? 62 : 63;
+		if (six >= 0) {
+			base64_put(state, six);
+			state->padding = 0;
+		} else if (at[i] == '=') {
+			if (!base64_pad(state, way))
+				return FALSE;
+		} else if (way == BASE64_TO_STRANGER && !recode_is_break(at[i])) {
+			return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+/* Whether a line is passed over as a whole. */
+static gboolean
+passes_line(const char *at, gsize length, enum base64_way way)
+{
+	if (way != BASE64_CLEAN_LINES && way != BASE64_WHOLE_LINES)
+		return FALSE;
+	while (length && recode_is_space(at[length - 1]))
+		length--;
+	return !line_is_clean(at, length) || (way == BASE64_WHOLE_LINES && length % 4);
+}
+
+static GByteArray *
+base64_decode(const char *bytes, gsize length, enum base64_way way)
+{
+	struct base64 state = {.out = g_byte_array_sized_new((guint)(length / 4 * 3 + 3))};
+	const char *end = bytes + length;
+	gsize line;
+
+	for (const char *at = bytes; at < end; at += line) {
+		line = recode_line_length(at, end);
+		if (passes_line(at, line, way))
+			continue;
+		if (!base64_line(&state, at, line, way))
+			break;
+	}
+	if (way >= BASE64_WHOLE_FOURS)
+		state.count = 0;
+	base64_end(&state);
+	/* Of a text the first word is base64, too. */
+	if (way >= BASE64_WHOLE_FOURS && state.out->len < BASE64_LEAST * 3 / 4)
+		g_byte_array_set_size(state.out, 0);
+	return state.out;
+}
+
+/* Takes line breaks and blanks off both ends. */
+static void
+strip(const char **bytes, gsize *length)
+{
+	while (*length && recode_is_space((*bytes)[0])) {
+		(*bytes)++;
+		(*length)--;
+	}
+	while (*length && recode_is_space((*bytes)[*length - 1]))
+		(*length)--;
+}
+
+/*
+ * Whether base64 is as all encoders write it: lines of one length but the last,
+ * padding at the end alone, nothing else in it.  It looks at each line's end
+ * only: a strange character makes the decoded content shorter.
+ */
+static gboolean
+base64_is_regular(const struct encoded *encoded)
+{
+	const char *bytes = encoded->bytes;
+	gsize length = encoded->length, padding = 0, breaks = 0, stride;
+	guint64 characters;
+
+	strip(&bytes, &length);
+	stride = recode_line_length(bytes, bytes + length);
+	for (gsize at = stride; at < length; at += stride) {
+		if (bytes[at - 1] != '\n')
+			return FALSE;
+		breaks += at > 1 && bytes[at - 2] == '\r' ? 2 : 1;
+	}
+	while (padding < 2 && length && bytes[length - 1] == '=') {
+		length--;
+		padding++;
+	}
+	characters = length - MIN(breaks, length);
+	return (characters + padding) % 4 == 0 && encoded->decoded_size == characters * 3 / 4;
+}
+
+/*
+ * Of so many characters of damaged base64 at most one is padding, of which quoted-printable
+ * has more, and of so many one is a stranger, of which a text has more.
+ */
+#define PADDING_PART 16
+#define STRANGER_PART 8
+
+/* Whether base64 is damaged, rather than something else that is called so. */
+gboolean
+recode_is_damaged_base64(const struct encoded *encoded)
+{
+	gsize padding = 0, strangers = 0;
+
+	if (!recode_is_irregular_base64(encoded))
+		return FALSE;
+	for (gsize i = 0; i < encoded->length; i++) {
+		char byte = encoded->bytes[i];
+
+		padding += byte == '=';
+		strangers += sextet(byte) < 0 && byte != '=' && !recode_is_space(byte);
+	}
+	return padding * PADDING_PART <= encoded->length + 2 * PADDING_PART &&
+	       strangers * STRANGER_PART <= encoded->length + STRANGER_PART;
+}
+
+gboolean
+recode_is_irregular_base64(const struct encoded *encoded)
+{
+	return encoded->declared == ENCODING_BASE64 && !base64_is_regular(encoded);
+}
+
+/*
+ * Whether bytes are base64 and nothing else: of its alphabet, in fours.  Where
+ * no header spoke of it they must be like data rather than a word: long, with
+ * capitals, small letters and digits or signs.
+ */
+static gboolean
+looks_base64(const char *bytes, gsize length, gboolean demanding)
+{
+	gboolean upper = FALSE, lower = FALSE, other = FALSE;
+	gsize count = 0;
+
+	strip(&bytes, &length);
+	while (length && bytes[length - 1] == '=') {
+		length--;
+		count++;
+	}
+	for (gsize i = 0; i < length; i++) {
+		if (recode_is_break(bytes[i]))
+			continue;
+		if (sextet(bytes[i]) < 0)
+			return FALSE;
+		count++;
+		upper = upper || g_ascii_isupper(bytes[i]);
+		lower = lower || g_ascii_islower(bytes[i]);
+		other = other || !g_ascii_isalpha(bytes[i]);
+	}
+	if (!demanding)
+		return count >= BASE64_LEAST_OPEN && count % 4 == 0;
+	return count >= BASE64_LEAST && count % 4 == 0 && upper && lower && other;
+}
+
+gboolean
+recode_is_hidden_base64(const struct encoded *encoded)
+{
+	return encoded->declared != ENCODING_BASE64 &&
+	       looks_base64(encoded->bytes, encoded->length, encoded->certain);
+}
+
+GByteArray *
+recode_base64(const char *bytes, gsize length)
+{
+	return base64_decode(bytes, length, BASE64_STREAMS);
+}
+
+gboolean
+recode_is_base64_line(const char *line, gsize length)
+{
+	return length && line_is_clean(line, length);
+}
+
+GByteArray *
+recode_base64_streams(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_STREAMS);
+}
+
+GByteArray *
+recode_base64_unpadded(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_NO_PADDING);
+}
+
+GByteArray *
+recode_base64_to_padding(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_TO_PADDING);
+}
+
+GByteArray *
+recode_base64_clean_lines(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_CLEAN_LINES);
+}
+
+GByteArray *
+recode_base64_whole_lines(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_WHOLE_LINES);
+}
+
+GByteArray *
+recode_base64_whole_fours(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_WHOLE_FOURS);
+}
+
+GByteArray *
+recode_base64_pad_is_zero(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_PAD_IS_ZERO);
+}
+
+GByteArray *
+recode_base64_to_stranger(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_TO_STRANGER);
+}
+
+/* Whether the other alphabet's characters are there, and those for which they stand are not. */
+gboolean
+recode_is_url_safe_base64(const struct encoded *encoded)
+{
+	return recode_is_irregular_base64(encoded) &&
+	       (memchr(encoded->bytes, '-', encoded->length) ||
+		memchr(encoded->bytes, '_', encoded->length)) &&
+	       !memchr(encoded->bytes, '+', encoded->length) &&
+	       !memchr(encoded->bytes, '/', encoded->length);
+}
+
+GByteArray *
+recode_base64_url_safe(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_URL_SAFE);
+}
+
+/* Whether base64 begins with what is base64 again. */
+gboolean
+recode_is_base64_twice(const struct encoded *encoded)
+{
+	const char *bytes = encoded->bytes;
+	gsize length = encoded->length;
+	g_autoptr(GByteArray) probe = NULL;
+
+	if (encoded->declared != ENCODING_BASE64)
+		return FALSE;
+	strip(&bytes, &length);
+	probe = base64_decode(bytes, MIN(length, TWICE_PROBE), BASE64_STREAMS);
+	for (guint i = 0; i < probe->len; i++)
+		if (sextet((char)probe->data[i]) < 0 && probe->data[i] != '=' &&
+		    !recode_is_break((char)probe->data[i]))
+			return FALSE;
+	return probe->len > 0;
+}
+
+GByteArray *
+recode_base64_twice(const struct encoded *encoded)
+{
+	g_autoptr(GByteArray) once = base64_decode(encoded->bytes, encoded->length, BASE64_STREAMS);
+
+	/* A line break or padding tells it from a word of letters and digits. */
+	if (!looks_base64((const char *)once->data, once->len, TRUE) ||
+	    !(memchr(once->data, '\n', once->len) || memchr(once->data, '=', once->len)))
+		return g_byte_array_new();
+	return base64_decode((const char *)once->data, once->len, BASE64_STREAMS);
+}
