@@ -195,19 +195,6 @@ openc2_copy_new(void)
 	return g_new0(struct openc2_copy, 1);
 }
 
-struct openc2_copy *
-openc2_copy_dup(const struct openc2_copy *copy)
-{
-	struct openc2_copy *dup = g_new0(struct openc2_copy, 1);
-
-	dup->guid = g_strdup(copy->guid);
-	dup->folder = g_strdup(copy->folder);
-	dup->flags = g_strdupv(copy->flags);
-	dup->quarantine = g_strdup(copy->quarantine);
-	dup->by_digest = copy->by_digest;
-	return dup;
-}
-
 void
 openc2_copy_free(struct openc2_copy *copy)
 {

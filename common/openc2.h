@@ -150,9 +150,6 @@ struct openc2_response *openc2_response_decode(const char *json, gsize length, G
 /* Returns an empty copy; free with openc2_copy_free(). */
 struct openc2_copy *openc2_copy_new(void);
 
-/* Returns a copy of a copy. */
-struct openc2_copy *openc2_copy_dup(const struct openc2_copy *copy);
-
 /* Frees a copy.  NULL is allowed. */
 void openc2_copy_free(struct openc2_copy *copy);
 

@@ -27,7 +27,6 @@ struct passwords {
 	GPtrArray *labelled; /* of char *, in order of appearance */
 	GPtrArray *alone;
 	gsize text_bytes;
-	gboolean cut;
 	gboolean awaited; /* a label ended the line before */
 };
 
@@ -82,9 +81,7 @@ add_word(struct passwords *passwords, GPtrArray *words, const char *word, gsize 
 	text = g_strndup(word, length);
 	if (has_word(passwords->labelled, text) || has_word(words, text))
 		return;
-	if (words->len >= CAP_PASSWORDS)
-		passwords->cut = TRUE;
-	else
+	if (words->len < CAP_PASSWORDS)
 		g_ptr_array_add(words, g_steal_pointer(&text));
 }
 
@@ -337,10 +334,7 @@ passwords_add_text(struct passwords *passwords, const char *text, gsize length, 
 	g_autofree char *part = NULL;
 	g_autofree char *valid = NULL;
 
-	if (length > room) {
-		passwords->cut = TRUE;
-		length = room;
-	}
+	length = MIN(length, room);
 	passwords->text_bytes += length;
 	part = g_strndup(text, length);
 	valid = g_utf8_make_valid(part, -1);
@@ -378,10 +372,4 @@ passwords_nth(const struct passwords *passwords, guint n)
 	if (n < passwords->alone->len)
 		return passwords->alone->pdata[n];
 	return listed[n - passwords->alone->len];
-}
-
-gboolean
-passwords_were_cut(const struct passwords *passwords)
-{
-	return passwords->cut || passwords->labelled->len + passwords->alone->len > CAP_PASSWORDS;
 }

@@ -37,9 +37,6 @@ guint passwords_count(const struct passwords *passwords);
 /* Returns the n-th best word, UTF-8, borrowed. */
 const char *passwords_nth(const struct passwords *passwords, guint n);
 
-/* Returns TRUE if there were more words in the texts than may be tried. */
-gboolean passwords_were_cut(const struct passwords *passwords);
-
 /* Wipes and frees.  NULL is allowed. */
 void passwords_free(struct passwords *passwords);
 

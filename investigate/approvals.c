@@ -92,9 +92,10 @@ read_key(const char *list, char *const *fields, struct approval_key *ret_key, GE
 	return TRUE;
 }
 
-gboolean
-approvals_find_key(const struct settings *settings, const char *name, struct approval_key *ret_key,
-		   GError **error)
+/* Finds a key of the list by name; clear with approval_key_clear().  FALSE with an error. */
+static gboolean
+find_key(const struct settings *settings, const char *name, struct approval_key *ret_key,
+	 GError **error)
 {
 	const char *list = settings->approval_keys;
 	g_auto(GStrv) lines = NULL;
@@ -167,7 +168,7 @@ approvals_check(const struct settings *settings, const char *tenant, const char 
 {
 	struct approval_key key;
 
-	if (!approvals_find_key(settings, name, &key, error))
+	if (!find_key(settings, name, &key, error))
 		return FALSE;
 	if (!check_signature(&key, tenant, digest, signature, uid, error)) {
 		approval_key_clear(&key);
@@ -193,7 +194,7 @@ is_listed(const struct settings *settings, const struct store_approval *approval
 	struct approval_key key;
 	gboolean same;
 
-	if (!approvals_find_key(settings, approval->name, &key, NULL))
+	if (!find_key(settings, approval->name, &key, NULL))
 		return FALSE;
 	same = strcmp(key.fingerprint, approval->fingerprint) == 0;
 	approval_key_clear(&key);

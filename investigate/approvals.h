@@ -36,10 +36,6 @@ struct approval_key {
 /* Frees what a key owns. */
 void approval_key_clear(struct approval_key *key);
 
-/* Finds a key of the list by name; clear with approval_key_clear().  FALSE with an error. */
-gboolean approvals_find_key(const struct settings *settings, const char *name,
-			    struct approval_key *ret_key, GError **error);
-
 /* Signs a plan's digest.  FALSE with APPROVALS_ERROR_SIGNATURE. */
 gboolean approvals_sign(const struct signing_key *key, const char *tenant, const char *digest,
 			guint8 ret_signature[SIGNATURE_BYTES], GError **error);

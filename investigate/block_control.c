@@ -12,8 +12,9 @@ refuse(GError **error, const char *why)
 	return FALSE;
 }
 
-char *
-block_what_of_candidate(guint32 crc32, guint64 size)
+/* Returns what a candidate is known by: "crc32=1a2b3c4d,size=99".  Free with g_free(). */
+static char *
+what_of_candidate(guint32 crc32, guint64 size)
 {
 	return g_strdup_printf("crc32=%08x,size=%" G_GUINT64_FORMAT, crc32, size);
 }
@@ -106,7 +107,7 @@ read_candidate(const json_t *value, struct store_block *block, struct block_key 
 		return refuse(error, "CRC-32 and size can be made to agree: candidates may only "
 				     "be observed or held");
 	block_key_of_candidate((guint32)crc32, (guint64)size, ret_keys);
-	block->what = block_what_of_candidate((guint32)crc32, (guint64)size);
+	block->what = what_of_candidate((guint32)crc32, (guint64)size);
 	*ret_count = 1;
 	return TRUE;
 }

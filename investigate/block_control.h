@@ -43,7 +43,4 @@ gboolean block_control_remove(const struct block_control *blocks,
 /* "block-force", likewise. */
 gboolean block_control_force(const struct block_control *blocks, const json_t *request,
 			     json_t *answer, GError **error);
-
-/* Returns what a candidate is known by: "crc32=1a2b3c4d,size=99".  Free with g_free(). */
-char *block_what_of_candidate(guint32 crc32, guint64 size);
 #endif

@@ -100,8 +100,9 @@ command_end(const struct command *command, struct out *out, int status)
 			    "cannot write the answer: is the disk full or the reader gone?");
 }
 
-char *
-command_arguments(const struct command *command)
+/* Returns the verb's arguments as the journal has them, a JSON array.  Free with g_free(). */
+static char *
+arguments_of(const struct command *command)
 {
 	g_autoptr(json_t) array = json_array();
 
@@ -117,7 +118,7 @@ command_arguments(const struct command *command)
 json_t *
 command_request(const struct command *command, const char *operation)
 {
-	g_autofree char *arguments = command_arguments(command);
+	g_autofree char *arguments = arguments_of(command);
 	json_t *request = json_object();
 
 	json_put_text(request, "op", operation);
@@ -145,7 +146,7 @@ audit_directly(const struct command *command, struct store_audit *audit, GError 
 gboolean
 command_audit(const struct command *command, gint64 results)
 {
-	g_autofree char *arguments = command_arguments(command);
+	g_autofree char *arguments = arguments_of(command);
 	g_autoptr(GError) error = NULL;
 	struct store_audit audit = {
 		.time_us = g_get_real_time(),

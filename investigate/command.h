@@ -144,9 +144,6 @@ int command_end(const struct command *command, struct out *out, int status);
  */
 gboolean command_audit(const struct command *command, gint64 results);
 
-/* Returns the verb's arguments as the journal has them, a JSON array.  Free with g_free(). */
-char *command_arguments(const struct command *command);
-
 /* Returns a request of a change to the collector (control.h): operation, tenant, arguments, case
  * and reason.  Free with json_decref(). */
 json_t *command_request(const struct command *command, const char *operation);

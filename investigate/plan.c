@@ -120,18 +120,6 @@ plan_beyond_parse(const char *word)
 	return PLAN_BEYOND_REACH;
 }
 
-const struct openc2_command *
-plan_find(const struct plan *plan, const char *command_id)
-{
-	for (guint i = 0; i < plan->commands->len; i++) {
-		const struct openc2_command *command = g_ptr_array_index(plan->commands, i);
-
-		if (strcmp(command->command_id, command_id) == 0)
-			return command;
-	}
-	return NULL;
-}
-
 const char *
 plan_scope_name(enum plan_scope scope)
 {

@@ -126,9 +126,6 @@ const char *plan_beyond_name(enum plan_beyond_kind kind);
 /* Reads it back; another word, or NULL, is PLAN_BEYOND_REACH. */
 enum plan_beyond_kind plan_beyond_parse(const char *word);
 
-/* Returns a command of the plan by its id, borrowed, or NULL. */
-const struct openc2_command *plan_find(const struct plan *plan, const char *command_id);
-
 /*
  * Makes the JSON of a plan and sets its digest.  Returns NULL with
  * PLAN_ERROR_FORM when it is over a cap: the message says to ask for less.  Free

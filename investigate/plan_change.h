@@ -32,11 +32,7 @@ gboolean plan_change_run(struct plan_change *change,
 			 gboolean (*apply)(struct plan_change *change, GError **error),
 			 GError **error);
 
-/* Returns an entry of the journal, all borrowed; arguments: a JSON array as text. */
-struct store_audit plan_change_entry(const struct plan_change *change, const char *verb,
-				     const char *arguments, gint64 results);
-
-/* Writes an entry of the journal, likewise. */
+/* Writes an entry of the journal; arguments: a JSON array as text. */
 gboolean plan_change_audit(const struct plan_change *change, const char *verb,
 			   const char *arguments, gint64 results, GError **error);
 

@@ -36,9 +36,9 @@ plan_change_run(struct plan_change *change,
 	return FALSE;
 }
 
-struct store_audit
-plan_change_entry(const struct plan_change *change, const char *verb, const char *arguments,
-		  gint64 results)
+/* Returns an entry of the journal, all borrowed; arguments: a JSON array as text. */
+static struct store_audit
+entry_of(const struct plan_change *change, const char *verb, const char *arguments, gint64 results)
 {
 	return (struct store_audit){
 		.time_us = change->caller->time_us,
@@ -56,7 +56,7 @@ gboolean
 plan_change_audit(const struct plan_change *change, const char *verb, const char *arguments,
 		  gint64 results, GError **error)
 {
-	const struct store_audit audit = plan_change_entry(change, verb, arguments, results);
+	const struct store_audit audit = entry_of(change, verb, arguments, results);
 
 	return store_add_audit(change->plans->store, &audit, error);
 }
@@ -112,7 +112,7 @@ audit_answer(const struct plan_change *change, const struct openc2_command *comm
 	     const struct openc2_response *response, GError **error)
 {
 	char *arguments = answer_arguments(command, response);
-	struct store_audit audit = plan_change_entry(change, "result", arguments, -1);
+	struct store_audit audit = entry_of(change, "result", arguments, -1);
 	gboolean done;
 
 	audit.status = statuses[response->outcome];

@@ -19,7 +19,6 @@
 
 #define DEFAULT_CF "/etc/mail/sendmail.cf"
 #define HELD_PREFIX "hf"
-#define WAITING_PREFIX "qf"
 
 static gboolean
 fail(GError **error, const char *what, const char *why)

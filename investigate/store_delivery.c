@@ -131,8 +131,12 @@ store_join_deliveries(struct store *store, gint64 tenant, gint64 event, const ch
 
 /* ---- adding ---- */
 
-char *
-store_mailbox_key(const char *message_id)
+/*
+ * Returns what a Message-ID of a mailbox's log is found by: its beginning, since the log cuts
+ * long ones.  Free with g_free().
+ */
+static char *
+mailbox_key(const char *message_id)
 {
 	return g_strndup(message_id, MESSAGE_KEY_BYTES);
 }
@@ -163,7 +167,7 @@ begin_arrival(struct arrival *arrival, GError **error)
 			arrival->original_key = address_search_key(delivery->original);
 	}
 	if (delivery->message_id)
-		arrival->message_key = store_mailbox_key(delivery->message_id);
+		arrival->message_key = mailbox_key(delivery->message_id);
 	return store_make_tenant(arrival->store, delivery->tenant, &arrival->tenant, error) &&
 	       store_make_sensor(arrival->store, arrival->tenant, delivery->sensor,
 				 &arrival->sensor, error);

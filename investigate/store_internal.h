@@ -67,12 +67,6 @@ void packed_json_clear(struct packed_json *packed);
 typedef struct packed_json packed_json_t;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(packed_json_t, packed_json_clear)
 
-/*
- * Undoes it.  bytes: length bytes out of the file, which may have been changed:
- * at most CAP_EVENT_BYTES come out.  Returns NULL if they do not unpack.
- */
-GBytes *store_unpack(const void *bytes, gsize length, gboolean packed);
-
 /* Returns the name of a state, static. */
 const char *store_state_name(enum recipient_state state);
 
@@ -188,12 +182,6 @@ gboolean store_add_interval(struct store *store, gint64 sensor, const char *reas
 /* Asks likewise, of each sensor, for the messages of exempt networks that it let pass. */
 struct sql_stmt *store_exempt_counts(struct store *store, gint64 tenant, gint64 since_us,
 				     gint64 until_us);
-
-/*
- * Returns what a Message-ID of a mailbox's log is found by: its beginning, since the log cuts
- * long ones.  Free with g_free().
- */
-char *store_mailbox_key(const char *message_id);
 
 /* Notes that number n of a sensor's epoch came; time_us: its receive time. */
 gboolean store_note_number(struct store *store, const char *sensor,

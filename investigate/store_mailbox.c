@@ -51,9 +51,9 @@ act_new(struct following *following, const char *what, const struct deed *deed, 
 	return act;
 }
 
-void
-mailbox_add_act(struct following *following, const char *what, const struct deed *deed,
-		const char *detail)
+/* Tells what was done.  what: static.  detail: may be NULL. */
+static void
+add_act(struct following *following, const char *what, const struct deed *deed, const char *detail)
 {
 	act_new(following, what, deed, detail);
 }
@@ -171,7 +171,7 @@ take_copied(struct following *following, const struct deed *deed)
 	if (!deed->folder || !find_place(following, deed->from_folder, 0))
 		return;
 	add_place(following, deed->folder, deed->uid, deed->time_us, deed->id);
-	mailbox_add_act(following, "copied", deed, deed->folder);
+	add_act(following, "copied", deed, deed->folder);
 }
 
 /*
@@ -208,7 +208,7 @@ take_renamed(struct following *following, const struct deed *deed)
 			continue;
 		end_place(place, deed);
 		add_place(following, name, place->uid, deed->time_us, place->line);
-		mailbox_add_act(following, "renamed", deed, name);
+		add_act(following, "renamed", deed, name);
 	}
 }
 
@@ -223,7 +223,7 @@ take_expunged(struct following *following, const struct deed *deed)
 	end_place(place, deed);
 	other = newest_place(following);
 	if (!other || !make_move(following, other, deed))
-		mailbox_add_act(following, "deleted", deed, place->folder);
+		add_act(following, "deleted", deed, place->folder);
 }
 
 static void

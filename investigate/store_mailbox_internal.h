@@ -48,11 +48,10 @@ GPtrArray *mailbox_deeds_new(void);
 gboolean mailbox_read_deeds(const struct following *following, struct sql_stmt *rows,
 			    GPtrArray *deeds, GError **error);
 
-/* Tells what was done.  what: static.  detail: may be NULL. */
-void mailbox_add_act(struct following *following, const char *what, const struct deed *deed,
-		     const char *detail);
-
-/* Likewise, with the deed's own detail; the same again, which tells nothing new, is left out. */
+/*
+ * Tells what was done (what: static), with the deed's own detail; the same again, which tells
+ * nothing new, is left out.
+ */
 void mailbox_add_act_once(struct following *following, const char *what, const struct deed *deed,
 			  gboolean perhaps);
 

@@ -65,8 +65,12 @@ packed_json_clear(struct packed_json *packed)
 	g_clear_pointer(&packed->owner, g_bytes_unref);
 }
 
-GBytes *
-store_unpack(const void *bytes, gsize length, gboolean packed)
+/*
+ * Undoes store_pack().  bytes: length bytes out of the file, which may have been changed:
+ * at most CAP_EVENT_BYTES come out.  Returns NULL if they do not unpack.
+ */
+static GBytes *
+unpack(const void *bytes, gsize length, gboolean packed)
 {
 	g_autoptr(GZlibDecompressor) decompressor = NULL;
 
@@ -87,7 +91,7 @@ store_read_whole(struct sql_stmt *row, int column)
 
 	if (!bytes || !digest || digest_bytes != SHA256_BYTES)
 		return NULL;
-	json = store_unpack(bytes, length, sql_int(row, column) != 0);
+	json = unpack(bytes, length, sql_int(row, column) != 0);
 	if (!json)
 		return NULL;
 	digest_sha256(g_bytes_get_data(json, NULL), g_bytes_get_size(json), found);

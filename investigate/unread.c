@@ -41,8 +41,9 @@ why_of(const struct file *file)
 	return NULL;
 }
 
-char *
-unread_reason(const struct event *event)
+/* Returns why the files of an event were not fully read.  Free with g_free(). */
+static char *
+reason_of(const struct event *event)
 {
 	const struct record *record = event->record;
 	GString *text;
@@ -84,7 +85,7 @@ write_unread(const char *event_id, void *data)
 				  &listing->error);
 	if (!event)
 		return FALSE;
-	why = unread_reason(event);
+	why = reason_of(event);
 	out_row(listing->out, (const struct out_value[]){{NULL, event->received_at_us},
 							 {event->sensor, 0},
 							 {event->queue_id, 0},

@@ -18,7 +18,4 @@ gboolean unread_write(struct out *out, struct store *store, const struct query *
 /* Likewise, those that it counts as unseen. */
 gboolean unseen_write(struct out *out, struct store *store, const struct query *query,
 		      const struct store_expected *expected, GError **error);
-
-/* Returns why the files of an event were not fully read.  Free with g_free(). */
-char *unread_reason(const struct event *event);
 #endif

@@ -171,9 +171,13 @@ is_read_with_copies(guint count)
 	g_autoptr(openc2_command_t) command = mailbox_command(), read = NULL;
 	g_autofree char *line = NULL;
 
-	while (command->copies->len < count)
-		g_ptr_array_add(command->copies,
-				openc2_copy_dup(g_ptr_array_index(command->copies, 0)));
+	while (command->copies->len < count) {
+		const struct openc2_copy *first = g_ptr_array_index(command->copies, 0);
+		struct openc2_copy *copy = openc2_copy_new();
+
+		copy->guid = g_strdup(first->guid);
+		g_ptr_array_add(command->copies, copy);
+	}
 	line = openc2_command_encode(command);
 	read = openc2_command_decode(line, strlen(line), NULL);
 	return read != NULL;
