@@ -3,15 +3,30 @@
 #include "caps.h"
 #include "store_internal.h"
 
+/* Lines x of what became of the recipients of f. */
+#define OUTCOMES_OF                                                                      \
+	"SELECT 1 FROM deliveries x INDEXED BY deliveries_queue WHERE x.tenant=d.tenant" \
+	" AND x.queue_id=f.queue_id AND x.kind IN (3, 4, 5)"
+
+/*
+ * Whether f may be what p sent on: a next hop says what it likes, and whoever runs one knows
+ * the numbers of what he sent us.  That p's recipient is one of f's he cannot say.  With
+ * local(8), which is ours, they differ.
+ */
+#define IS_ITS_RECIPIENT                                                           \
+	"(p.relay='local' OR NOT EXISTS (" OUTCOMES_OF ") OR EXISTS (" OUTCOMES_OF \
+	" AND (x.recipient_key=p.recipient_key OR x.original_key=p.recipient_key)))"
+
 /*
  * A line p that hands a message over to f: sent on, or put into the queue anew on the same
  * host.  The queue may have had another message under that number, which left it before.
  */
-#define HANDS_OVER                                                                     \
-	" p.tenant=d.tenant AND p.next_queue_id=f.queue_id AND (p.kind=3 OR p.kind=7"  \
-	" AND p.log_host=f.host AND p.time_us<=f.time_us AND NOT EXISTS (SELECT 1"     \
-	" FROM deliveries o INDEXED BY deliveries_queue WHERE o.tenant=p.tenant"       \
-	" AND o.queue_id=f.queue_id AND o.log_host=f.host AND o.kind=6 AND o.time_us>" \
+#define HANDS_OVER                                                                              \
+	" p.tenant=d.tenant AND p.next_queue_id=f.queue_id AND (p.kind=3 AND " IS_ITS_RECIPIENT \
+	" OR p.kind=7"                                                                          \
+	" AND p.log_host=f.host AND p.time_us<=f.time_us AND NOT EXISTS (SELECT 1"              \
+	" FROM deliveries o INDEXED BY deliveries_queue WHERE o.tenant=p.tenant"                \
+	" AND o.queue_id=f.queue_id AND o.log_host=f.host AND o.kind=6 AND o.time_us>"          \
 	" p.time_us AND o.time_us<f.time_us))"
 
 /* A mark's clock, and that of the log's host. */

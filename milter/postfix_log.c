@@ -30,23 +30,26 @@ is_queue_id(const char *text)
 
 /* ---- the delivery agents ---- */
 
-/* "250 2.0.0 Ok: queued as 4Xyz…" of another MTA, "forwarded as …" of local(8). */
+/*
+ * "250 2.0.0 Ok: queued as 4Xyz…" of another MTA.  local(8) says "forwarded as …" and no
+ * more; what else it says has commands of users' .forward in it, and names no queue id.
+ */
 static char *
-next_queue_id(const char *text)
+next_queue_id(const char *text, gboolean is_local)
 {
-	static const char *const phrases[] = {"queued as ", "forwarded as "};
-	const char *blank = strrchr(text, ' ');
+	static const char queued[] = "queued as ", forwarded[] = "forwarded as ";
+	const char *id = strrchr(text, ' ');
 
-	if (blank == NULL || !is_queue_id(blank + 1))
+	if (id == NULL || !is_queue_id(++id))
 		return NULL;
-	for (gsize i = 0; i < G_N_ELEMENTS(phrases); i++) {
-		gsize length = strlen(phrases[i]);
-
-		if ((gsize)(blank + 1 - text) >= length &&
-		    strncmp(blank + 1 - length, phrases[i], length) == 0)
-			return g_strdup(blank + 1);
-	}
-	return NULL;
+	if (is_local)
+		return g_str_has_prefix(text, forwarded) && id == text + strlen(forwarded)
+			       ? g_strdup(id)
+			       : NULL;
+	if ((gsize)(id - text) < strlen(queued) ||
+	    strncmp(id - strlen(queued), queued, strlen(queued)) != 0)
+		return NULL;
+	return g_strdup(id);
 }
 
 /* " (text)" to the end; syslog may have cut the end, so that ")" may be missing. */
@@ -62,7 +65,7 @@ take_text(struct log_cursor *cursor, struct delivery *delivery)
 	if (length > 0 && cursor->at[length - 1] == ')')
 		length--;
 	text = g_strndup(cursor->at, length);
-	delivery->next_queue_id = next_queue_id(text);
+	delivery->next_queue_id = next_queue_id(text, g_strcmp0(delivery->relay, "local") == 0);
 	delivery->detail = log_text_capped(text, length);
 	return TRUE;
 }

@@ -247,6 +247,17 @@ Test(postfix_log, what_others_said_is_not_believed)
 		{HEAD "smtp[9]: " ID ": to=<u@x>, relay=m[192.0.2.1]:25, delay=1, delays=1/0/0/0, "
 		      "dsn=2.0.0, status=sent (queued as 4Xyz12BbCfzKr not)",
 		 ID " sent to=u@x orig=(null) dsn=2.0.0 next=(null) n=0"},
+		/* A user's .forward with a command that names another message; a next hop that
+		 * speaks as local(8). */
+		{HEAD "local[9]: " ID ": to=<u@x>, relay=local, delay=1, delays=1/0/0/0, "
+		      "dsn=2.0.0, status=sent (delivered to command: true forwarded as " NEXT ")",
+		 ID " sent to=u@x orig=(null) dsn=2.0.0 next=(null) n=0"},
+		{HEAD "local[9]: " ID ": to=<u@x>, relay=local, delay=1, delays=1/0/0/0, "
+		      "dsn=2.0.0, status=sent (delivered to command: true queued as " NEXT ")",
+		 ID " sent to=u@x orig=(null) dsn=2.0.0 next=(null) n=0"},
+		{HEAD "smtp[9]: " ID ": to=<u@x>, relay=m[192.0.2.1]:25, delay=1, delays=1/0/0/0, "
+		      "dsn=2.0.0, status=sent (250 forwarded as " NEXT ")",
+		 ID " sent to=u@x orig=(null) dsn=2.0.0 next=(null) n=0"},
 		/* A recipient that looks like the tail. */
 		{HEAD "smtpd[8]: " ID ": reject: RCPT from c[192.0.2.9]: 550 5.1.1 <\"; from=<a> "
 		      "to=<v@x> proto=ESMTP helo=<h>\"@e>: unknown; from=<a@b> to=<\"; from=<a> "

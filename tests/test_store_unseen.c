@@ -24,7 +24,7 @@ TestSuite(store_unseen, .init = setup, .fini = teardown, .timeout = 60);
 struct line {
 	int second;
 	enum delivery_kind kind;
-	const char *queue_id, *next, *host;
+	const char *queue_id, *next, *host, *to;
 };
 
 static void
@@ -47,8 +47,8 @@ store_line(const struct line *line)
 	gboolean added;
 	GError *error = NULL;
 
-	if (line->kind == DELIVERY_SENT)
-		delivery.recipient = (char *)"bob@s.example";
+	if (line->kind == DELIVERY_SENT || line->kind == DELIVERY_BOUNCED)
+		delivery.recipient = (char *)(line->to ? line->to : "bob@s.example");
 	expect_ok(store_add_delivery(fixture.store, &delivery, json, NULL, &added, &error), error);
 	cr_assert(added);
 }
@@ -235,6 +235,25 @@ Test(store_unseen, coverage_counts_what_is_exempt_in_the_time_asked)
 	cr_expect_eq(gap->messages, 2);
 	cr_expect(gap->from_us == AT(5) && gap->to_us == AT(9));
 	store_coverage_clear(&coverage);
+}
+
+/* A next hop that says the number of another message of ours, to have it taken for seen. */
+Test(store_unseen, a_next_hop_that_claims_a_number_takes_nothing_with_it)
+{
+	static const struct line claimed[] = {
+		{2, DELIVERY_QUEUED, "PASSED"},
+		{2, DELIVERY_SENT, "PASSED", .to = "carol@s.example"},
+		{3, DELIVERY_SENT, "RECORDED", "PASSED", .to = "me@evil.example"},
+	};
+	static const struct line one_of_two[] = {
+		{2, DELIVERY_SENT, "RECORDED", "FILTER", .to = "Bob@s.example"},
+		{2, DELIVERY_QUEUED, "FILTER", .host = "mx2"},
+		{3, DELIVERY_BOUNCED, "FILTER", .host = "mx2", .to = "carol@s.example"},
+		{3, DELIVERY_SENT, "FILTER", .host = "mx2", .to = "bob@s.example"},
+	};
+
+	UNSEEN(claimed, "PASSED ");
+	UNSEEN(one_of_two, "");
 }
 
 /* Queued anew that often, from RECORDED to the last, which is tried to be delivered. */
