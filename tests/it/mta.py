@@ -186,10 +186,10 @@ class Sendmail:
     """A Sendmail, unpacked from its package, that delivers example.org to files under root/mail/<user>/.
 
     milters: name -> (socket equate, F= flag), in order.  syslog: the socket of whoever takes its log, in place of
-    an rsyslogd of its own.
+    an rsyslogd of its own.  users: who may log in, with their passwords.
     """
 
-    def __init__(self, milters, syslog=None):
+    def __init__(self, milters, syslog=None, users=None):
         need_root()
         # Not below /tmp: Sendmail distrusts whatever stands in a directory that all may write.
         self.root = mtlib.temporary_directory("mailtrace-sendmail.", "/run")
@@ -214,7 +214,23 @@ class Sendmail:
         os.chmod(self.sink, 0o755)
         lines = [f"INPUT_MAIL_FILTER(`{name}', `S={where}, F={flag}, T=C:10s;S:30s;R:30s;E:2m')dnl"
                  for name, (where, flag) in milters.items()]
+        self.sasl = None
+        if users:
+            self.know_users(users)
+            lines.append("define(`confAUTH_MECHANISMS', `CRAM-MD5 DIGEST-MD5 PLAIN LOGIN')dnl")
         self.make_cf("\n".join(lines))
+
+    def know_users(self, users):
+        """Cyrus SASL with a database of its own: user -> password, in the realm of this host's name."""
+        self.sasl = f"{self.root}/sasl2"
+        shutil.copytree(sasl_plugins(), self.sasl)
+        with open(f"{self.sasl}/Sendmail.conf", "w") as handle:
+            handle.write("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: CRAM-MD5 DIGEST-MD5 PLAIN LOGIN\n"
+                         f"sasldb_path: {self.root}/sasldb2\n")
+        for user, password in users.items():
+            mtlib.run(f"{self.package}/usr/sbin/saslpasswd2", "-p", "-c", "-f", f"{self.root}/sasldb2",
+                      "-u", "mx2.example.org", user, stdin=password)
+        os.chmod(f"{self.root}/sasldb2", 0o600)
 
     def make_cf(self, milters):
         cf = f"{self.package}/usr/share/sendmail/cf"
@@ -233,6 +249,8 @@ class Sendmail:
         """In the child: a host name of its own, and a /dev/log that is this Sendmail's syslogd."""
         own_host_name()
         own_dev_log(self.log_socket)
+        if self.sasl:
+            own_file(sasl_plugins(), self.sasl)
 
     def start_syslog(self):
         """Sendmail logs by syslog(3) only: a real rsyslogd listens for it, and for nobody else."""
@@ -284,6 +302,11 @@ class Sendmail:
     def queue_files(self, prefix):
         """Returns the control files of the queue: "qf" waiting, "hf" quarantined."""
         return sorted(glob.glob(f"{self.root}/queue/{prefix}*"))
+
+
+def sasl_plugins():
+    """Where libsasl2 has its plugins, and looks for what Sendmail asks of it."""
+    return glob.glob("/usr/lib/*/sasl2")[0]
 
 
 def own_host_name():
@@ -413,7 +436,7 @@ def unpack_sendmail():
     """Unpacks Debian's Sendmail, which conflicts with Postfix, into a folder of the build tree."""
     folder = os.path.join(mtlib.BUILD, "tests", "sendmail")
     with alone_in(os.path.dirname(folder)):
-        if not os.access(f"{folder}/usr/libexec/sendmail/sendmail", os.X_OK):
+        if not all(os.access(f"{folder}/usr/{name}", os.X_OK) for name in ("libexec/sendmail/sendmail", "sbin/saslpasswd2")):
             unpack_sendmail_into(folder)
     return folder
 
@@ -433,11 +456,12 @@ def unpack_sendmail_into(folder):
     work = f"{folder}.tmp"
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(f"{work}/deb")
-    mtlib.run("apt-get", "download", "-q", "sendmail-bin", "sendmail-cf", "sendmail-base",
+    mtlib.run("apt-get", "download", "-q", "sendmail-bin", "sendmail-cf", "sendmail-base", "sasl2-bin",
               cwd=f"{work}/deb", timeout=600)
     for package in glob.glob(f"{work}/deb/*.deb"):
         mtlib.run("dpkg", "-x", package, work)
     shutil.rmtree(f"{work}/deb")
+    shutil.rmtree(folder, ignore_errors=True)
     os.rename(work, folder)
 
 

@@ -6,18 +6,19 @@ import re
 import smtplib
 
 import mta
-from mtlib import (Daemon, Site, equal, free_port, listens, main, message_with_payload, program, send,
+from mtlib import (DEADLINE, Daemon, Site, equal, free_port, json_lines, listens, main, message_with_payload, program, send,
                    stopped_scanner, temporary_directory, test, wait_until)
 
 
 @contextlib.contextmanager
-def site_and_sendmail(behind=None, aliases="", **settings):
+def site_and_sendmail(behind=None, aliases="", users=None, **settings):
     # Not below /tmp: Sendmail takes no socket from a directory that all may write.
     site = Site(root=temporary_directory(parent="/run"), **settings)
     site.make_keys()
     site.start_collector()
     site.start_milter()
-    mx = mta.Sendmail({"mailtrace": (f"local:{site.root}/milter.sock", "T"), **(behind or {})})
+    mx = mta.Sendmail({"mailtrace": (f"local:{site.root}/milter.sock", "T"), **(behind or {})},
+                      users=users)
     with open(f"{mx.root}/aliases", "w") as handle:
         handle.write(aliases)
     mx.start()
@@ -172,6 +173,32 @@ def each_final_address_of_an_alias_has_its_state():
             wait_until(lambda: finals() == wanted, "each final address")
         except AssertionError:
             equal(finals(), wanted, mx.logged())
+
+
+@test
+def each_login_of_a_real_client_is_known_with_its_user_and_address():
+    with site_and_sendmail(users={"ann": "one", "ben": "two"}) as (site, mx):
+        site.start_follow(mx.log)
+        path, payload = message_with_payload(site, "login")
+        tries = ("127.0.0.7", "ann", "one"), ("127.0.0.8", "ben", "two"), ("127.0.0.7", "ben", "one")
+        for address, user, password in tries:
+            with smtplib.SMTP("127.0.0.1", mx.port, timeout=DEADLINE, source_address=(address, 0)) as client:
+                try:
+                    client.login(user, password)
+                except smtplib.SMTPAuthenticationError:
+                    equal((user, password), ("ben", "one"), mx.logged())
+                    continue
+                with open(path, "rb") as message:
+                    client.sendmail(f"{user}@example.org", ["carol@example.org"], message.read())
+
+        def logins(user):
+            rows = json_lines(site.mailtrace("--json", "logins", user, status=None).stdout)
+            return [(row["address"], row["service"]) for row in rows]
+
+        equal(mx.logged().count("AUTH=server, relay="), 2, mx.logged())
+        wait_until(lambda: logins("ann") and logins("ben"), "both logins")
+        equal((logins("ann"), logins("ben")), ([("127.0.0.7", "smtp")], [("127.0.0.8", "smtp")]))
+        equal(len(site.who(payload)[0]), 2)
 
 
 @test
