@@ -198,8 +198,9 @@ read_mta_login(struct follower *follower, const struct log_line *line, gint64 no
 }
 
 static void
-take_line(struct follower *follower, const struct log_line *line, gint64 now_us)
+take_line(struct follower *follower, const struct log_line *line, gint64 read_us)
 {
+	gint64 now_us = line->before_us ? MIN(line->before_us, read_us) : read_us;
 	g_autoptr(GPtrArray) deliveries =
 		g_ptr_array_new_with_free_func((GDestroyNotify)delivery_free);
 	g_autoptr(GPtrArray) logins = g_ptr_array_new_with_free_func((GDestroyNotify)login_free);

@@ -163,6 +163,26 @@ two_digits(const char *text)
 	return (text[0] == ' ' ? 0 : text[0] - '0') * 10 + text[1] - '0';
 }
 
+/* How far a line's clock may be ahead of the one by which it is read. */
+#define AHEAD_US (60 * (gint64)G_USEC_PER_SEC)
+
+/*
+ * An hour before, if the clock showed the same then: the hour that comes twice is the
+ * second one, unless that is still to come.
+ */
+static gint64
+not_yet(GDateTime *time, gint64 now_us)
+{
+	g_autoptr(GDateTime) before = NULL;
+
+	if (time_of(time) <= now_us + AHEAD_US)
+		return time_of(time);
+	before = g_date_time_add_hours(time, -1);
+	return before != NULL && g_date_time_get_hour(before) == g_date_time_get_hour(time)
+		       ? time_of(before)
+		       : time_of(time);
+}
+
 /* The latest year in which the day exists and is not after tomorrow; leap days come within eight.
  */
 static gboolean
@@ -177,7 +197,7 @@ guess_year(const int fields[5], gint64 now_us, GTimeZone *zone, gint64 *ret_us)
 
 		if (time == NULL || time_of(time) > now_us + G_TIME_SPAN_DAY || time_of(time) < 0)
 			continue;
-		*ret_us = time_of(time);
+		*ret_us = not_yet(time, now_us);
 		return TRUE;
 	}
 	return FALSE;

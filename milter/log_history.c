@@ -181,11 +181,15 @@ open_next(struct log_history *history)
 static void
 take_line(struct log_history *history, gsize length, GPtrArray *lines)
 {
+	struct log_line *line;
+
 	if (history->skipping || length > CAP_LOG_LINE_BYTES) {
 		history->skipping = FALSE;
 		return;
 	}
-	g_ptr_array_add(lines, log_line_new(history->rest->str, length, history->offset));
+	line = log_line_new(history->rest->str, length, history->offset);
+	line->before_us = (current(history)->changed.tv_sec + 1) * (gint64)G_USEC_PER_SEC;
+	g_ptr_array_add(lines, line);
 }
 
 static void

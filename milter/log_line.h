@@ -11,7 +11,8 @@
 struct log_line {
 	guint64 offset; /* in its file; in the journal, what tells equal lines apart */
 	gsize length;
-	char *bytes; /* any; NUL behind them */
+	char *bytes;	  /* any; NUL behind them */
+	gint64 before_us; /* it was written before, UTC; 0: nobody knows but that it is there */
 };
 
 /* Copies length bytes.  Free with log_line_free(). */

@@ -374,6 +374,23 @@ Test(postfix_log, stamps_are_of_the_zone_they_name_or_the_machines)
 			     "%s %s", cases[i].stamp, cases[i].zone);
 }
 
+Test(postfix_log, the_hour_that_comes_twice_is_the_first_while_the_second_is_to_come)
+{
+	static const struct {
+		const char *stamp, *now, *utc;
+	} cases[] = {
+		{"Oct 25 02:30:00", "2026-10-25T00:30:01Z", "2026-10-25T00:30:00Z"},
+		{"Oct 25 02:30:00", "2026-10-25T00:29:30Z", "2026-10-25T00:30:00Z"},
+		{"Oct 25 02:59:59", "2026-10-25T01:00:00Z", "2026-10-25T00:59:59Z"},
+		{"Oct 25 02:30:00", "2026-10-25T01:30:01Z", "2026-10-25T01:30:00Z"},
+		{"Oct 25 03:30:00", "2026-10-25T01:30:00Z", "2026-10-25T02:30:00Z"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+		cr_expect_eq(time_at(cases[i].stamp, utc(cases[i].now), "Europe/Berlin"),
+			     utc(cases[i].utc), "%s at %s", cases[i].stamp, cases[i].now);
+}
+
 Test(postfix_log, the_year_is_the_latest_that_is_not_after_tomorrow)
 {
 	static const struct {

@@ -4,6 +4,8 @@ import bz2
 import gzip
 import lzma
 import os
+import sqlite3
+import time
 
 import mtlib
 from followed import FollowedSite, agent, deliveries, queued
@@ -160,6 +162,26 @@ def old_logs_are_read_at_the_first_start_compressed_or_not():
     site.start_follower()
     site.wait_states("fresh", {"bob@example.org": "delivered"})
     equal(deliveries(site), count + 1)
+    site.stop()
+
+
+@test
+def stamps_without_a_year_are_of_the_time_when_their_file_was_written():
+    site = FollowedSite()
+    site.start_collector()
+    written = time.time() - 500 * 86400
+    for name, pack in (("mail.log.3", bytes), ("mail.log.4.gz", gzip.compress)):
+        stamp = time.strftime("%b %e %H:%M:%S", time.gmtime(written - 60 + 9 * 3600))  # the follower is in Tokyo
+        path = f"{site.root}/{name}"
+        with open(path, "wb") as handle:
+            handle.write(pack(f"{stamp} mx1 postfix/{queued(name.replace('mail.log.', '4Xyz12BbC')[:10] + 'zKq', 1)}\n".encode()))
+        os.utime(path, (written, written))
+    site.write("anvil[1]: the log")
+    site.start_follower()
+    wait_until(lambda: deliveries(site) == 2, "both are in the store")
+    with sqlite3.connect(f"file:{site.root}/store/mailtrace.db?mode=ro", uri=True) as store:
+        times = [row[0] / 1e6 for row in store.execute("SELECT time_us FROM deliveries")]
+    equal([int(at) for at in times], [int(written - 60)] * 2)
     site.stop()
 
 
