@@ -132,6 +132,38 @@ field_of(const struct reading *reading, const GPtrArray *fields, enum column col
 
 /* ---- lines ---- */
 
+/* What others call a period's ends: left out, a lease would be for good. */
+static gboolean
+is_period(const char *name)
+{
+	static const char *const names[] = {
+		"start",    "starts",	   "begin",	  "begins",    "since",	     "end",
+		"ends",	    "expire",	   "expires",	  "expiry",    "to",	     "valid_from",
+		"valid_to", "valid_until", "lease_start", "lease_end", "start_time", "end_time",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+		if (g_ascii_strcasecmp(name, names[i]) == 0)
+			return TRUE;
+	return FALSE;
+}
+
+static gboolean
+check_header(const struct reading *reading, const GPtrArray *fields, GError **error)
+{
+	for (guint i = 0; i < fields->len; i++) {
+		if (!reading->is_kea && is_period(fields->pdata[i]))
+			return refuse(reading, error,
+				      "the ends of a period are called from and until");
+		for (int column = 0; column < COLUMNS; column++)
+			if (reading->places[column] > (int)i &&
+			    g_ascii_strcasecmp(fields->pdata[i],
+					       fields->pdata[reading->places[column]]) == 0)
+				return refuse(reading, error, "it names a column twice");
+	}
+	return TRUE;
+}
+
 static gboolean
 read_header(struct reading *reading, const GPtrArray *fields, GError **error)
 {
@@ -148,20 +180,43 @@ read_header(struct reading *reading, const GPtrArray *fields, GError **error)
 	reading->is_kea = reading->places[DEVICE] < 0 && reading->places[EXPIRE] >= 0 &&
 			  reading->places[LIFETIME] >= 0 && reading->places[STATE] >= 0;
 	if (reading->places[ADDRESS] >= 0 && (reading->places[DEVICE] >= 0 || reading->is_kea))
-		return TRUE;
+		return check_header(reading, fields, error);
 	return refuse(reading, error,
 		      "it has to name the columns: address,device,from,until, or those of Kea");
 }
 
+/*
+ * The same time by the clock, an hour away: one that comes twice in the night of a change.
+ * Returns at_us if there is none.
+ */
+static gint64
+twin_of(gint64 at_us, int hours)
+{
+	gint64 twin_us = at_us + hours * G_TIME_SPAN_HOUR;
+	g_autoptr(GDateTime) at = g_date_time_new_from_unix_local(at_us / G_USEC_PER_SEC);
+	g_autoptr(GDateTime) twin = g_date_time_new_from_unix_local(twin_us / G_USEC_PER_SEC);
+
+	return at && twin && g_date_time_get_hour(at) == g_date_time_get_hour(twin) ? twin_us
+										    : at_us;
+}
+
+/*
+ * is_end: of a period.  One that may be two is the earlier one of a beginning and the later
+ * one of an end: so two devices are ambiguous, and none is wrong.
+ */
 static gboolean
-read_time(const struct reading *reading, const char *text, gint64 *ret_us, GError **error)
+read_time(const struct reading *reading, const char *text, gboolean is_end, gint64 *ret_us,
+	  GError **error)
 {
 	if (*text == '\0')
 		return TRUE;
 	/* Not "7d": what is imported again tomorrow would be another. */
 	if (strlen(text) >= 10 && text[4] == '-' &&
-	    query_parse_time(text, g_get_real_time(), ret_us, NULL) && *ret_us > 0)
+	    query_parse_time(text, g_get_real_time(), ret_us, NULL) && *ret_us > 0) {
+		if (!strpbrk(text + 10, "Zz+-"))
+			*ret_us = twin_of(*ret_us, is_end ? 1 : -1);
 		return TRUE;
+	}
 	return refuse(reading, error, "a time is written 2026-11-28T10:00:00Z or 2026-11-28");
 }
 
@@ -175,8 +230,8 @@ read_own(const struct reading *reading, const GPtrArray *fields, struct store_as
 		return refuse(reading, error, "a device has a name, of at most 253 bytes, or nat");
 	if (g_ascii_strcasecmp(device, SHARED_WORD) != 0)
 		asset->device = g_strdup(device);
-	return read_time(reading, field_of(reading, fields, FROM), &asset->from_us, error) &&
-	       read_time(reading, field_of(reading, fields, UNTIL), &asset->until_us, error);
+	return read_time(reading, field_of(reading, fields, FROM), FALSE, &asset->from_us, error) &&
+	       read_time(reading, field_of(reading, fields, UNTIL), TRUE, &asset->until_us, error);
 }
 
 /* *ret_skip: a lease that nobody has. */

@@ -27,23 +27,39 @@ touches(const struct store_asset *asset, gint64 at_us, gint64 margin_us)
 	       (asset->until_us == ASSET_UNTIL_OPEN || asset->until_us > at_us - margin_us);
 }
 
-enum device_certainty
-device_decide(const struct store_asset *assets, gsize count, gint64 at_us, const char **ret_device)
+/* At which of three times the device had the address. */
+struct holding {
+	gboolean then, before, after;
+};
+
+static void
+note_holding(struct holding *holding, const struct store_asset *asset, gint64 at_us, gint64 off_us)
 {
+	holding->then = holding->then || touches(asset, at_us, 0);
+	holding->before = holding->before || touches(asset, at_us - off_us, 0);
+	holding->after = holding->after || touches(asset, at_us + off_us, 0);
+}
+
+enum device_certainty
+device_decide(const struct store_asset *assets, gsize count, gint64 at_us, gint64 off_us,
+	      const char **ret_device)
+{
+	struct holding holding = {FALSE, FALSE, FALSE};
 	const char *device = NULL;
-	gboolean had_it = FALSE;
 
 	*ret_device = NULL;
 	for (gsize i = 0; i < count; i++) {
-		if (!touches(&assets[i], at_us, ASSET_SKEW_US))
+		if (!touches(&assets[i], at_us, ASSET_SKEW_US + off_us))
 			continue;
 		if (!assets[i].device || (device && g_ascii_strcasecmp(device, assets[i].device)))
 			return DEVICE_AMBIGUOUS;
 		device = assets[i].device;
-		had_it = had_it || touches(&assets[i], at_us, 0);
+		note_holding(&holding, &assets[i], at_us, off_us);
 	}
-	if (!had_it)
+	if (!holding.then && !holding.before && !holding.after)
 		return DEVICE_UNKNOWN;
+	if (!holding.then || !holding.before || !holding.after)
+		return DEVICE_AMBIGUOUS;
 	*ret_device = device;
 	return DEVICE_KNOWN;
 }
@@ -68,17 +84,34 @@ clear_asset(void *data)
 	g_free((char *)((struct store_asset *)data)->device);
 }
 
+/* By how much the clock of a log that is followed is off, if that is more than ever counts. */
+static gboolean
+read_off(struct store *store, gint64 tenant, gint64 *ret_off_us, GError **error)
+{
+	gint64 off_us;
+
+	if (!sql_number(sql_bind(store->sql,
+				 "SELECT coalesce(max(abs(offset_us)), 0) FROM sensors"
+				 " WHERE tenant=?1 AND counters LIKE '%\"log_lines\"%'",
+				 "i", tenant),
+			0, &off_us, error))
+		return FALSE;
+	*ret_off_us = off_us > ASSET_SKEW_US ? off_us : 0;
+	return TRUE;
+}
+
 /* Reads what touches a time; more than DECIDE_ROWS are cut after one too many. */
 static gboolean
-read_near(struct store *store, gint64 tenant, const guint8 *ip, gint64 at_us, GArray *assets,
-	  GError **error)
+read_near(struct store *store, gint64 tenant, const guint8 *ip, gint64 at_us, gint64 off_us,
+	  GArray *assets, GError **error)
 {
-	struct sql_stmt *rows = sql_bind(
-		store->sql,
-		"SELECT ip, device, from_us, until_us FROM assets WHERE tenant=?1"
-		" AND ip=?2 AND from_us<?3 AND until_us>?4 LIMIT ?5",
-		"ibiii", tenant, ip, (gsize)NETWORK_IP_BYTES, at_us + SECOND_US + ASSET_SKEW_US,
-		at_us - ASSET_SKEW_US, (gint64)DECIDE_ROWS + 1);
+	struct sql_stmt *rows =
+		sql_bind(store->sql,
+			 "SELECT ip, device, from_us, until_us FROM assets WHERE tenant=?1"
+			 " AND ip=?2 AND from_us<?3 AND until_us>?4 LIMIT ?5",
+			 "ibiii", tenant, ip, (gsize)NETWORK_IP_BYTES,
+			 at_us + SECOND_US + ASSET_SKEW_US + off_us, at_us - ASSET_SKEW_US - off_us,
+			 (gint64)DECIDE_ROWS + 1);
 	int more;
 
 	while ((more = sql_next(rows, error)) > 0) {
@@ -97,16 +130,16 @@ store_device_at(struct store *store, const char *tenant, const guint8 ip[NETWORK
 {
 	g_autoptr(GArray) assets = g_array_new(FALSE, FALSE, sizeof(struct store_asset));
 	const char *device = NULL;
-	gint64 id;
+	gint64 id, off_us;
 
 	g_array_set_clear_func(assets, clear_asset);
-	if (!store_find_tenant(store, tenant, &id, error) ||
-	    !read_near(store, id, ip, at_us, assets, error))
+	if (!store_find_tenant(store, tenant, &id, error) || !read_off(store, id, &off_us, error) ||
+	    !read_near(store, id, ip, at_us, off_us, assets, error))
 		return FALSE;
 	*ret_certainty = assets->len > DECIDE_ROWS
 				 ? DEVICE_AMBIGUOUS
 				 : device_decide((const struct store_asset *)(void *)assets->data,
-						 assets->len, at_us, &device);
+						 assets->len, at_us, off_us, &device);
 	*ret_device = g_strdup(device);
 	return TRUE;
 }

@@ -7,7 +7,8 @@
  * An address that several share, behind NAT or a proxy, is one too, of no device.
  *
  * store_device_at() never guesses: two devices that had the address at the time, or one
- * of which it was just before or after, are "ambiguous", since clocks differ.
+ * of which it was just before or after, are "ambiguous", since clocks differ; and where one
+ * is known to differ by more, so is a device that did not have it all that while.
  */
 #ifndef MAILTRACE_STORE_ASSETS_H
 #define MAILTRACE_STORE_ASSETS_H
@@ -32,13 +33,14 @@ const char *device_certainty_name(enum device_certainty certainty);
 
 /*
  * Decides whose the address was in the second that begins at_us, by all assets of the
- * address, in any order.  *ret_device: the name, borrowed from them, if it is known; else
- * NULL.  Names are compared without regard to ASCII case.  Pure.
+ * address, in any order.  off_us: by how much the clock that told the time was off, either
+ * way, as far as that is more than ASSET_SKEW_US; 0: by no more.  *ret_device: the name, borrowed
+ * from them, if it is known; else NULL.  Names are compared without regard to ASCII case.  Pure.
  */
 enum device_certainty device_decide(const struct store_asset *assets, gsize count, gint64 at_us,
-				    const char **ret_device);
+				    gint64 off_us, const char **ret_device);
 
-/* The same by what the store has.  *ret_device: for g_free(). */
+/* The same by what the store has, of followers' clocks, too.  *ret_device: for g_free(). */
 gboolean store_device_at(struct store *store, const char *tenant, const guint8 ip[NETWORK_IP_BYTES],
 			 gint64 at_us, enum device_certainty *ret_certainty, char **ret_device,
 			 GError **error);

@@ -59,6 +59,19 @@ Test(assets_csv, a_list_of_ones_own_is_read)
 	expect("address,owner,device\n192.0.2.5,\"Bob, the first\",pc1\n", "192.0.2.5 pc1 0 -");
 }
 
+/* A night in which an hour comes twice: what may be two times is the wider period. */
+Test(assets_csv, times_without_zone_are_of_the_machines_and_never_too_short)
+{
+	g_setenv("TZ", "Europe/Berlin", TRUE);
+	expect("address,device,from,until\n"
+	       "192.0.2.5,pc1,2026-10-25T02:30:00,2026-10-25T04:00:00\n"
+	       "192.0.2.5,pc2,2026-10-25T01:00:00,2026-10-25T02:30:00\n"
+	       "192.0.2.5,pc3,2026-10-25T02:30:00+02:00,2026-10-25T02:30:00+01:00\n"
+	       "192.0.2.5,pc4,2026-10-25,2026-10-26\n",
+	       "192.0.2.5 pc1 1792888200 1792897200; 192.0.2.5 pc2 1792882800 1792891800; "
+	       "192.0.2.5 pc3 1792888200 1792891800; 192.0.2.5 pc4 1792879200 1792969200");
+}
+
 #define KEA                                                                                    \
 	"address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname," \
 	"state,user_context,pool_id\n"
@@ -102,6 +115,9 @@ Test(assets_csv, what_is_wrong_is_told_with_its_line)
 		 "line 3: address is no IPv4 or IPv6 address"},
 		{"address,device\n192.0.2.0/24,pc2\n",
 		 "line 2: address is no IPv4 or IPv6 address"},
+		{"address,device,start,end\n",
+		 "line 1: the ends of a period are called from and until"},
+		{"address,device,owner,Device\n", "line 1: it names a column twice"},
 		{"address,device\n192.0.2.5\n",
 		 "line 2: a device has a name, of at most 253 bytes, or nat"},
 		{"address,device\n192.0.2.5,p\x01\n",

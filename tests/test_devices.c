@@ -52,6 +52,7 @@ Test(devices, the_right_device_or_ambiguous_and_never_a_wrong_one)
 		struct period periods[4];
 		int at;
 		const char *expected; /* "" unknown, "?" ambiguous */
+		int off;
 	} rows[] = {
 		{{{NULL, 0, 0}}, 100, ""},
 		{{{A, OPEN, OPEN}}, 100, A},
@@ -87,6 +88,18 @@ Test(devices, the_right_device_or_ambiguous_and_never_a_wrong_one)
 		{{{A, OPEN, OPEN}, {"", 200, 300}}, 250, "?"},
 		{{{A, OPEN, OPEN}, {"", 200, 300}}, 100, A},
 		{{{"", 200, 300}}, 100, ""},
+		/* A clock that is off: it was a minute earlier or later. */
+		{{{A, OPEN, OPEN}}, 100, A, 60},
+		{{{A, 100, 300}}, 200, A, 60},
+		{{{A, 100, 300}}, 159, "?", 60},
+		{{{A, 100, 300}}, 241, "?", 60},
+		{{{A, 100, 300}}, 330, "?", 60},
+		{{{A, 100, 300}}, 400, "", 60},
+		{{{A, 100, 300}, {A, 300, 400}}, 300, A, 60},
+		{{{A, 100, 300}, {B, 300, 500}}, 234, A, 60},
+		{{{A, 100, 300}, {B, 300, 500}}, 240, "?", 60},
+		{{{A, 100, 300}, {B, 300, 500}}, 360, "?", 60},
+		{{{A, 100, 300}, {B, 300, 500}}, 365, B, 60},
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -99,7 +112,8 @@ Test(devices, the_right_device_or_ambiguous_and_never_a_wrong_one)
 			assets[count] = asset_of(&rows[i].periods[count]);
 			count++;
 		}
-		certainty = device_decide(assets, count, AT(rows[i].at), &device);
+		certainty = device_decide(assets, count, AT(rows[i].at),
+					  rows[i].off * (gint64)G_USEC_PER_SEC, &device);
 		if (strcmp(rows[i].expected, "?") == 0)
 			cr_expect(certainty == DEVICE_AMBIGUOUS && !device, "%zu", i);
 		else if (!*rows[i].expected)
@@ -146,6 +160,37 @@ expect_device(const char *address, int at, const char *expected)
 	g_autofree char *device = device_at(address, at);
 
 	cr_expect_str_eq(device, expected, "%s at %d: %s", address, at, device);
+}
+
+/* A sign of life with a clock that is off by seconds. */
+static void
+note_clock(const char *sensor, const char *counters, int off)
+{
+	const struct store_beat beat = {.epoch = "e",
+					.time_us = AT(1),
+					.counters = counters,
+					.has_offset = TRUE,
+					.offset_us = off * (gint64)G_USEC_PER_SEC};
+	GError *error = NULL;
+
+	expect_ok(store_note_beat(fixture.store, "a", sensor, &beat, &error), error);
+}
+
+Test(devices, a_follower_whose_clock_is_off_makes_no_device_of_another_time_certain)
+{
+	put_asset("a", "192.0.2.5", (struct period){A, 100, 300});
+	put_asset("a", "192.0.2.5", (struct period){B, 300, 500});
+	put_asset("a", "192.0.2.6", (struct period){A, OPEN, OPEN});
+	expect_device("192.0.2.5", 290, A);
+	note_clock("mx1", "{\"seen\":1}", -75);
+	expect_device("192.0.2.5", 290, A);
+	note_clock("mx1-follow", "{\"log_lines\":1}", -75);
+	expect_device("192.0.2.5", 290, "?");
+	expect_device("192.0.2.5", 310, "?");
+	expect_device("192.0.2.5", 200, A);
+	expect_device("192.0.2.6", 290, A);
+	note_clock("mx1-follow", "{\"log_lines\":2}", 4);
+	expect_device("192.0.2.5", 290, A);
 }
 
 Test(devices, an_address_is_one_in_whichever_form)
