@@ -335,6 +335,16 @@ close_boundaries(struct splitter *splitter, struct delimiter delimiter, gboolean
 	}
 }
 
+/* Returns where a header begins behind a delimiter: in its own line if a field stands there. */
+static gsize
+field_on_delimiter(const struct splitter *splitter, const struct boundary *boundary,
+		   struct line line)
+{
+	gsize at = line.begin + 2 + g_bytes_get_size(boundary->text);
+
+	return at < line.end && splitter_begins_content_field(splitter, at) ? at : line.next;
+}
+
 /* Ends what a delimiter ends, and begins what it begins; returns where to read on. */
 static gsize
 take_delimiter(struct splitter *splitter, struct delimiter delimiter)
@@ -355,6 +365,8 @@ take_delimiter(struct splitter *splitter, struct delimiter delimiter)
 		note_preamble(splitter, splitter_entity(splitter, parent), delimiter.line.begin);
 	if (delimiter.closes)
 		note_epilogue(splitter, boundary, next);
+	else if (splitter->options->delimiter_prefix)
+		next = field_on_delimiter(splitter, boundary, delimiter.line);
 	end_entities(splitter, boundary->running, delimiter.line.begin - break_bytes, break_bytes);
 	close_boundaries(splitter, delimiter, delimiter.closes && !ignored);
 	if (ignored && !has_file(splitter, next))
@@ -362,6 +374,21 @@ take_delimiter(struct splitter *splitter, struct delimiter delimiter)
 	if (delimiter.closes && !(ignored && next))
 		return delimiter.line.next;
 	return open_entities(splitter, parent, ++splitter_entity(splitter, parent)->children, next);
+}
+
+/* Ends what no delimiter ended.  at: behind the last one. */
+static void
+end_message(struct splitter *splitter, gsize at)
+{
+	gsize dashes = splitter->last_dashes;
+
+	if (splitter->boundaries->len && dashes > at) {
+		splitter_note_doubt(splitter, DOUBT_CLOSE, "misspelt-close", dashes);
+		if (splitter->options->dashes_close)
+			end_entities(splitter, 0, dashes - break_before(splitter, dashes),
+				     break_before(splitter, dashes));
+	}
+	end_entities(splitter, 0, splitter->length, 0);
 }
 
 struct entities *
@@ -399,7 +426,7 @@ entities_split_as(const struct split_options *options, const void *bytes, gsize 
 	at = open_entities(&splitter, -1, 1, 0);
 	while (splitter_find_delimiter(&splitter, at, &delimiter))
 		at = take_delimiter(&splitter, delimiter);
-	end_entities(&splitter, 0, length, 0);
+	end_message(&splitter, at);
 	for (guint i = 0; i < splitter.out->list->len; i++)
 		note_end(&splitter, splitter_entity(&splitter, (int)i));
 	g_array_unref(splitter.boundaries);

@@ -86,6 +86,7 @@ enum doubt {
 	DOUBT_CR_CR_LF = 1 << 22,	 /* more than one CR before LF, where it matters */
 	DOUBT_DELIMITER_CASE = 1 << 23,	 /* a delimiter but for capitals and small letters */
 	DOUBT_HEADER_CUT = 1 << 24,	 /* a delimiter within a header */
+	DOUBT_CLOSE = 1 << 25,		 /* no end, but a line of two dashes in the last part */
 };
 
 /* What becomes of a line in a header that is no field. */
@@ -110,6 +111,7 @@ struct split_options {
 	gboolean delimiter_undashed; /* nor have its dashes */
 	gboolean delimiter_any_case; /* nor be in the case of its parameter */
 	gboolean header_is_whole;    /* a delimiter does not end a header */
+	gboolean dashes_close;	     /* what has no end ends at the last line of two dashes */
 	gboolean preamble_is_part;
 	gboolean close_is_ignored; /* parts may follow the closing delimiter */
 	gboolean inner_goes_on;	   /* a multipart goes on after one around it */

@@ -189,7 +189,8 @@ splitter_line_delimits(struct splitter *splitter, struct line line, struct delim
 		return TRUE;
 	if (!line_delimits_in(splitter, line, DELIMITS_WITH_TAIL, 2, &with_tail)) {
 		note_case(splitter, line);
-		return FALSE;
+		splitter->last_dashes = line.begin;
+		return undashed_delimits(splitter, line, ret_delimiter);
 	}
 	splitter_note_doubt(splitter, DOUBT_DELIMITER_TAIL, "text-after-delimiter", line.begin);
 	if (memchr(text, '\r', length))

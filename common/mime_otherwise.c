@@ -261,7 +261,7 @@ mime_read_embedded(struct reader *reader, const struct source *source, const str
 	/* A part in another one, encoded as it may be: where a delimiter was not found. */
 	if (reader->options == &mime_plain_reading && reader->record == reader->result)
 		pasted_parts(source->bytes + entity->body.begin, entity->body.length,
-			     add_pasted_part, &recoding);
+			     !(file->flags & FILE_BODY), add_pasted_part, &recoding);
 	/* Of what stands unencoded all is at hand. */
 	if (!(file->flags & FILE_BODY) && mime_encoding(file) == ENCODING_IDENTITY &&
 	    !embedded_begins(kept->data, kept->len))
@@ -327,6 +327,7 @@ mime_read_decodings(struct reader *reader, const struct source *source, const st
 		.hinted = mime_resembled_encoding(source, entity),
 		.decoded_size = file->size,
 		.text = g_str_has_prefix(entity->type->token, "text"),
+		.body = (file->flags & FILE_BODY) != 0,
 	};
 
 	if (encoded.length)

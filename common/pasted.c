@@ -7,14 +7,17 @@
 
 /* A run of header lines, and the message or part that one began. */
 struct search {
-	gboolean of_parts;   /* what is looked for */
+	gboolean of_parts; /* what is looked for */
+	gboolean of_messages;
 	const char *header;  /* where the lines began, or NULL outside of such */
 	gboolean of_message; /* a field among them that parts do not have */
 	gboolean of_content; /* a field of MIME's among them */
 	gboolean hides;	     /* and it names a file or base64 */
 	const char *message; /* the one that is open, or NULL */
 	gboolean message_hides;
-	const char *part; /* likewise, of no message */
+	const char *part;   /* likewise, of no message */
+	const char *dashes; /* the last line of two dashes outside of a message, or NULL */
+	gsize dashes_length;
 	pasted_function found;
 	gpointer user;
 };
@@ -60,7 +63,7 @@ is_field(const char *line, gsize length)
 static void
 finish_message(struct search *search, const char *end)
 {
-	if (search->message && search->message_hides && !search->of_parts)
+	if (search->message && search->message_hides && search->of_messages)
 		search->found(search->message, (gsize)(end - search->message), search->user);
 	search->message = NULL;
 	search->message_hides = FALSE;
@@ -87,6 +90,20 @@ finish_header(struct search *search)
 	}
 	search->message_hides = search->message_hides || search->hides;
 	search->header = NULL;
+}
+
+/* Takes a line of two dashes, which ends a part, and a message that it stands before too. */
+static void
+take_dashes(struct search *search, const char *line, gsize length)
+{
+	finish_part(search, line);
+	if (search->message && search->dashes && length >= search->dashes_length &&
+	    memcmp(line, search->dashes, search->dashes_length) == 0)
+		finish_message(search, line);
+	if (search->message)
+		return;
+	search->dashes = line;
+	search->dashes_length = length;
 }
 
 static void
@@ -132,9 +149,11 @@ search_text(struct search *search, const char *text, gsize length)
 		const char *feed = memchr(at, '\n', (gsize)(end - at));
 		const char *stop = feed ? feed : end;
 
-		if (starts_with(at, (gsize)(stop - at), "--"))
-			finish_part(search, at);
-		take_line(search, at, (gsize)(stop - at) - (stop > at && stop[-1] == '\r'));
+		gsize line = (gsize)(stop - at) - (stop > at && stop[-1] == '\r');
+
+		if (starts_with(at, line, "--"))
+			take_dashes(search, at, line);
+		take_line(search, at, line);
 		at = feed ? feed + 1 : end;
 	}
 	finish_message(search, end);
@@ -144,15 +163,17 @@ search_text(struct search *search, const char *text, gsize length)
 void
 pasted_messages(const char *text, gsize length, pasted_function found, gpointer user)
 {
-	struct search search = {.found = found, .user = user};
+	struct search search = {.of_messages = TRUE, .found = found, .user = user};
 
 	search_text(&search, text, length);
 }
 
 void
-pasted_parts(const char *text, gsize length, pasted_function found, gpointer user)
+pasted_parts(const char *text, gsize length, gboolean messages, pasted_function found,
+	     gpointer user)
 {
-	struct search search = {.of_parts = TRUE, .found = found, .user = user};
+	struct search search = {
+		.of_parts = TRUE, .of_messages = messages, .found = found, .user = user};
 
 	search_text(&search, text, length);
 }

@@ -16,8 +16,9 @@
 #include <glib.h>
 
 /*
- * A message in a text: length bytes at at, from its header to the next one's or
- * the end.  A part: to the next line of two dashes.
+ * A message in a text: length bytes at at, from its header to the next one's, to
+ * a line that stands before it too and begins with two dashes, or to the end.  A
+ * part: to the next line of two dashes.
  */
 typedef void (*pasted_function)(const char *at, gsize length, gpointer user);
 
@@ -30,7 +31,9 @@ void pasted_messages(const char *text, gsize length, pasted_function found, gpoi
 
 /*
  * Calls found for each part in a text that hides its content likewise, with a
- * header of MIME's fields alone, and that is in no message.
+ * header of MIME's fields alone, and that is in no message; with messages, for
+ * these as well.
  */
-void pasted_parts(const char *text, gsize length, pasted_function found, gpointer user);
+void pasted_parts(const char *text, gsize length, gboolean messages, pasted_function found,
+		  gpointer user);
 #endif

@@ -36,6 +36,7 @@ static const struct reading table[] = {
 	 .options = {.delimiter_undashed = TRUE}},
 	{"delimiter-of-any-case", DOUBT_DELIMITER_CASE, .options = {.delimiter_any_case = TRUE}},
 	{"delimiter-in-header", DOUBT_HEADER_CUT, .options = {.header_is_whole = TRUE}},
+	{"misspelt-close", DOUBT_CLOSE, .options = {.dashes_close = TRUE}},
 	{"part-in-preamble", DOUBT_PREAMBLE, .options = {.preamble_is_part = TRUE}},
 	{"part-in-epilogue", DOUBT_EPILOGUE, .options = {.close_is_ignored = TRUE}},
 	{"inner-multipart-goes-on", DOUBT_UNCLOSED, .options = {.inner_goes_on = TRUE}},
@@ -97,6 +98,7 @@ readings_join(const struct reading *first, const struct reading *second, char *r
 				.delimiter_any_case =
 					a->delimiter_any_case || b->delimiter_any_case,
 				.header_is_whole = a->header_is_whole || b->header_is_whole,
+				.dashes_close = a->dashes_close || b->dashes_close,
 				.preamble_is_part = a->preamble_is_part || b->preamble_is_part,
 				.close_is_ignored = a->close_is_ignored || b->close_is_ignored,
 				.inner_goes_on = a->inner_goes_on || b->inner_goes_on,

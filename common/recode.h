@@ -28,6 +28,7 @@ struct encoded {
 	gboolean certain;	/* the header says just that, once */
 	guint64 decoded_size;	/* by the plain reading */
 	gboolean text;		/* by its type, so that its line ends mean something */
+	gboolean body;		/* and shown in place, so that blanks at their ends mean nothing */
 	enum encoding hinted;	/* where not certain: what it resembles, or ENCODING_IDENTITY */
 };
 

@@ -345,7 +345,7 @@ recode_is_trailing_quoted(const struct encoded *encoded)
 {
 	const char *at = encoded->bytes, *end = at + encoded->length;
 
-	if (encoded->declared != ENCODING_QUOTED_PRINTABLE || encoded->text)
+	if (encoded->declared != ENCODING_QUOTED_PRINTABLE || encoded->body)
 		return FALSE;
 	for (; at < end; at += recode_line_length(at, end)) {
 		gsize length = recode_line_length(at, end);

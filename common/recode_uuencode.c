@@ -36,17 +36,26 @@ next_line(const char **at, const char *end, gsize *ret_length)
 	return length >= 3 && memcmp(line, "end", 3) == 0 ? NULL : line;
 }
 
-/* Returns where the lines begin, behind that of "begin"; without one, where the content does. */
+/* Returns where the lines begin, behind that of "begin", or NULL without one. */
 static const char *
-first_line(const char *bytes, const char *end)
+behind_begin(const char *bytes, const char *end)
 {
 	const char *at = bytes, *line;
 	gsize length;
 
 	while ((line = next_line(&at, end, &length)) != NULL)
-		if (length >= 5 && memcmp(line, "begin", 5) == 0)
+		if (length > 6 && memcmp(line, "begin ", 6) == 0)
 			return at;
-	return bytes;
+	return NULL;
+}
+
+/* The same; without that line, where the content begins. */
+static const char *
+first_line(const char *bytes, const char *end)
+{
+	const char *lines = behind_begin(bytes, end);
+
+	return lines ? lines : bytes;
 }
 
 /* Whether a line has the length and the characters that uuencode gives it. */
@@ -73,7 +82,7 @@ recode_is_irregular_uuencode(const struct encoded *encoded)
 	while ((line = next_line(&at, end, &length)) != NULL)
 		if (length && !fits(line, length))
 			return TRUE;
-	return FALSE;
+	return behind_begin(encoded->bytes, end) == NULL;
 }
 
 static guint32

@@ -81,7 +81,7 @@ parts_in(const char *text)
 {
 	GString *found = g_string_new(NULL);
 
-	pasted_parts(text, strlen(text), collect, found);
+	pasted_parts(text, strlen(text), FALSE, collect, found);
 	return g_string_free(found, FALSE);
 }
 
@@ -93,6 +93,22 @@ Test(pasted, a_part_goes_from_its_header_to_a_line_of_dashes)
 
 	cr_assert_str_eq(found, "[" FILE_FIELDS "aGVsbG8=\r\n]");
 	cr_assert_str_eq(two, "[" FILE_FIELDS "1\r\n][" FILE_FIELDS "2]");
+}
+
+Test(pasted, a_message_ends_at_a_line_of_dashes_that_stands_before_it_too)
+{
+	g_autofree char *found = messages_in("--a\n\n" HEADER FILE_FIELDS "1\n--b\n2\n--a--\n");
+
+	cr_assert_str_eq(found, "[" HEADER FILE_FIELDS "1\n--b\n2\n]");
+}
+
+Test(pasted, messages_are_among_the_parts_on_demand)
+{
+	const char *text = HEADER FILE_FIELDS "aGVsbG8=\r\n";
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	pasted_parts(text, strlen(text), TRUE, collect, found);
+	cr_assert_str_eq(found->str, "[" HEADER FILE_FIELDS "aGVsbG8=\r\n]");
 }
 
 Test(pasted, what_is_in_a_message_or_hides_no_file_is_no_part)

@@ -106,6 +106,10 @@ static const struct class classes[] = {
 	CLASS("part-in-text", TYPE TEXT "--b\r\nContent-Transfer-Encoding: base64\r\n\r\nbm9u\r\n"
 					"--c\r\n" DATA "--b--\r\n"),
 	CLASS("delimiter-of-any-case", TYPE TEXT "--B\r\n" LEAF "--b--\r\n"),
+	CLASS("misspelt-close", TYPE TEXT "--b\r\n" LEAF "--c--\r\n"),
+	CLASS("text-after-delimiter", TYPE TEXT "--bContent-Transfer-Encoding: quoted-printable\r\n"
+						"\r\np=61yload\r\n--b--\r\n"),
+	CLASS("delimiter-without-dashes", TYPE TEXT "-b\r\n" LEAF "--b--\r\n"),
 	CLASS("delimiter-in-header",
 	      TYPE TEXT "--b\r\nX: y\r\n--b--\r\nX: z\r\n\r\npayload\r\n--b--\r\n"),
 	CLASS("cr-cr-lf-ends-line", TYPE "--b\r\r\n\r\r\npayload\r\r\n--b--\r\n"),

@@ -278,20 +278,20 @@ Test(recode, blanks_before_a_line_break_may_be_of_the_way)
 {
 	g_autofree char *found = decodings_of_bytes("a=3D \t\r\nb  ");
 	g_autofree char *clean = decodings_of_bytes("a=3D=20\r\nb");
+	struct encoded shown = {"a \r\n",     4,	   ENCODING_QUOTED_PRINTABLE, TRUE, 4,
+				.text = TRUE, .body = TRUE};
+	g_autoptr(GString) body = g_string_new(NULL);
 
+	recode_each(&shown, collect, body);
 	assert_has(found, "quoted-printable-trimmed=a=\r\nb;");
 	cr_assert_str_eq(clean, "");
+	cr_assert_str_eq(body->str, "");
 }
 
 Test(recode, a_name_that_resembles_an_encoding_makes_its_oddities_count)
 {
-	struct encoded encoded = {"aGVsbG8=\r\nd29ybGQ=\r\n",
-				  20,
-				  ENCODING_IDENTITY,
-				  FALSE,
-				  20,
-				  FALSE,
-				  ENCODING_BASE64};
+	struct encoded encoded = {"aGVsbG8=\r\nd29ybGQ=\r\n", 20, ENCODING_IDENTITY, FALSE, 20,
+				  .hinted = ENCODING_BASE64};
 	g_autoptr(GString) found = g_string_new(NULL);
 
 	recode_each(&encoded, collect, found);
