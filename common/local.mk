@@ -113,6 +113,6 @@ common_libbus_a_CFLAGS = $(AM_CFLAGS) $(ZMQ_CFLAGS)
 BUS_LIBS = common/libbus.a $(ZMQ_LIBS)
 
 # What became of a message, from the MTA's log.
-common_libbase_a_SOURCES += common/delivery.c common/delivery.h \
+common_libbase_a_SOURCES += common/delivery.c common/delivery.h common/queue_id.c common/queue_id.h \
 	common/ocsf_delivery.c common/ocsf_delivery.h common/ocsf_members.c \
 	common/login.c common/login.h common/ocsf_login.c common/ocsf_login.h

@@ -12,6 +12,7 @@
 
 #include "actuator.h"
 #include "queue_exchange.h"
+#include "queue_id.h"
 
 #define HELD_QUEUE "hold" /* where a contained message is, as the copy says */
 

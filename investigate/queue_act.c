@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "queue_id.h"
+
 #define LOCK_WAIT_US (40 * G_USEC_PER_SEC) /* for other helpers, which look at a queue twice */
 
 /* One request under way. */

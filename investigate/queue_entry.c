@@ -4,34 +4,13 @@
 #include <string.h>
 
 #include "json.h"
+#include "queue_id.h"
 #include "text.h"
-
-#define LEAST_ID_BYTES 6 /* Postfix's short ids: five digits of microseconds, then an inode */
-#define MOST_ID_BYTES 32 /* its long ones have about 15, Sendmail's 14 */
 
 /* What Postfix and filters may add to a message after it was recorded, and take away. */
 #define ADDED_BYTES (64 * 1024)
 #define REMOVED_BYTES (4 * 1024)
 #define CHANGED_PART 8 /* one part in so many: long lines count more in Postfix's queue file */
-
-gboolean
-queue_id_is_valid(const char *queue_id)
-{
-	gsize length = queue_id ? strlen(queue_id) : 0;
-
-	if (length < LEAST_ID_BYTES || length > MOST_ID_BYTES)
-		return FALSE;
-	for (; *queue_id; queue_id++)
-		if (!g_ascii_isalnum(*queue_id))
-			return FALSE;
-	return TRUE;
-}
-
-gboolean
-queue_id_is_unique(const char *queue_id)
-{
-	return queue_id[strspn(queue_id, "0123456789ABCDEF")] != '\0';
-}
 
 /* showq(8) writes the null sender so. */
 static const char *

@@ -59,16 +59,6 @@ const char *queue_entry_difference(const struct queue_entry *entry,
 /* Returns whether a time of an MTA's is that of a record. */
 gboolean queue_window_holds(const struct queue_window *window, gint64 recorded_s, gint64 arrival_s);
 
-/* Returns whether a text has the form of a queue id: letters and digits, so never an option, a
- * list, a path or "ALL". */
-gboolean queue_id_is_valid(const char *queue_id);
-
-/*
- * Returns whether an id is of a kind that is never given anew: Postfix's long ones and
- * Sendmail's, which have the time in them and letters beside hexadecimal digits.
- */
-gboolean queue_id_is_unique(const char *queue_id);
-
 typedef struct queue_entry queue_entry_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(queue_entry_t, queue_entry_free)
 #endif

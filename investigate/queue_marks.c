@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "queue_id.h"
+
 #define MARK_BYTES 256		 /* a word, a command's id, a time */
 #define KEPT_S (366 * 24 * 3600) /* a hold is for weeks, its undo may come months later */
 #define LOCK_STEP_US 20000

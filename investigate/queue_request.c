@@ -5,6 +5,7 @@
 
 #include "caps.h"
 #include "json.h"
+#include "queue_id.h"
 #include "text.h"
 
 #define ID_BYTES 36 /* of a command's id: a UUID in text */

@@ -92,10 +92,11 @@ gboolean store_add_supplement(struct store *store, const struct event *event, GB
  * sensor or queue id.
  *
  * The event.  A delivery is of the recorded event with its tenant and queue id.
- * Postfix's long queue ids do not repeat; where short ones did, it is of the
- * newest that was received before the line was written, or within the minute
- * after, since a log has whole seconds and another clock, and else of the first
- * that was received within the day after.  Where several MTAs are recorded,
+ * Where that was used again, it is of the newest that was received before the line
+ * was written, or within the minute after, since a log has whole seconds and
+ * another clock, and else of the first that was received after: for short ids of
+ * Postfix within the day, for those that do not repeat (queue_id.h) whenever, so
+ * that a gateway whose clock is days off loses no outcome.  Where several MTAs are recorded,
  * events of the host that wrote the line come first: its name in the log is the
  * MTA's name or the first label of it.  A delivery may come before its event;
  * what counts is all that is known of both, in whichever order it came.

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "queue_id.h"
 #include "store_internal.h"
 #include "text.h"
 
@@ -17,7 +18,7 @@ G_STATIC_ASSERT(DELIVERY_OPENED == 21 && DELIVERY_RENAMED == 22 && DELIVERY_EXEM
 
 /* A log has whole seconds, and its host's clock. */
 #define LATE_US (60 * (gint64)G_USEC_PER_SEC)
-/* And, in the worst case, another time zone. */
+/* And, in the worst case, another time zone; further off it is of another with that id. */
 #define ASTRAY_US (24 * HOUR_US)
 
 /* A delivery on its way into the tables. */
@@ -48,6 +49,8 @@ static gboolean
 choose_event(struct store *store, gint64 tenant, const char *queue_id, gint64 time_us,
 	     const char *host, gint64 *ret_event, GError **error)
 {
+	gint64 latest_us = queue_id_is_unique(queue_id) ? G_MAXINT64 : time_us + ASTRAY_US;
+
 	return sql_number(
 		sql_bind(
 			store->sql,
@@ -58,7 +61,7 @@ choose_event(struct store *store, gint64 tenant, const char *queue_id, gint64 ti
 			" received_at_us>?4,"
 			" CASE WHEN received_at_us>?4 THEN received_at_us ELSE -received_at_us END,"
 			" id LIMIT 1",
-			"issii", tenant, queue_id, host, time_us + LATE_US, time_us + ASTRAY_US),
+			"issii", tenant, queue_id, host, time_us + LATE_US, latest_us),
 		0, ret_event, error);
 }
 

@@ -29,6 +29,7 @@
 #include "ocsf_login.h"
 #include "postfix_log.h"
 #include "publisher.h"
+#include "queue_id.h"
 #include "sendmail_log.h"
 #include "settings.h"
 #include "spool.h"
@@ -168,8 +169,7 @@ read_line(struct follower *follower, const struct log_line *line, gint64 now_us,
 					     follower->zone);
 	if (delivery != NULL) {
 		g_ptr_array_add(deliveries, delivery);
-		/* Postfix's long ids have a "z"; short ones are used again. */
-		if (strchr(delivery->queue_id, 'z') == NULL)
+		if (!queue_id_is_unique(delivery->queue_id))
 			atomic_fetch_add(&follower->short_ids, 1);
 	}
 	if (deliveries->len == 0 && is_asked(follower, FOLLOW_SENDMAIL))

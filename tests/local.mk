@@ -722,8 +722,8 @@ tests_test_subprocess_SOURCES = tests/test_subprocess.c
 tests_test_subprocess_CFLAGS = $(UNIT_CFLAGS)
 tests_test_subprocess_LDADD = $(ACTUATOR_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 # The queues of MTAs.
-QUEUE_TESTS = tests/test_gateways tests/test_queue_entry tests/test_queue_exchange tests/test_queue_marks \
-	tests/test_queue_request tests/test_sendmail_qf
+QUEUE_TESTS = tests/test_gateways tests/test_queue_entry tests/test_queue_exchange tests/test_queue_id \
+	tests/test_queue_marks tests/test_queue_request tests/test_sendmail_qf
 check_PROGRAMS += $(QUEUE_TESTS)
 TESTS += $(QUEUE_TESTS)
 tests_test_gateways_SOURCES = tests/test_gateways.c
@@ -735,6 +735,9 @@ tests_test_queue_entry_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_queue_exchange_SOURCES = tests/test_queue_exchange.c
 tests_test_queue_exchange_CFLAGS = $(UNIT_CFLAGS)
 tests_test_queue_exchange_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
+tests_test_queue_id_SOURCES = tests/test_queue_id.c
+tests_test_queue_id_CFLAGS = $(UNIT_CFLAGS)
+tests_test_queue_id_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 tests_test_queue_marks_SOURCES = tests/test_queue_marks.c
 tests_test_queue_marks_CFLAGS = $(UNIT_CFLAGS)
 tests_test_queue_marks_LDADD = $(QUEUE_LIBS) $(BASE_LIBS) $(UNIT_LIBS)

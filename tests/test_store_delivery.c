@@ -688,8 +688,22 @@ Test(store_delivery, a_reused_queue_id_is_of_the_newest_message_before_the_line)
 	expect_joined("a clock that is behind", 99970, NULL, "bob=accepted bob=delivered");
 	store_it(fixture.store, queued_event(50000, "bob"));
 	expect_joined("another time zone", 50000 - 9 * 3600, NULL, "bob=delivered");
+}
+
+Test(store_delivery, a_line_of_two_days_before_is_of_another_message_if_its_id_may_repeat)
+{
+	const struct line line = {200000 - 48 * 3600, DELIVERY_SENT, BOB,
+				  .queue_id = "E3C21A743AC"};
+	struct event *event = queued_event(200000, "bob");
+	const char *name = "a short id";
+
+	set_text(&event->queue_id, line.queue_id);
+	store_it(fixture.store, event);
+	store_line(&line);
+	expect_states("to:" BOB, "bob=accepted");
+	start_anew();
 	store_it(fixture.store, queued_event(200000, "bob"));
-	expect_joined("two days too early", 200000 - 48 * 3600, NULL, "bob=accepted");
+	expect_joined("a clock that is days ahead", line.second, NULL, "bob=delivered");
 }
 
 Test(store_delivery, a_message_that_comes_late_takes_over_its_lines)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "queue_id.h"
 #include "queue_request.h"
 #include "sendmail_qf.h"
 
