@@ -3,6 +3,7 @@
 import collections
 import glob
 import re
+import time
 
 from mtlib import json_lines
 from traffic import SENDER
@@ -42,6 +43,8 @@ def answers_of(site):
     """Returns how often the answer has a pair of queue id and recipient, the event ids and the states of each id."""
     # A clock that was set forward had mail come tomorrow.
     done = site.mailtrace("--json", "who", f"from:{SENDER}", "--limit", "0", "--until", "2100-01-01", status=None)
+    # Found, and perhaps not complete; an answer that did not come would count nothing.
+    assert done.returncode in (0, 3), done.stderr
     pairs, events, states = collections.Counter(), collections.defaultdict(set), collections.defaultdict(set)
     for line in json_lines(done.stdout):
         if line["type"] == "hit":
@@ -49,6 +52,17 @@ def answers_of(site):
             events[line["queue_id"]].add(line["event_id"])
             states[line["queue_id"]].add(line["state"])
     return pairs, events, states
+
+
+def explain(stage, left):
+    """Prints what there is to learn why phantoms are not settled."""
+    began = time.monotonic()
+    answers_of(stage.site)
+    print(f"{len(left)} phantoms are not settled; the answer takes {time.monotonic() - began:.1f} s", flush=True)
+    print(stage.site.follower.text()[-2000:], stage.site.mailtrace("status", status=None).stdout, sep="\n", flush=True)
+    lines = stage.mx.logged().splitlines()
+    for queue_id in left[:3]:
+        print(*[line for line in lines if queue_id in line], "", sep="\n", flush=True)
 
 
 def counted_phantoms(stage, phantoms):
@@ -64,6 +78,7 @@ def counted_phantoms(stage, phantoms):
         try:
             stage.wait(lambda: counted() < left, "the log settles a phantom")
         except AssertionError:
+            explain(stage, sorted(left))
             break
         left = counted()
     return sorted(left)

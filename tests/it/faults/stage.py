@@ -195,6 +195,12 @@ class Stage:
         with open(f"{self.site.root}/{log}", errors="replace") as handle:
             return handle.read().count(text)
 
+    def said_last(self, log, text, other):
+        """Returns whether a log has the text, and not the other one behind it."""
+        with open(f"{self.site.root}/{log}", errors="replace") as handle:
+            words = handle.read()
+        return words.rfind(text) > words.rfind(other)
+
     def ask(self, database, sql, *values):
         """Reads of a database, None while that cannot be."""
         try:

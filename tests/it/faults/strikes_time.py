@@ -25,6 +25,9 @@ def stop_collector_unanswered(stage, source):
 @contextlib.contextmanager
 def collector_stopped(stage):
     """Gives how often the sensor had said before that the collector is silent."""
+    # Of one that is silent already it would say no more.
+    stage.wait(lambda: stage.said_last("milter.log", " collector-connected ", " collector-silent "),
+               "the sensor is connected")
     pid = stage.wait_pid("collector")
     silent = stage.said("milter.log", " collector-silent ")
     os.kill(pid, signal.SIGSTOP)
@@ -42,7 +45,7 @@ def wait_told(stage, source, silent):
         stage.wait_accepted()
         if stage.said("milter.log", " collector-silent ") > silent:
             return
-    raise AssertionError("the sensor does not say that the collector is silent")
+    raise AssertionError(f"the sensor does not say that the collector is silent\n{stage.logs()}")
 
 
 def collector_away(stage, source):
