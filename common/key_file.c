@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "descriptor.h"
 #include "keys.h"
 
 void
@@ -98,19 +99,6 @@ key_file_read(const char *path, mode_t refused, key_text *ret_text, GError **err
 }
 
 static gboolean
-write_all(int fd, const char *text, gsize length)
-{
-	while (length > 0) {
-		gssize n = TEMP_FAILURE_RETRY(write(fd, text, length));
-		if (n < 0)
-			return FALSE;
-		text += n;
-		length -= (gsize)n;
-	}
-	return fsync(fd) == 0;
-}
-
-static gboolean
 sync_directory_of(const char *path)
 {
 	g_autofree char *directory = g_path_get_dirname(path);
@@ -137,7 +125,7 @@ key_file_create(const char *path, const char *text, mode_t mode, GError **error)
 
 	if (fd < 0)
 		return key_file_errno(error, KEYS_ERROR_READ, "create", path, errno);
-	ok = fchmod(fd, mode) == 0 && write_all(fd, text, strlen(text));
+	ok = fchmod(fd, mode) == 0 && descriptor_write(fd, text, strlen(text)) && fsync(fd) == 0;
 	ok = ok && link(temporary, path) == 0;
 	number = errno;
 	close(fd);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "descriptor.h"
 #include "scanner_exchange.h"
 #include "scanner_protocol.h"
 #include "scanner_queue.h"
@@ -123,27 +124,13 @@ attempt_twice(struct scanner_client *client, const struct scanner_message *messa
 	return attempt_again(client, message, failed, first, error);
 }
 
-static gboolean
-write_whole(int fd, const guint8 *bytes, gsize length)
-{
-	while (length > 0) {
-		ssize_t n = TEMP_FAILURE_RETRY(write(fd, bytes, length));
-
-		if (n <= 0)
-			return FALSE;
-		bytes += n;
-		length -= n;
-	}
-	return TRUE;
-}
-
 /* Puts bytes too many for a packet into a memory file.  Returns -1 with SCANNER_ERROR_MESSAGE. */
 static int
 to_memory_file(const void *bytes, gsize length, GError **error)
 {
 	int fd = memfd_create("mailtrace-message", MFD_CLOEXEC);
 
-	if (fd >= 0 && write_whole(fd, bytes, length))
+	if (fd >= 0 && descriptor_write(fd, bytes, length))
 		return fd;
 	g_set_error(error, SCANNER_ERROR, SCANNER_ERROR_MESSAGE,
 		    "no memory file for a message of %" G_GSIZE_FORMAT " bytes: %s", length,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "descriptor.h"
 #include "json.h"
 #include "line_reader.h"
 #include "text.h"
@@ -44,22 +45,6 @@ complain(const struct loop *loop, const char *what, const char *why)
 	fprintf(stderr, "%s\n", safe);
 }
 
-static gboolean
-write_all(int fd, const char *bytes, gsize length)
-{
-	while (length > 0) {
-		ssize_t put = write(fd, bytes, length);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return FALSE;
-		bytes += put;
-		length -= (gsize)put;
-	}
-	return TRUE;
-}
-
 /* Writes a response as one line, at once: no other's may come between. */
 static void
 answer(struct loop *loop, const struct openc2_response *response)
@@ -68,7 +53,7 @@ answer(struct loop *loop, const struct openc2_response *response)
 	g_autofree char *line = g_strconcat(json, "\n", NULL);
 
 	g_mutex_lock(&loop->mutex);
-	if (!loop->unread && !write_all(loop->out_fd, line, strlen(line))) {
+	if (!loop->unread && !descriptor_write(loop->out_fd, line, strlen(line))) {
 		loop->unread = TRUE;
 		complain(loop, "cannot write responses", g_strerror(errno));
 	}

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptor.h"
+
 #define CHUNK_BYTES 65536
 
 /* One walk. */
@@ -338,20 +340,6 @@ visit_found(void *data, const char *path, gboolean in_maildir)
 		visit_file(walk, path, in_maildir);
 }
 
-static gboolean
-write_all(int fd, const guint8 *bytes, gsize length)
-{
-	while (length) {
-		ssize_t put = write(fd, bytes, length);
-
-		if (put < 0 && errno != EINTR)
-			return FALSE;
-		bytes += MAX(put, 0);
-		length -= (gsize)MAX(put, 0);
-	}
-	return TRUE;
-}
-
 /*
  * The decompressor maps its input, so a pipe goes into a nameless file first;
  * the disk is its bound.  Returns the file, or -1.
@@ -367,7 +355,7 @@ copy_of_pipe(int from, GError **error)
 		got = read(from, chunk, sizeof(chunk));
 		if (got < 0 && errno == EINTR)
 			got = 1; /* again */
-		else if (got > 0 && !write_all(fd, chunk, (gsize)got))
+		else if (got > 0 && !descriptor_write(fd, chunk, (gsize)got))
 			got = -1;
 	}
 	if (got == 0 && lseek(fd, 0, SEEK_SET) == 0)

@@ -5,23 +5,17 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
+#include "descriptor.h"
 #include "mailstore_work.h"
 
 static gboolean
-write_all(int fd, const guint8 *bytes, gsize length, GError **error)
+write_text(int fd, const GByteArray *text, GError **error)
 {
-	while (length > 0) {
-		gssize written = TEMP_FAILURE_RETRY(write(fd, bytes, length));
-
-		if (written < 0) {
-			g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno),
-				    "cannot write evidence: %s", g_strerror(errno));
-			return FALSE;
-		}
-		bytes += written;
-		length -= (gsize)written;
-	}
-	return TRUE;
+	if (descriptor_write(fd, text->data, text->len))
+		return TRUE;
+	g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno),
+		    "cannot write evidence: %s", g_strerror(errno));
+	return FALSE;
 }
 
 static struct openc2_response *
@@ -60,7 +54,7 @@ fetch_from(struct work *work, const struct sight *sight, evidence_t **evidence, 
 				   "%" G_GUINT64_FORMAT
 				   " bytes are too many for the server's API; take the file itself",
 				   mail->size);
-	if (!write_all(evidence_fd(*evidence), fetched->text->data, fetched->text->len, error) ||
+	if (!write_text(evidence_fd(*evidence), fetched->text, error) ||
 	    !evidence_keep(g_steal_pointer(evidence), error))
 		return NULL;
 	return answer(work, mail, path, fetched->exact);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Plan files: written whole or not at all, read up to a cap. */
+#include "descriptor.h"
 #include "plan.h"
 
 #include <errno.h>
@@ -21,22 +22,6 @@ set_failure(const char *path, const char *what, GError **error)
 	return FALSE;
 }
 
-static gboolean
-write_all(int fd, const char *text, gsize length)
-{
-	while (length) {
-		ssize_t done = write(fd, text, length);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return FALSE;
-		text += done;
-		length -= (gsize)done;
-	}
-	return TRUE;
-}
-
 /* A link, and no rename, makes the name: it never replaces a file that is there. */
 static gboolean
 write_file(const char *path, const char *text, gsize length, GError **error)
@@ -47,7 +32,7 @@ write_file(const char *path, const char *text, gsize length, GError **error)
 
 	if (fd < 0)
 		return set_failure(path, "cannot be written", error);
-	done = write_all(fd, text, length) && fsync(fd) == 0;
+	done = descriptor_write(fd, text, length) && fsync(fd) == 0;
 	done = close(fd) == 0 && done;
 	done = done && link(part, path) == 0;
 	if (!done)

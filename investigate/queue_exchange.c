@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "queue_exchange.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "caps.h"
+#include "descriptor.h"
 #include "line_reader.h"
 #include "subprocess.h"
 
@@ -231,22 +231,6 @@ queue_exchange_ask(struct queue_exchange *exchange, const char *gateway,
 
 /* ---- copies ---- */
 
-static gboolean
-write_all(int fd, const char *bytes, gsize length)
-{
-	while (length > 0) {
-		ssize_t put = write(fd, bytes, length);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return FALSE;
-		bytes += put;
-		length -= (gsize)put;
-	}
-	return TRUE;
-}
-
 /* Moves the message that follows an answer into a file; returns NULL, or why it could not. */
 static const char *
 take_message(const struct run *run, int to_fd)
@@ -261,7 +245,7 @@ take_message(const struct run *run, int to_fd)
 		total += length;
 		if (total > CAP_MESSAGE_BYTES)
 			return "the message is larger than any that is recorded";
-		if (!write_all(to_fd, bytes, length))
+		if (!descriptor_write(to_fd, bytes, length))
 			return "the copy cannot be written; is the disk full?";
 	}
 	return result == LINE_END ? NULL : "the message stopped in the middle";

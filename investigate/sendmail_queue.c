@@ -4,6 +4,7 @@
  * prints for people; sendmail(8) quarantines and releases.  Queue groups with
  * directories of their own are not looked for.
  */
+#include "descriptor.h"
 #include "queue_mta.h"
 
 #include <errno.h>
@@ -249,20 +250,6 @@ act(const struct queue_site *site, enum queue_verb verb, const char *queue_id, c
 /* ---- copying ---- */
 
 static gboolean
-write_all(int fd, const char *bytes, gsize length)
-{
-	while (length > 0) {
-		ssize_t put = write(fd, bytes, length);
-
-		if (put <= 0)
-			return FALSE;
-		bytes += put;
-		length -= (gsize)put;
-	}
-	return TRUE;
-}
-
-static gboolean
 write_body(const char *control, int to)
 {
 	g_autofree char *path = body_file(control);
@@ -271,7 +258,7 @@ write_body(const char *control, int to)
 	ssize_t got = -1;
 
 	while (from >= 0 && (got = read(from, bytes, sizeof(bytes))) > 0)
-		if (!write_all(to, bytes, (gsize)got))
+		if (!descriptor_write(to, bytes, (gsize)got))
 			break;
 	if (from >= 0)
 		close(from);
@@ -285,7 +272,7 @@ write_message(const char *control, const char *queue_id, int fd)
 	g_autoptr(queue_entry_t) entry = read_entry(control, queue_id, header);
 
 	g_string_append_c(header, '\n');
-	return entry && write_all(fd, header->str, header->len) && write_body(control, fd);
+	return entry && descriptor_write(fd, header->str, header->len) && write_body(control, fd);
 }
 
 static gboolean

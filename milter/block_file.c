@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "descriptor.h"
 #include "digest.h"
 
 #define LENGTH_BYTES 4
@@ -66,22 +67,6 @@ take_chunk(struct block_file *file, const struct block_chunk *chunk)
 
 /* ---- the file ---- */
 
-static gboolean
-write_all(int fd, const guint8 *bytes, gsize length)
-{
-	while (length) {
-		ssize_t written = write(fd, bytes, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return FALSE;
-		bytes += written;
-		length -= (gsize)written;
-	}
-	return TRUE;
-}
-
 /* Writes a chunk in its frame, in one call: what is torn is at the end. */
 static gboolean
 write_chunk(int fd, const void *bytes, gsize length)
@@ -94,7 +79,7 @@ write_chunk(int fd, const void *bytes, gsize length)
 	g_byte_array_append(frame, (const guint8 *)&length_be, LENGTH_BYTES);
 	g_byte_array_append(frame, bytes, (guint)length);
 	g_byte_array_append(frame, digest, sizeof(digest));
-	return write_all(fd, frame->data, frame->len);
+	return descriptor_write(fd, frame->data, frame->len);
 }
 
 /* Takes the chunk at the start of length bytes.  Returns its bytes, or 0 if it is not whole. */

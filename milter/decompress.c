@@ -11,7 +11,6 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,28 +20,18 @@
 #include <unistd.h>
 
 #include "archive_stream.h"
+#include "descriptor.h"
 #include "sandbox.h"
 
 #define EXIT_DAMAGED 1
 #define EXIT_UNSAFE 2
 
 static gboolean
-write_all(const void *bytes, gsize length, void *data)
+write_output(const void *bytes, gsize length, void *data)
 {
-	const char *at = bytes;
-	int fd = *(int *)data;
+	const int *fd = data;
 
-	while (length) {
-		ssize_t written = write(fd, at, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return FALSE;
-		at += written;
-		length -= (gsize)written;
-	}
-	return TRUE;
+	return descriptor_write(*fd, bytes, length);
 }
 
 /* Maps the standard input.  Returns NULL if it is no file, or empty. */
@@ -79,7 +68,7 @@ main(void)
 		fprintf(stderr, "decompress: %s\n", error->message);
 		return EXIT_UNSAFE;
 	}
-	good = archive_stream_read(bytes, length, write_all, &output, &error);
+	good = archive_stream_read(bytes, length, write_output, &output, &error);
 	/*
 	 * The bare system call: nothing is left to flush, and what exit(3), or
 	 * _exit(2) of a sanitizer, runs before needs more than the sandbox has.

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "descriptor.h"
 
 struct message {
 	struct engine *engine; /* borrowed */
@@ -62,22 +63,6 @@ give_up(struct message *message, enum message_state state)
 	message->state = state;
 }
 
-static gboolean
-write_all(int fd, const guint8 *bytes, gsize length)
-{
-	while (length > 0) {
-		ssize_t written = write(fd, bytes, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return FALSE;
-		bytes += written;
-		length -= (gsize)written;
-	}
-	return TRUE;
-}
-
 /* Returns an unlinked file in directory, or -1. */
 static int
 open_unlinked(const char *directory)
@@ -108,7 +93,7 @@ copy_file(int from, int to)
 			continue;
 		if (length <= 0)
 			return length == 0;
-		if (!write_all(to, buffer, (gsize)length))
+		if (!descriptor_write(to, buffer, (gsize)length))
 			return FALSE;
 		offset += length;
 	}
@@ -119,7 +104,7 @@ static gboolean
 copy_kept(const struct message *message, int to)
 {
 	if (message->small)
-		return write_all(to, message->small->data, message->small->len);
+		return descriptor_write(to, message->small->data, message->small->len);
 	return copy_file(message->fd, to);
 }
 
@@ -199,7 +184,7 @@ keep(struct message *message, const void *bytes, gsize length)
 	if (message->small && message->small->len + length > CAP_INLINE_BYTES && !grow_up(message))
 		return FALSE;
 	if (!message->small)
-		return write_all(message->fd, bytes, length);
+		return descriptor_write(message->fd, bytes, length);
 	g_byte_array_append(message->small, bytes, (guint)length);
 	return TRUE;
 }

@@ -252,6 +252,11 @@ endif
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings_check
 TESTS += tests/test_settings_check
+check_PROGRAMS += tests/test_descriptor
+TESTS += tests/test_descriptor
+tests_test_descriptor_SOURCES = tests/test_descriptor.c
+tests_test_descriptor_CFLAGS = $(UNIT_CFLAGS)
+tests_test_descriptor_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/test_password_list
 TESTS += tests/test_password_list
 check_PROGRAMS += tests/test_sealed
