@@ -30,18 +30,27 @@ static const char read_text[] =
 static const char refused_text[] =
 	"SELECT count(*) FROM dead WHERE epoch = ?1 AND n BETWEEN ?2 AND ?3";
 
+/* Opens a file beside the database, which is made if it is missing. */
+static gboolean
+open_beside(const char *directory, const char *name, int *ret_fd, GError **error)
+{
+	g_autofree char *path = g_build_filename(directory, name, NULL);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd >= 0)
+		*ret_fd = fd;
+	else
+		g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_OPEN, "cannot open %s: %s", path,
+			    g_strerror(errno));
+	return fd >= 0;
+}
+
 /* Locks against another process; the lock goes with the descriptor, even by SIGKILL. */
 static gboolean
 take_lock(struct spool *spool, const char *directory, GError **error)
 {
-	g_autofree char *path = g_build_filename(directory, "spool.lock", NULL);
-
-	spool->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (spool->lock_fd < 0) {
-		g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_OPEN, "cannot open %s: %s", path,
-			    g_strerror(errno));
+	if (!open_beside(directory, "spool.lock", &spool->lock_fd, error))
 		return FALSE;
-	}
 	if (flock(spool->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return TRUE;
 	g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_IN_USE,
@@ -52,14 +61,8 @@ take_lock(struct spool *spool, const char *directory, GError **error)
 static gboolean
 open_mark(struct spool *spool, const char *directory, GError **error)
 {
-	g_autofree char *path = g_build_filename(directory, "spool.mark", NULL);
-
-	spool->mark_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (spool->mark_fd < 0) {
-		g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_OPEN, "cannot open %s: %s", path,
-			    g_strerror(errno));
+	if (!open_beside(directory, "spool.mark", &spool->mark_fd, error))
 		return FALSE;
-	}
 	/* One of a newer mailtrace is not for us to judge by. */
 	spool->marked = spool_mark_read(spool->mark_fd, &spool->mark) &&
 			spool->mark.version == SPOOL_VERSION;
@@ -69,14 +72,8 @@ open_mark(struct spool *spool, const char *directory, GError **error)
 static gboolean
 open_reserve(struct spool *spool, const char *directory, GError **error)
 {
-	g_autofree char *path = g_build_filename(directory, "spool.reserve", NULL);
-
-	spool->reserve_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (spool->reserve_fd < 0) {
-		g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_OPEN, "cannot open %s: %s", path,
-			    g_strerror(errno));
+	if (!open_beside(directory, "spool.reserve", &spool->reserve_fd, error))
 		return FALSE;
-	}
 	spool_take_reserve(spool);
 	return TRUE;
 }
