@@ -167,8 +167,7 @@ struct settings {
 struct settings *settings_read(const char *path, GError **error);
 
 /*
- * Reads the text of a configuration file, for a caller that needs it beside
- * the settings (settings_check(), a hand-over to another process).  Stops one
+ * Reads the text of a configuration file.  Stops one
  * byte above CAP_CONFIG_BYTES, which settings_parse() then refuses.  Returns
  * NULL with SETTINGS_ERROR_READ; else free with g_string_free().
  */
@@ -189,6 +188,13 @@ struct settings *settings_parse(const char *name, const char *text, gsize length
  */
 gboolean settings_check(const struct settings *settings, const char *role, const char *name,
 			const char *text, gsize length, GError **error);
+
+/*
+ * settings_read() and settings_check(), for a program that has the role.  *ret_text (may be
+ * NULL): what was read, for g_string_free().
+ */
+struct settings *settings_read_for(const char *role, const char *path, GString **ret_text,
+				   GError **error);
 
 /*
  * Returns the line, from 1, on which a key of a group is set; that of the

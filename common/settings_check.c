@@ -432,3 +432,19 @@ settings_check(const struct settings *settings, const char *role, const char *na
 			return roles[i].check(&check, error);
 	g_assert_not_reached();
 }
+
+struct settings *
+settings_read_for(const char *role, const char *path, GString **ret_text, GError **error)
+{
+	g_autoptr(GString) text = settings_read_text(path, error);
+	g_autoptr(settings_t) settings = NULL;
+
+	if (!text)
+		return NULL;
+	settings = settings_parse(path, text->str, text->len, error);
+	if (!settings || !settings_check(settings, role, path, text->str, text->len, error))
+		return NULL;
+	if (ret_text)
+		*ret_text = g_steal_pointer(&text);
+	return g_steal_pointer(&settings);
+}

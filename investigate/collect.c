@@ -59,20 +59,6 @@ now_ms(void)
 
 /* ---- configuration and keys ---- */
 
-static struct settings *
-read_settings(const char *path, GError **error)
-{
-	g_autoptr(GString) text = settings_read_text(path, error);
-	g_autoptr(settings_t) settings = NULL;
-
-	if (!text)
-		return NULL;
-	settings = settings_parse(path, text->str, text->len, error);
-	if (!settings || !settings_check(settings, "collect", path, text->str, text->len, error))
-		return NULL;
-	return g_steal_pointer(&settings);
-}
-
 static gboolean
 reload_keys(struct collector *collector, GError **error)
 {
@@ -114,7 +100,7 @@ reload(struct collector *collector)
 	g_autoptr(GError) error = NULL;
 
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time());
-	settings = read_settings(collector->config_path, &error);
+	settings = settings_read_for("collect", collector->config_path, NULL, &error);
 	if (settings) {
 		/* Sockets and the store stay as they were opened; the list of keys may move. */
 		settings_unref(collector->settings);
@@ -345,7 +331,7 @@ main(int argc, char **argv)
 		return EXIT_CONFIG;
 	}
 	collector.config_path = argv[1];
-	collector.settings = read_settings(argv[1], &error);
+	collector.settings = settings_read_for("collect", argv[1], NULL, &error);
 	if (!collector.settings) {
 		fprintf(stderr, "mailtrace collect: %s\n", error->message);
 		return EXIT_CONFIG;

@@ -10,16 +10,13 @@
 static gboolean
 read_file(const char *path, GBytes **ret_text, struct settings **ret_settings, GError **error)
 {
-	g_autoptr(GString) text = settings_read_text(path, error);
-	g_autoptr(settings_t) settings = NULL;
+	GString *text;
+	struct settings *settings = settings_read_for("milter", path, &text, error);
 
-	if (!text)
+	if (!settings)
 		return FALSE;
-	settings = settings_parse(path, text->str, text->len, error);
-	if (!settings || !settings_check(settings, "milter", path, text->str, text->len, error))
-		return FALSE;
-	*ret_text = g_string_free_to_bytes(g_steal_pointer(&text));
-	*ret_settings = g_steal_pointer(&settings);
+	*ret_text = g_string_free_to_bytes(text);
+	*ret_settings = settings;
 	return TRUE;
 }
 

@@ -381,20 +381,6 @@ follower_clear(struct follower *follower)
 		close(follower->signal_fd);
 }
 
-static struct settings *
-read_settings(const char *path, GError **error)
-{
-	g_autoptr(GString) text = settings_read_text(path, error);
-	g_autoptr(settings_t) settings = NULL;
-
-	if (!text)
-		return NULL;
-	settings = settings_parse(path, text->str, text->len, error);
-	if (!settings || !settings_check(settings, "follow", path, text->str, text->len, error))
-		return NULL;
-	return g_steal_pointer(&settings);
-}
-
 static int
 open_signals(void)
 {
@@ -441,7 +427,7 @@ main(int argc, char **argv)
 		fputs("usage: follow CONFIG; it is started by `mailtrace follow`\n", stderr);
 		return EXIT_CONFIG;
 	}
-	follower.settings = read_settings(argv[1], &error);
+	follower.settings = settings_read_for("follow", argv[1], NULL, &error);
 	if (!follower.settings) {
 		fprintf(stderr, "mailtrace follow: %s\n", error->message);
 		return EXIT_CONFIG;
