@@ -34,7 +34,8 @@ BASE_LIBS = common/libbase.a $(CRYPTO_LIBS) $(JANSSON_LIBS) $(GLIB_LIBS)
 common_libbase_a_SOURCES += common/trace_id.c
 common_libbase_a_SOURCES += common/domains.c common/domains.h common/json.h common/openc2.c common/openc2.h \
 	common/openc2_json.c common/openc2_members.h
-common_libbase_a_SOURCES += common/descriptor.c common/descriptor.h
+common_libbase_a_SOURCES += common/descriptor.c common/descriptor.h common/libexec.c \
+	common/libexec.h
 common_libbase_a_SOURCES += common/gateways.c common/gateways.h
 common_libbase_a_SOURCES += common/key_file.c common/key_file.h common/signing_key.c \
 	common/signing_key.h common/anchor.c common/anchor.h

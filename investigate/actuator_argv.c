@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "actuator_argv.h"
 
+#include "libexec.h"
+
 char **
 actuator_argv(const struct command *command, enum openc2_role role, guint jobs,
 	      const char *evidence_directory)
@@ -17,7 +19,7 @@ actuator_argv(const struct command *command, enum openc2_role role, guint jobs,
 	for (; *own; own++)
 		g_ptr_array_add(argv, g_strdup(*own));
 	if (!argv->len && ours)
-		g_ptr_array_add(argv, command_helper(name));
+		g_ptr_array_add(argv, libexec_path(name));
 	if (!argv->len) {
 		g_ptr_array_unref(argv);
 		return NULL;

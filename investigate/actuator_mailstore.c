@@ -9,6 +9,7 @@
 
 #include "actuator.h"
 #include "http.h"
+#include "libexec.h"
 #include "mailstore.h"
 #include "reader.h"
 
@@ -31,9 +32,7 @@ close_program(void *data)
 static struct reader *
 open_reader(const struct settings *settings, GError **error)
 {
-	const char *directory = g_getenv("MAILTRACE_LIBEXEC_DIR");
-	g_autofree char *scanner =
-		g_build_filename(directory ? directory : MAILTRACE_LIBEXECDIR, "scanner", NULL);
+	g_autofree char *scanner = libexec_path("scanner");
 
 	return reader_open(scanner, settings, error);
 }

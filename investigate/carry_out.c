@@ -9,6 +9,7 @@
 #include "block_force.h"
 #include "control.h"
 #include "departures.h"
+#include "libexec.h"
 #include "outcome_table.h"
 #include "plan_control.h"
 #include "progress.h"
@@ -218,7 +219,7 @@ static void
 act_by_automation(struct carrying *carrying)
 {
 	g_autoptr(GPtrArray) commands = g_ptr_array_new();
-	g_autofree char *program = command_helper("emit");
+	g_autofree char *program = libexec_path("emit");
 	const char *const argv[] = {program,
 				    "--config",
 				    carrying->command->config_path,

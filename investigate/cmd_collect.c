@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "libexec.h"
 
 int
 cmd_collect(struct command *command, int argc, char **argv)
@@ -19,7 +20,7 @@ cmd_collect(struct command *command, int argc, char **argv)
 		return EXIT_TROUBLE;
 	if (argc > 1)
 		return command_fail(command, "takes no arguments");
-	helper = command_helper("collect");
+	helper = libexec_path("collect");
 	execl(helper, "mailtrace-collect", command->config_path, command->store_url, NULL);
 	return command_fail(command, "cannot run %s: %s", helper, g_strerror(errno));
 }

@@ -6,6 +6,7 @@
 #include "command.h"
 #include "evidence_copies.h"
 #include "evidence_zip.h"
+#include "libexec.h"
 #include "plan_head.h"
 #include "plan_table.h"
 #include "private_folder.h"
@@ -119,7 +120,7 @@ bring(struct fetching *fetching, GError **error)
 	const char *folder = private_folder_path(fetching->folder);
 	guint limit =
 		fetching->options->all ? EVIDENCE_COPIES_ALL : (guint)fetching->options->limit;
-	g_autofree char *helper = command_helper("seal");
+	g_autofree char *helper = libexec_path("seal");
 
 	fetching->copies = evidence_copies_bring(fetching->command, fetching->plan, folder, limit);
 	if (!fetching->copies->had)

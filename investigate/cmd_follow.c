@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "libexec.h"
 
 int
 cmd_follow(struct command *command, int argc, char **argv)
@@ -20,7 +21,7 @@ cmd_follow(struct command *command, int argc, char **argv)
 		return EXIT_TROUBLE;
 	if (argc > 1)
 		return command_fail(command, "takes no arguments");
-	helper = command_helper("follow");
+	helper = libexec_path("follow");
 	execl(helper, "mailtrace-follow", command->config_path, NULL);
 	return command_fail(command, "cannot run %s: %s", helper, g_strerror(errno));
 }

@@ -7,6 +7,7 @@
 #include "control.h"
 #include "ingest.h"
 #include "keys.h"
+#include "libexec.h"
 #include "mailbox.h"
 #include "ocsf.h"
 #include "progress.h"
@@ -208,7 +209,7 @@ static int
 import_all(struct import *import, char **paths)
 {
 	const struct mailbox_visitor visitor = {import_message, import_trouble, import};
-	g_autofree char *decompress = command_helper("decompress");
+	g_autofree char *decompress = libexec_path("decompress");
 
 	catch_signals();
 	progress_init(&import->progress, import->command->quiet);

@@ -4,6 +4,7 @@
 #include "caps.h"
 #include "command.h"
 #include "event_text.h"
+#include "libexec.h"
 #include "mailbox.h"
 #include "ocsf.h"
 #include "reader.h"
@@ -70,7 +71,7 @@ inspect_trouble(const char *path, const GError *error, void *data)
 static int
 inspect_all(struct inspection *inspection, char **paths)
 {
-	g_autofree char *decompress = command_helper("decompress");
+	g_autofree char *decompress = libexec_path("decompress");
 	const struct mailbox_visitor visitor = {inspect_message, inspect_trouble, inspection};
 
 	for (; *paths; paths++)

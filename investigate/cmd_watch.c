@@ -13,6 +13,7 @@
 #include "caps.h"
 #include "command.h"
 #include "event_text.h"
+#include "libexec.h"
 #include "ocsf.h"
 #include "ocsf_delivery.h"
 #include "ocsf_login.h"
@@ -206,7 +207,7 @@ cmd_watch(struct command *command, int argc, char **argv)
 	g_autofree char *endpoint = NULL;
 	g_autofree char *key = NULL;
 	g_autofree char *server_key = NULL;
-	g_autofree char *helper = command_helper("watch");
+	g_autofree char *helper = libexec_path("watch");
 	g_autofree char *program = NULL;
 	struct watching watching = {.command = command};
 	gint64 wanted = 0;

@@ -7,6 +7,7 @@
 
 #include "control.h"
 #include "json.h"
+#include "libexec.h"
 #include "reader.h"
 #include "text.h"
 
@@ -178,15 +179,7 @@ command_audit(const struct command *command, gint64 results)
 struct reader *
 command_reader(const struct command *command, GError **error)
 {
-	g_autofree char *scanner = command_helper("scanner");
+	g_autofree char *scanner = libexec_path("scanner");
 
 	return reader_open(scanner, command->settings, error);
-}
-
-char *
-command_helper(const char *name)
-{
-	const char *directory = g_getenv("MAILTRACE_LIBEXEC_DIR");
-
-	return g_build_filename(directory ? directory : MAILTRACE_LIBEXECDIR, name, NULL);
 }

@@ -156,8 +156,4 @@ struct reader;
  * reader_close().
  */
 struct reader *command_reader(const struct command *command, GError **error);
-
-/* Returns the path of a helper program in libexec, or in MAILTRACE_LIBEXEC_DIR when it is set.
- * Free with g_free(). */
-char *command_helper(const char *name);
 #endif

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,14 +15,6 @@
 
 #define PAUSE_FIRST_MS 100
 #define STEADY_MS 10000 /* a child that lived this long ends the series */
-
-char *
-child_path(const struct child *child)
-{
-	const char *directory = secure_getenv("MAILTRACE_LIBEXEC_DIR");
-
-	return g_build_filename(directory ? directory : MAILTRACE_LIBEXECDIR, child->program, NULL);
-}
 
 /* In the child: puts fds at SUPERVISION_FD and above, and leaves no other. */
 static void

@@ -35,9 +35,6 @@ struct child {
 gboolean child_start(struct child *child, char **arguments, const int *fds, guint n_fds,
 		     const sigset_t *signals);
 
-/* Returns the path of the child's program; free with g_free(). */
-char *child_path(const struct child *child);
-
 /* Tells whether none runs and the pause is over. */
 gboolean child_is_due(const struct child *child);
 

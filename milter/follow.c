@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "dovecot_log.h"
+#include "libexec.h"
 #include "log.h"
 #include "log_line.h"
 #include "log_source.h"
@@ -324,9 +325,7 @@ static gboolean
 open_source(struct follower *follower, const char *place, GError **error)
 {
 	const struct settings *settings = follower->settings;
-	const char *directory = secure_getenv("MAILTRACE_LIBEXEC_DIR");
-	g_autofree char *decompress =
-		g_build_filename(directory ? directory : MAILTRACE_LIBEXECDIR, "decompress", NULL);
+	g_autofree char *decompress = libexec_path("decompress");
 	const struct log_source_options options = {
 		.log = settings->follow_log,
 		.users = (const char *const *)settings->follow_journal_users,

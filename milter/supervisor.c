@@ -16,6 +16,7 @@
 
 #include "caps.h"
 #include "child.h"
+#include "libexec.h"
 #include "log.h"
 #include "scanner_client.h"
 #include "scanner_protocol.h"
@@ -74,7 +75,7 @@ start_scanner(struct supervisor *supervisor)
 {
 	const struct settings *settings = supervisor->configuration->settings;
 	guint workers = settings->workers ? settings->workers : g_get_num_processors();
-	g_autofree char *path = child_path(&supervisor->scanner);
+	g_autofree char *path = libexec_path(supervisor->scanner.program);
 	const struct scanner_options options = {
 		MIN(workers, SCANNER_WORKERS_MAX),
 		settings->scanner_temp_directory,
@@ -97,7 +98,7 @@ start_scanner(struct supervisor *supervisor)
 static void
 start_milter(struct supervisor *supervisor)
 {
-	g_autofree char *path = child_path(&supervisor->milter);
+	g_autofree char *path = libexec_path(supervisor->milter.program);
 	char *arguments[] = {path, supervisor->to_stderr ? (char *)"--stderr" : NULL, NULL};
 	int ends[2], fds[2];
 
