@@ -217,20 +217,31 @@ settle_mailbox(struct arrival *arrival, GError **error)
 }
 
 static gboolean
+note_exempt(struct arrival *arrival, GError **error)
+{
+	enum delivery_kind kind = arrival->delivery->kind;
+
+	return arrival->event || (kind != DELIVERY_QUEUED && kind != DELIVERY_EXEMPT) ||
+	       store_note_exempt(arrival->store, arrival->tenant, arrival->delivery->queue_id,
+				 error);
+}
+
+static gboolean
 settle_arrival(struct arrival *arrival, GError **error)
 {
 	const char *keys[] = {arrival->recipient_key, arrival->original_key};
 	gsize count = arrival->original_key ? 2 : 1;
 
 	if (arrival->delivery->kind == DELIVERY_EXEMPT)
-		return TRUE;
+		return note_exempt(arrival, error);
 	if (delivery_is_of_mailbox(arrival->delivery->kind))
 		return settle_mailbox(arrival, error);
 	if (arrival->event && !store_settle(arrival->store, arrival->tenant, arrival->event,
 					    arrival->recipient_key ? keys : NULL,
 					    arrival->recipient_key ? count : 0, error))
 		return FALSE;
-	return store_settle_upstream(arrival->store, arrival->tenant, arrival->delivery->queue_id,
+	return note_exempt(arrival, error) &&
+	       store_settle_upstream(arrival->store, arrival->tenant, arrival->delivery->queue_id,
 				     arrival->recipient_key, arrival->original_key, error);
 }
 

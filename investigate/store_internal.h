@@ -179,6 +179,13 @@ struct sql_stmt *store_unseen_rows(struct store *store, gint64 tenant, gint64 si
 gboolean store_add_interval(struct store *store, gint64 sensor, const char *reason, gint64 from_us,
 			    gint64 to_us, guint64 messages, GError **error);
 
+/*
+ * Notes which lines of a queue id that are of no event are exempt, when one of them or the
+ * milter's mark has come; so that who is not slower for each.
+ */
+gboolean store_note_exempt(struct store *store, gint64 tenant, const char *queue_id,
+			   GError **error);
+
 /* Asks likewise, of each sensor, for the messages of exempt networks that it let pass. */
 struct sql_stmt *store_exempt_counts(struct store *store, gint64 tenant, gint64 since_us,
 				     gint64 until_us);

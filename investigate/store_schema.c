@@ -388,10 +388,20 @@ static const char version_19[] =
 	" FROM dead_letters d JOIN tenants t ON t.name=d.tenant"
 	" JOIN sensors s ON s.tenant=t.id AND s.name=d.sensor;";
 
+/* Version 20: lines of exempt messages, which who does not look at one by one. */
+static const char version_20[] =
+	"ALTER TABLE deliveries ADD COLUMN exempt INTEGER NOT NULL DEFAULT 0;"
+	"DROP INDEX deliveries_unseen;"
+	"CREATE INDEX deliveries_unseen ON deliveries (tenant, time_us)"
+	" WHERE event IS NULL AND kind=0 AND exempt=0;"
+	"DROP INDEX deliveries_exempt;"
+	"CREATE INDEX deliveries_exempt ON deliveries (tenant, sensor, time_us, kind)"
+	" WHERE kind=23;";
+
 static const char *const steps_of_store[] = {
 	version_1,  version_2,	version_3,  version_4,	version_5,  version_6,	version_7,
 	version_8,  version_9,	version_10, version_11, version_12, version_13, version_14,
-	version_15, version_16, version_17, version_18, version_19};
+	version_15, version_16, version_17, version_18, version_19, version_20};
 
 /* What SQL alone cannot do for a step, in its transaction. */
 static const struct {
