@@ -23,7 +23,6 @@ struct encrypted_zip_member {
 	gboolean has_crc32;
 	guint32 crc32;	    /* of the content; AE-2, WinZip's for small files, has none */
 	const char *method; /* "zipcrypto+deflate", "aes-256+store"; static */
-	guint64 index;	    /* for encrypted_zip_read() */
 };
 
 /* Opens a zip: length bytes, kept by the caller.  Returns NULL if it is none. */

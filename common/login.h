@@ -2,7 +2,8 @@
 /*
  * login.h - a user who logged in to a mail server, and from where.
  *
- * `mailtrace follow` makes one of each line of a log that tells of a login (login_log.h).
+ * `mailtrace follow` makes one of each line of a log that tells of a login
+ * (mta_login.h, dovecot_log.h).
  * It travels as OCSF authentication (ocsf_login.h) on the same acknowledged bus as
  * events, and the store keeps who used which address when (store_logins.h), so that an
  * answer can name the device behind it.  Knows no JSON and no library but GLib.  Text is
