@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#define CHUNK_BYTES 16384
+
 gboolean
 descriptor_write(int fd, const void *bytes, gsize length)
 {
@@ -20,4 +22,20 @@ descriptor_write(int fd, const void *bytes, gsize length)
 		length -= (gsize)written;
 	}
 	return TRUE;
+}
+
+GString *
+descriptor_read(int fd, gsize max_bytes)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	char chunk[CHUNK_BYTES];
+	ssize_t got = 1;
+
+	while (got > 0 && text->len <= max_bytes) {
+		got = TEMP_FAILURE_RETRY(
+			read(fd, chunk, MIN(sizeof chunk, max_bytes + 1 - text->len)));
+		if (got > 0)
+			g_string_append_len(text, chunk, got);
+	}
+	return got < 0 ? NULL : g_steal_pointer(&text);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* descriptor.h - what write(2) does not do by itself.  Any thread. */
+/* descriptor.h - what read(2) and write(2) do not do by themselves.  Any thread. */
 #ifndef MAILTRACE_DESCRIPTOR_H
 #define MAILTRACE_DESCRIPTOR_H
 
@@ -10,4 +10,11 @@
  * interruptions by signals.  FALSE with errno; what was written by then stays.
  */
 gboolean descriptor_write(int fd, const void *bytes, gsize length);
+
+/*
+ * Reads a blocking descriptor to its end, but at most one byte more than max_bytes: then
+ * what is there is too long, be it without an end.  Returns NULL with errno; else any
+ * bytes, to be freed with g_string_free().
+ */
+GString *descriptor_read(int fd, gsize max_bytes);
 #endif

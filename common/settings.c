@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "descriptor.h"
 #include "text.h"
 
 #define MAX_NAME_COMPARED 64 /* of an unknown key, for the nearest known one */
@@ -326,27 +327,6 @@ settings_parse(const char *name, const char *text, gsize length, GError **error)
 	return g_steal_pointer(&settings);
 }
 
-/* Reads at most one byte more than the cap, so that an endless file is seen as too large. */
-static GString *
-read_capped(int fd)
-{
-	g_autoptr(GString) text = g_string_sized_new(4096);
-	char chunk[4096];
-	ssize_t got;
-
-	while (text->len <= CAP_CONFIG_BYTES) {
-		got = read(fd, chunk, sizeof chunk);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return NULL;
-		if (got == 0)
-			break;
-		g_string_append_len(text, chunk, got);
-	}
-	return g_steal_pointer(&text);
-}
-
 GString *
 settings_read_text(const char *path, GError **error)
 {
@@ -354,7 +334,7 @@ settings_read_text(const char *path, GError **error)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd >= 0)
-		text = read_capped(fd);
+		text = descriptor_read(fd, CAP_CONFIG_BYTES);
 	if (!text)
 		g_set_error(error, SETTINGS_ERROR, SETTINGS_ERROR_READ,
 			    "%s: cannot be read: %s; check the path and its permissions", path,

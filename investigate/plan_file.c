@@ -12,8 +12,6 @@
 
 #include "caps.h"
 
-#define READ_BYTES 65536
-
 static gboolean
 set_failure(const char *path, const char *what, GError **error)
 {
@@ -60,33 +58,12 @@ plan_write(struct plan *plan, const char *path, GError **error)
 	return set_failure("the standard output", "cannot be written", error);
 }
 
-/* Reads at most a byte more than the cap, so that it shows when there is more. */
-static GString *
-read_text(int fd)
-{
-	g_autoptr(GString) text = g_string_new(NULL);
-	g_autofree char *bytes = g_malloc(READ_BYTES);
-
-	while (text->len <= CAP_PLAN_FILE_BYTES) {
-		ssize_t got = read(fd, bytes, READ_BYTES);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return NULL;
-		if (got == 0)
-			break;
-		g_string_append_len(text, bytes, got);
-	}
-	return g_steal_pointer(&text);
-}
-
 static GString *
 read_path(const char *path, GError **error)
 {
 	gboolean is_stdin = strcmp(path, "-") == 0;
 	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	GString *text = fd < 0 ? NULL : read_text(fd);
+	GString *text = fd < 0 ? NULL : descriptor_read(fd, CAP_PLAN_FILE_BYTES);
 
 	if (!text)
 		set_failure(path, "cannot be read", error);

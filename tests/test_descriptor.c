@@ -76,3 +76,39 @@ Test(descriptor, a_device_without_room_is_told)
 	cr_assert_eq(errno, ENOSPC);
 	close(fd);
 }
+
+/* Returns how much is read of so many bytes in a pipe, with that cap. */
+static gsize
+read_of(gsize count, gsize max_bytes)
+{
+	g_autofree char *bytes = g_strnfill(count, 'x');
+	g_autoptr(GString) text = NULL;
+	int ends[2];
+
+	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+	cr_assert(descriptor_write(ends[1], bytes, count));
+	close(ends[1]);
+	text = descriptor_read(ends[0], max_bytes);
+	close(ends[0]);
+	cr_assert_not_null(text);
+	return text->len;
+}
+
+Test(descriptor, all_is_read_and_of_too_much_one_byte_more)
+{
+	cr_expect_eq(read_of(0, 30000), 0);
+	cr_expect_eq(read_of(29999, 30000), 29999);
+	cr_expect_eq(read_of(30000, 30000), 30000);
+	cr_expect_eq(read_of(30001, 30000), 30001);
+	cr_expect_eq(read_of(60000, 30000), 30001);
+}
+
+Test(descriptor, what_cannot_be_read_is_told)
+{
+	int fd = open("/", O_RDONLY | O_CLOEXEC);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_null(descriptor_read(fd, 10));
+	cr_assert_eq(errno, EISDIR);
+	close(fd);
+}
