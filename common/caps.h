@@ -50,6 +50,8 @@
 #define CAP_READINGS_NAME "readings"
 #define CAP_TRIPLE_READINGS 48 /* after so many no three departures at once are tried */
 #define CAP_TRIPLE_READINGS_NAME "triple-readings"
+#define CAP_DECODINGS 6 /* other ones of one content: with a body and it, a message has eight */
+#define CAP_DECODINGS_NAME "decodings"
 #define CAP_READING_OBJECTS 64 /* contents that only other readings show; real ones are few */
 #define CAP_READING_OBJECTS_NAME "reading-objects"
 #define CAP_READING_BYTES (512 * 1024 * 1024) /* read by them in all: some seconds */

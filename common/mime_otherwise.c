@@ -21,8 +21,8 @@ struct recoding {
 	const struct source *source;
 	const struct entity *entity; /* the leaf that it is, or is in */
 	int index;
-	gboolean within;      /* it is in another's content, so that the entity is not its own */
-	GHashTable *messages; /* set of char *, SHA-256 of decodings that were read, or NULL */
+	gboolean within;       /* it is in another's content, so that the entity is not its own */
+	GHashTable *decodings; /* set of char *, SHA-256 of its other decodings, or NULL */
 };
 
 static void read_in_content(const struct recoding *recoding, const GByteArray *bytes);
@@ -280,7 +280,7 @@ was_decoded(const struct recoding *recoding, const struct file *plain, const GBy
 	if (memcmp(sha256, plain->digests.sha256, SHA256_BYTES) == 0)
 		return TRUE;
 	hex = hex_encode(sha256, SHA256_BYTES);
-	return !g_hash_table_add(recoding->messages, hex);
+	return !g_hash_table_add(recoding->decodings, hex);
 }
 
 /* Takes a decoding of a content, and reads what the content would be read for. */
@@ -291,9 +291,12 @@ add_decoding(const char *name, const GByteArray *bytes, gpointer user)
 	struct reader *reader = recoding->reader;
 	const struct entity *entity = recoding->entity;
 	const struct file *above = g_ptr_array_index(reader->record->files, (guint)recoding->index);
+	gboolean seen = was_decoded(recoding, above, bytes);
 
-	if ((entity->wrapped || above->flags & FILE_MESSAGE) && was_decoded(recoding, above, bytes))
+	if ((entity->wrapped || above->flags & FILE_MESSAGE) && seen)
 		return;
+	if (!seen && g_hash_table_size(recoding->decodings) > CAP_DECODINGS)
+		return record_note_cap(reader->record, CAP_DECODINGS_NAME);
 	if (entity->wrapped) {
 		g_autoptr(GString) message =
 			mime_multipart_message(recoding->source, entity, bytes);
@@ -316,9 +319,9 @@ mime_read_decodings(struct reader *reader, const struct source *source, const st
 		    int index, enum encoding encoding)
 {
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	g_autoptr(GHashTable) messages =
+	g_autoptr(GHashTable) decodings =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	struct recoding recoding = {reader, source, entity, index, FALSE, messages};
+	struct recoding recoding = {reader, source, entity, index, FALSE, decodings};
 	struct encoded encoded = {
 		.bytes = source->bytes + entity->body.begin,
 		.length = entity->body.length,

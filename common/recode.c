@@ -26,6 +26,7 @@ identity(const struct encoded *encoded)
 
 /* ---- the table ---- */
 
+/* Of each encoding those first that most readers have: CAP_DECODINGS ends it. */
 static const struct {
 	const char *name;
 	gboolean (*applies)(const struct encoded *encoded);
@@ -35,12 +36,13 @@ static const struct {
 	{"as-quoted-printable", recode_is_hidden_quoted, recode_lenient_quoted},
 	{"as-identity", is_maybe_identity, identity},
 	{"base64-streams", recode_is_irregular_base64, recode_base64_streams},
-	{"base64-ignoring-padding", recode_is_irregular_base64, recode_base64_unpadded},
-	{"base64-to-padding", recode_is_irregular_base64, recode_base64_to_padding},
 	{"base64-whole-fours", recode_is_damaged_base64, recode_base64_whole_fours},
-	{"base64-padding-is-zero", recode_is_damaged_base64, recode_base64_pad_is_zero},
-	{"base64-to-stranger", recode_is_irregular_base64, recode_base64_to_stranger},
+	{"base64-to-padding", recode_is_irregular_base64, recode_base64_to_padding},
+	{"base64-to-whole-padding", recode_is_damaged_base64, recode_base64_to_whole_padding},
 	{"base64-clean-lines", recode_is_irregular_base64, recode_base64_clean_lines},
+	{"base64-to-stranger", recode_is_irregular_base64, recode_base64_to_stranger},
+	{"base64-ignoring-padding", recode_is_irregular_base64, recode_base64_unpadded},
+	{"base64-padding-is-zero", recode_is_damaged_base64, recode_base64_pad_is_zero},
 	{"base64-whole-lines", recode_is_damaged_base64, recode_base64_whole_lines},
 	{"base64-url-safe", recode_is_url_safe_base64, recode_base64_url_safe},
 	{"base64-twice", recode_is_base64_twice, recode_base64_twice},

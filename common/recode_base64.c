@@ -38,9 +38,10 @@ enum base64_way {
 	BASE64_WHOLE_LINES, /* so are those that are not of fours */
 	BASE64_URL_SAFE,    /* "-" and "_" are characters (RFC 4648 5) */
 	/* Those that drop characters at the end which make no four, and show no words. */
-	BASE64_WHOLE_FOURS, /* padding is none where it makes no four */
-	BASE64_PAD_IS_ZERO, /* padding is a character, of no bits */
-	BASE64_TO_STRANGER, /* any other character than a line break ends it all */
+	BASE64_WHOLE_FOURS,	 /* padding is none where it makes no four */
+	BASE64_TO_WHOLE_PADDING, /* and where it does, it ends it all */
+	BASE64_PAD_IS_ZERO,	 /* padding is a character, of no bits */
+	BASE64_TO_STRANGER,	 /* any other character than a line break ends it all */
 };
 
 struct base64 {
@@ -98,6 +99,13 @@ base64_put_zero(struct base64 *state)
 	state->padding = 0;
 }
 
+/* Whether padding is none where it makes no four. */
+static gboolean
+is_of_fours(enum base64_way way)
+{
+	return way == BASE64_WHOLE_FOURS || way == BASE64_TO_WHOLE_PADDING;
+}
+
 /* Takes a character of padding; returns FALSE when it ends all. */
 static gboolean
 base64_pad(struct base64 *state, enum base64_way way)
@@ -105,11 +113,14 @@ base64_pad(struct base64 *state, enum base64_way way)
 	if (way == BASE64_NO_PADDING)
 		return TRUE;
 	state->padding++;
-	if (way == BASE64_PAD_IS_ZERO)
+	if (way == BASE64_PAD_IS_ZERO) {
 		base64_put_zero(state);
-	else if (way != BASE64_WHOLE_FOURS || state->count + state->padding == 4)
-		base64_end(state);
-	return way != BASE64_TO_PADDING;
+		return TRUE;
+	}
+	if (is_of_fours(way) && (state->count < 2 || state->count + state->padding < 4))
+		return TRUE;
+	base64_end(state);
+	return way != BASE64_TO_PADDING && way != BASE64_TO_WHOLE_PADDING;
 }
 
 /* Decodes a line; returns FALSE when something in it ends all. */
@@ -322,6 +333,12 @@ GByteArray *
 recode_base64_whole_fours(const struct encoded *encoded)
 {
 	return base64_decode(encoded->bytes, encoded->length, BASE64_WHOLE_FOURS);
+}
+
+GByteArray *
+recode_base64_to_whole_padding(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_TO_WHOLE_PADDING);
 }
 
 GByteArray *

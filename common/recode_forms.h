@@ -53,6 +53,7 @@ GByteArray *recode_base64_streams(const struct encoded *encoded);
 GByteArray *recode_base64_unpadded(const struct encoded *encoded);
 GByteArray *recode_base64_to_padding(const struct encoded *encoded);
 GByteArray *recode_base64_whole_fours(const struct encoded *encoded);
+GByteArray *recode_base64_to_whole_padding(const struct encoded *encoded);
 GByteArray *recode_base64_pad_is_zero(const struct encoded *encoded);
 GByteArray *recode_base64_to_stranger(const struct encoded *encoded);
 GByteArray *recode_base64_clean_lines(const struct encoded *encoded);

@@ -45,7 +45,8 @@ recode_is_irregular_quoted(const struct encoded *encoded)
 	for (; (at = memchr(at, '=', (gsize)(end - at))) != NULL; at++)
 		if (end - at > 1 && !recode_is_break(at[1]) && !is_octet(at + 1, end))
 			return TRUE;
-	return FALSE;
+	/* A delimiter's line break may have been that of a soft one. */
+	return encoded->length && end[-1] == '=' && !encoded->body;
 }
 
 /* Whether it is passed over after "=": a blank, of C's too, or a NUL. */
@@ -108,7 +109,7 @@ recode_lenient_quoted(const struct encoded *encoded)
 	return out;
 }
 
-/* An "=" that begins neither an octet nor a soft line break stands for itself. */
+/* An "=" that begins neither an octet nor a soft line break stands for itself, at the end too. */
 GByteArray *
 recode_literal_quoted(const struct encoded *encoded)
 {
@@ -119,7 +120,7 @@ recode_literal_quoted(const struct encoded *encoded)
 		const char *after = *at == '=' ? soft_break(at + 1, end) : NULL;
 		guint8 byte = (guint8)*at;
 
-		if (after) {
+		if (after && recode_is_break(after[-1])) {
 			at = after;
 			continue;
 		}

@@ -186,6 +186,7 @@ is_cap_of_readings(const char *name)
 {
 	return strcmp(name, CAP_READINGS_NAME) == 0 ||
 	       strcmp(name, CAP_TRIPLE_READINGS_NAME) == 0 ||
+	       strcmp(name, CAP_DECODINGS_NAME) == 0 ||
 	       strcmp(name, CAP_READING_OBJECTS_NAME) == 0 ||
 	       strcmp(name, CAP_READING_BYTES_NAME) == 0;
 }

@@ -654,6 +654,30 @@ Test(readings, contents_are_kept_to_the_cap_and_noted_beyond)
 	}
 }
 
+Test(readings, decodings_of_one_content_are_kept_to_the_cap_and_noted_beyond)
+{
+	/* Damaged in so many ways that one more of the decodings differs each time. */
+	static const char *const contents[] = {
+		"cz=-YWJjZGVmZ2hpamtsbW5vcHFy\r\n",
+		"cz=x-\r\nYWJjZGVmZ2hpamtsbW5vcHFy\r\n",
+		"cz=\r\nx_\r\nYWJjZGVmZ2hpamtsbW5vcHFy",
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(contents); i++) {
+		guint count = CAP_DECODINGS - 1 + i;
+		g_autofree char *text = g_strconcat(
+			"Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+			contents[i], NULL);
+		g_autoptr(record_t) record = mime_read(text, strlen(text));
+		gboolean noted = record->caps->len > 0;
+
+		cr_expect_eq(record->files->len, 1 + MIN(count, CAP_DECODINGS), "%u", count);
+		cr_expect_eq(noted, count > CAP_DECODINGS, "%u", count);
+		if (noted)
+			cr_expect_str_eq(record->caps->pdata[0], CAP_DECODINGS_NAME);
+	}
+}
+
 Test(readings, what_the_plain_reading_has_is_not_taken_again)
 {
 	g_autoptr(record_t) record = record_of(2);

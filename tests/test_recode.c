@@ -70,6 +70,14 @@ Test(recode, characters_that_make_no_four_may_be_dropped)
 	cr_assert_null(strstr(word, "whole-fours"));
 }
 
+Test(recode, padding_that_makes_four_may_end_it_and_none_other)
+{
+	g_autofree char *found =
+		decodings("YW=Jj" LONG_BASE64 "cw==YWJj", ENCODING_BASE64, TRUE, 2);
+
+	assert_has(found, "base64-to-whole-padding=abc" LONG "s;");
+}
+
 Test(recode, padding_within_base64_may_be_six_bits_of_nought)
 {
 	/* "=hel" is 000000 100001 011110 100101, and what follows is in step again. */
@@ -175,7 +183,10 @@ Test(recode, an_equals_sign_in_a_wrong_place_may_stand_for_itself)
 {
 	g_autofree char *found = decodings("=_a=3D==\r\nb", ENCODING_QUOTED_PRINTABLE, TRUE, 7);
 
+	g_autofree char *end = decodings("a=3Db=", ENCODING_QUOTED_PRINTABLE, TRUE, 3);
+
 	assert_has(found, "quoted-printable-literal==_a==b;");
+	assert_has(end, "quoted-printable-literal=a=b=;");
 }
 
 Test(recode, a_lone_carriage_return_in_quoted_printable_may_be_nothing)
