@@ -6,6 +6,8 @@
 
 #include "caps.h"
 
+#define UNCLOSED_COMMENTS 4 /* in a field's name that is mended; with more it is none */
+
 static const struct {
 	const char *name;
 	enum field_kind kind;
@@ -153,10 +155,14 @@ mended_kind(const char *text, gsize length, enum field_kind *ret_kind)
 {
 	char name[32];
 	gsize used = 0;
+	guint unclosed = 0;
 
 	for (gsize i = 0; i < length && text[i] != ':'; i++) {
 		if (text[i] == '(')
 			i = comment_end(text, length, i);
+		/* Each was looked for to the end of the line. */
+		if (text[i] == '(' && ++unclosed > UNCLOSED_COMMENTS)
+			return FALSE;
 		if (i == length || !(g_ascii_isalnum(text[i]) || strchr("-_", text[i])) || !text[i])
 			continue;
 		if (used == sizeof(name) - 1)

@@ -205,6 +205,7 @@ def comments_without_end_end_with_their_field():
             "--b\r\nContent-Type: " + comments + "\r\nContent-Disposition: attachment " + comments[:1000] + "\r\n"
             "Content-Transfer-Encoding: " + comments[:1000] + "\r\n\r\nx\r\n--b--\r\n")
     explode("comments", text.encode(), "addresses", "header-bytes")
+    explode("names", (FIRST + comments[:200000] + "\r\n\r\nx\r\n").encode(), cut=False)
 
 
 main()
