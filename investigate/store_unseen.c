@@ -104,6 +104,6 @@ store_exempt_counts(struct store *store, gint64 tenant, gint64 since_us, gint64 
 			"SELECT s.name, count(*), min(d.time_us), max(d.time_us) FROM sensors s"
 			" CROSS JOIN deliveries d INDEXED BY deliveries_exempt WHERE s.tenant=?1"
 			" AND d.tenant=?1 AND d.sensor=s.id AND d.kind=23 AND d.time_us>=?2"
-			" AND d.time_us<?3 GROUP BY s.id",
+			" AND d.time_us<?3 GROUP BY s.name",
 			"iii", tenant, since_us, until_us);
 }

@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import smtplib
+import socketserver
+import threading
 
 import mta
 from mtlib import (DEADLINE, Site, equal, free_port, json_lines, main, message_with_payload, run, send, test,
@@ -37,6 +39,31 @@ def followed_postfix(extra_master="", milters="unix:mailtrace/milter.sock", exem
     finally:
         mx.stop()
         site.stop()
+
+
+@contextlib.contextmanager
+def hostile_hop(port, claims):
+    """A mail server that takes all, and says that it queued it as claims() says."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.wfile.write(b"220 hop ESMTP\r\n")
+            for line in iter(self.rfile.readline, b""):
+                if line[:4].upper() == b"DATA":
+                    self.wfile.write(b"354 go on\r\n")
+                    for _ in iter(self.rfile.readline, b".\r\n"):
+                        pass
+                    self.wfile.write(f"250 2.0.0 Ok: queued as {claims()}\r\n".encode())
+                else:
+                    self.wfile.write(b"250 2.0.0 Ok\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", port), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
 
 
 def coverage_of(site, *query):
@@ -125,6 +152,26 @@ def a_port_with_no_milters_passes_by():
         send(mx, ["bob@example.org"], path)
         passes_unseen(site, mx)
         equal([hit["recipient"] for hit in site.who(payload)[0]], ["alice@example.org"])
+
+
+@test
+def a_next_hop_that_claims_what_passed_unseen_makes_it_no_more_seen():
+    port, hop = free_port(), free_port()
+    extra = f"127.0.0.1:{port} inet n - n - - smtpd\n  -o receive_override_options=no_milters"
+    with followed_postfix(extra_master=extra, transport_maps=f"inline:{{evil.example=smtp:[127.0.0.1]:{hop}}}") as (site, mx):
+        path, _ = recorded_mail(site, mx)
+        attached, mx.port = mx.port, port
+        send(mx, ["bob@example.org"], path)
+        rows = passes_unseen(site, mx)
+        mx.port = attached
+        with hostile_hop(hop, lambda: rows[0]["queue_id"]):
+            path, payload = message_with_payload(site, "claimed")
+            send(mx, ["me@evil.example"], path)
+            wait_until(lambda: [hit["state"] for hit in site.who(payload)[0]] == ["delivered"], "it is sent on")
+        assert f"queued as {rows[0]['queue_id']})" in mx.logged(), mx.logged()
+        equal(passes_unseen(site, mx), rows)
+        hit, = site.who(payload)[0]
+        equal([final["address"] for final in hit["finals"]], ["me@evil.example"])
 
 
 @test
