@@ -52,7 +52,8 @@
 /*
  * Messages that the MTA's log has and no event is joined to, but those that are exempt,
  * or that a recorded hop or an exempt one says it sent on or queued anew, and those that
- * the MTA refused in the end.  ?4: through how many queue ids it is followed back.
+ * the MTA refused in the end, which it says within the hour.  ?4: through how many queue ids it is
+ * followed back.
  */
 #define UNSEEN                                                                                 \
 	" FROM deliveries d INDEXED BY deliveries_unseen JOIN sensors s ON s.id=d.sensor"      \
@@ -65,7 +66,8 @@
 	") SELECT 1 FROM former f WHERE f.event IS NOT NULL OR EXISTS " FORMER_EXEMPT ")"      \
 	" AND NOT EXISTS (SELECT 1 FROM deliveries r INDEXED BY deliveries_queue"              \
 	" WHERE r.tenant=d.tenant AND r.queue_id=d.queue_id"                                   \
-	" AND r.kind=1 AND r.recipient_key IS NULL)"
+	" AND r.kind=1 AND r.recipient_key IS NULL AND r.log_host=d.log_host"                  \
+	" AND r.time_us>d.time_us-3600000000 AND r.time_us<d.time_us+3600000000)"
 
 struct sql_stmt *
 store_unseen_counts(struct store *store, gint64 tenant, gint64 since_us, gint64 until_us)

@@ -256,6 +256,26 @@ Test(store_unseen, coverage_counts_what_is_exempt_in_the_time_asked)
 	store_coverage_clear(&coverage);
 }
 
+Test(store_unseen, what_was_refused_was_not_received_and_takes_no_other_of_its_number_with_it)
+{
+	static const struct line refused[] = {
+		{2, DELIVERY_QUEUED, "PHANTOM"},
+		{3, DELIVERY_REFUSED, "PHANTOM"},
+	};
+	static const struct line elsewhere[] = {
+		{2, DELIVERY_QUEUED, "PHANTOM"},
+		{3, DELIVERY_REFUSED, "PHANTOM", .host = "mx2"},
+	};
+	static const struct line again[] = {
+		{2, DELIVERY_REFUSED, "PHANTOM"},
+		{2 + 3600, DELIVERY_QUEUED, "PHANTOM"},
+	};
+
+	UNSEEN(refused, "");
+	UNSEEN(elsewhere, "PHANTOM ");
+	UNSEEN(again, "PHANTOM ");
+}
+
 /* A next hop that says the number of another message of ours, to have it taken for seen. */
 Test(store_unseen, a_next_hop_that_claims_a_number_takes_nothing_with_it)
 {
