@@ -55,6 +55,10 @@ SANDBOX_LIBS = milter/libsandbox.a $(BASE_LIBS) $(SECCOMP_LIBS)
 # The supervisor, and what it and the milter process say to each other.
 noinst_LIBRARIES += milter/libsupervision.a
 milter_libsupervision_a_SOURCES = \
+	milter/child.c \
+	milter/child.h \
+	milter/configuration.c \
+	milter/configuration.h \
 	milter/listener.c \
 	milter/listener.h \
 	milter/liveness.c \
@@ -62,10 +66,7 @@ milter_libsupervision_a_SOURCES = \
 	milter/supervision.c \
 	milter/supervision.h
 sbin_PROGRAMS += milter/mailtrace-milter
-milter_mailtrace_milter_SOURCES = milter/mailtrace_milter.c \
-	milter/child.c milter/child.h \
-	milter/configuration.c milter/configuration.h \
-	milter/supervisor.c milter/supervisor.h
+milter_mailtrace_milter_SOURCES = milter/mailtrace_milter.c milter/supervisor.c milter/supervisor.h
 milter_mailtrace_milter_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 milter_mailtrace_milter_LDADD = milter/libsupervision.a $(BASE_LIBS) $(SYSTEMD_LIBS)
 
