@@ -46,6 +46,7 @@ cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/dev/shm"
 if [ "$who" != root ] && ! inside id "$who" >/dev/null 2>&1; then
 	inside sh -c 'apt-get -qq update && apt-get -qqy install --no-install-recommends sudo' >/dev/null 2>&1
 	inside useradd --create-home --shell /bin/bash "$who"
