@@ -26,6 +26,7 @@
 #define TOPIC "openc2"
 #define TICK_MS 100
 #define BURST 100	/* commands of one tick: a reader that is slower loses some */
+#define LEAVE_MS 300	/* for the last acknowledgement, which whoever answered waits for */
 #define REPEAT_TICKS 20 /* then a command without an answer is published again */
 
 /* A command that waits for its answer. */
@@ -204,6 +205,21 @@ run(struct emitter *emitter)
 	}
 }
 
+/* An acknowledgement is lost to who has not read it when its sender's end closes. */
+static void
+leave(struct emitter *emitter)
+{
+	gint64 until_us = g_get_monotonic_time() + LEAVE_MS * G_TIME_SPAN_MILLISECOND;
+
+	while (g_get_monotonic_time() < until_us) {
+		struct bus_collector_news news = {0};
+
+		bus_collector_poll(emitter->bus, NULL, 0, TICK_MS, &news);
+		take_news(emitter, &news);
+		bus_collector_news_clear(&news);
+	}
+}
+
 static struct bus_collector *
 open_bus(const struct settings *settings, GError **error)
 {
@@ -239,6 +255,7 @@ emit(const struct settings *settings, const char *tenant)
 			g_hash_table_new_full(g_str_hash, g_str_equal, g_free, waiting_free);
 		emitter.order = g_queue_new();
 		run(&emitter);
+		leave(&emitter);
 		g_queue_free_full(emitter.order, g_free);
 		g_hash_table_unref(emitter.waiting);
 		line_reader_free(emitter.input);
