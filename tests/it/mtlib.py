@@ -296,9 +296,12 @@ class Site:
         assert self.collector.alive(), self.collector.text()
         return self.collector
 
-    def start_milter(self, **env):
+    def launch_milter(self, **env):
         self.milter = Daemon([program("mailtrace-milter"), "--config", self.config, "--stderr"], f"{self.root}/milter.log",
                              env=environment(**env))
+
+    def start_milter(self, **env):
+        self.launch_milter(**env)
         wait_until(lambda: self.milter_answers() or not self.milter.alive(), "the milter listens")
         assert self.milter.alive(), self.milter.text()
         return self.milter
