@@ -43,6 +43,8 @@ if [ ! -e "$root/etc/debian_version" ]; then
 		{ tail -n 20 "$root.log" >&2; exit 1; }
 fi
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
+# What a process does to the mounts of its own, it does to the one that is "/".
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
