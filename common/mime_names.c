@@ -108,6 +108,59 @@ add_before_nul(struct reader *reader, struct file *file, GBytes *raw, const char
 	add_derived(reader, file, text, reading, "cut");
 }
 
+/* Adds a name with a blank for each run of blanks and control characters, none at its ends. */
+static void
+add_folded(struct reader *reader, struct file *file, const char *text, const char *reading)
+{
+	g_autoptr(GString) folded = g_string_new(NULL);
+	gboolean control = FALSE;
+
+	for (const char *at = text; *at; at++) {
+		gboolean blank = g_ascii_iscntrl(*at) || *at == ' ';
+
+		control = control || (blank && *at != ' ');
+		if (!blank)
+			g_string_append_c(folded, *at);
+		else if (folded->len && folded->str[folded->len - 1] != ' ')
+			g_string_append_c(folded, ' ');
+	}
+	if (folded->len && folded->str[folded->len - 1] == ' ')
+		g_string_truncate(folded, folded->len - 1);
+	if (control)
+		add_derived(reader, file, folded->str, reading, "folded");
+}
+
+/* Returns the encoding and what follows it of the encoded word that begins at at, or NULL. */
+static const char *
+word_encoding(const char *at)
+{
+	for (at = strchr(at + 2, '?'); at; at = strchr(at + 1, '?'))
+		if (at[1] && strchr("bBqQ", at[1]) && at[2] == '?')
+			return at;
+	return NULL;
+}
+
+/* Adds a name whose encoded words are of no known character set, read as UTF-8. */
+static void
+add_of_unknown_set(struct reader *reader, struct file *file, const char *text, const char *reading)
+{
+	g_autoptr(GString) words = g_string_new(NULL);
+	g_autofree char *decoded = NULL;
+	const char *at = text, *word, *encoding;
+
+	while ((word = strstr(at, "=?")) != NULL && (encoding = word_encoding(word)) != NULL) {
+		g_string_append_len(words, at, word - at);
+		g_string_append(words, "=?utf-8");
+		g_string_append_len(words, encoding, 3);
+		at = encoding + 3;
+	}
+	if (at == text)
+		return;
+	g_string_append(words, at);
+	decoded = header_decode(words->str, words->len, NULL);
+	add_derived(reader, file, decoded, reading, "utf-8");
+}
+
 static void
 add_forms(struct reader *reader, struct file *file, const struct parameter *parameter, GBytes *raw,
 	  const char *text, const char *reading)
@@ -116,12 +169,14 @@ add_forms(struct reader *reader, struct file *file, const struct parameter *para
 
 	add_stripped(reader, file, text, reading);
 	add_before_nul(reader, file, raw, reading);
+	add_folded(reader, file, text, reading);
 	if (parameter->extended && strstr(text, "=?")) {
 		decoded = header_decode(text, strlen(text), NULL);
 		add_derived(reader, file, decoded, reading, "decoded");
 	}
 	if (!parameter->charset)
 		add_in_charsets(reader, file, raw, reading);
+	add_of_unknown_set(reader, file, text, reading);
 }
 
 static void

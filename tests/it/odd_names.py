@@ -60,6 +60,13 @@ def dispositions():
     yield b'attachment; filename="=?utf-8*ja?Q?proof.exe?="', ['proof.exe']
     yield b"attachment; filename*=utf-8''=?utf-8?Q?proof.exe?=", ['proof.exe','=?utf-8?Q?proof.exe?=']
     yield b'attachment; filename="=?utf-8?X?proof.exe?="', ['=?utf-8?X?proof.exe?=']
+    # GMime, Camel, KMime, Sylpheed, Python and Ruby go on with a character set of their own.
+    yield b'attachment; filename="=?u8?B?'+base64.b64encode(JAPANESE.encode())+b'?="', [JAPANESE]
+    yield b'attachment; filename="=?utf-8 ?Q?proof.exe?="', ['proof.exe']
+    yield b'attachment; filename="=?utf-8?Q?pro?= =?tf-8?Q?of.exe?="', ['proof.exe']
+    # Most readers show a blank for a tab or a vertical tab, and none at the end.
+    yield b'attachment; filename="my\r\n\tproof\x0b.exe"', ['my proof .exe']
+    yield b'attachment; filename=proof.exe\x0b; size=1', ['proof.exe']
     yield b'attachment; filename*0="=?utf-8?Q?pro"; filename*1="of.exe?="', ['proof.exe']
     yield b'attachment; filename="'+JAPANESE.encode()+b'"', [JAPANESE]
     yield b'attachment; filename="'+JAPANESE.encode('shift_jis')+b'"', [JAPANESE]
