@@ -88,7 +88,9 @@ pkglibexec_PROGRAMS += milter/scanner
 milter_scanner_SOURCES = \
 	milter/scanner.c \
 	milter/worker.c \
-	milter/worker.h
+	milter/worker.h \
+	milter/worker_folder.c \
+	milter/worker_folder.h
 milter_scanner_LDADD = $(READ_LIBS) $(SANDBOX_LIBS)
 
 # What the MTA's log says of a message.

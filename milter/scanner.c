@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,6 +33,7 @@
 #include "scan.h"
 #include "scanner_protocol.h"
 #include "worker.h"
+#include "worker_folder.h"
 
 /*
  * A worker that ends by itself within EARLY_US has met something that the next
@@ -42,8 +42,6 @@
  */
 #define EARLY_US (1 * G_USEC_PER_SEC)
 #define EARLY_DEATHS_FREE 3
-#define FOLDER_PREFIX "mailtrace-"
-#define FOLDER_DESCRIPTORS 16 /* at once, to remove a folder */
 #define PAUSE_FIRST_US (50 * 1000)
 #define PAUSE_MOST_US (1 * G_USEC_PER_SEC)
 
@@ -99,34 +97,18 @@ fail(struct scanner *scanner, const char *what, const char *why)
 static char *
 make_folder(struct scanner *scanner)
 {
-	g_autofree char *path = NULL;
+	char *folder;
 
 	if (!*scanner->temp_directory)
 		return NULL;
-	path = g_strdup_printf("%s/" FOLDER_PREFIX "%d-XXXXXX", scanner->temp_directory,
-			       (int)getpid());
-	if (g_mkdtemp_full(path, 0700))
-		return g_steal_pointer(&path);
+	folder = worker_folder_make(scanner->temp_directory);
+	if (folder)
+		return folder;
 	log_event(LOG_LEVEL_ERROR, "no-temporary-folder", "directory", scanner->temp_directory,
 		  "error", g_strerror(errno), "effect",
 		  "documents and installers are not looked into", NULL);
 	scanner->temp_directory = "";
 	return NULL;
-}
-
-static int
-remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-	return remove(path);
-}
-
-/* What a worker left is nobody's: links are not followed, and it was on a file system of memory. */
-static void
-remove_folder(char *folder)
-{
-	if (folder)
-		nftw(folder, remove_entry, FOLDER_DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	g_free(folder);
 }
 
 static void
@@ -198,7 +180,7 @@ fork_worker(struct scanner *scanner)
 		become_worker(scanner, ends[1], self, folder);
 	close(ends[1]);
 	if (pid < 0) {
-		remove_folder(folder);
+		worker_folder_remove(folder);
 		log_event(LOG_LEVEL_ERROR, "fork-failed", "error", g_strerror(errno), NULL);
 		scanner->resume_us = g_get_monotonic_time() + PAUSE_MOST_US;
 	} else {
@@ -285,7 +267,7 @@ reap(struct scanner *scanner)
 			if (worker.pid != pid)
 				continue;
 			g_array_remove_index_fast(scanner->workers, i);
-			remove_folder(worker.folder);
+			worker_folder_remove(worker.folder);
 			judge_end(scanner, &worker, status);
 			break;
 		}
@@ -413,36 +395,6 @@ take_signals(struct scanner *scanner)
 	return scanner->signal_fd >= 0;
 }
 
-/* Whether a folder is of a scanner of our user that was killed. */
-static gboolean
-is_left_behind(const char *path, const char *name)
-{
-	struct stat info;
-	guint64 pid;
-	g_autofree char *digits = g_strndup(name + strlen(FOLDER_PREFIX),
-					    strspn(name + strlen(FOLDER_PREFIX), "0123456789"));
-
-	return g_ascii_string_to_unsigned(digits, 10, 1, G_MAXINT, &pid, NULL) &&
-	       lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
-	       kill((pid_t)pid, 0) != 0 && errno == ESRCH;
-}
-
-static void
-remove_left_folders(const char *directory)
-{
-	g_autoptr(GDir) entries = *directory ? g_dir_open(directory, 0, NULL) : NULL;
-	const char *name;
-
-	while (entries && (name = g_dir_read_name(entries))) {
-		char *path = g_build_filename(directory, name, NULL);
-
-		if (g_str_has_prefix(name, FOLDER_PREFIX) && is_left_behind(path, name))
-			remove_folder(path);
-		else
-			g_free(path);
-	}
-}
-
 /*
  * Loads the engine.  A database that cannot be loaded must not keep mail from
  * being read: what is in files is told without one.
@@ -493,7 +445,7 @@ prepare(struct scanner *scanner, const char *database, const char *passwords, GE
 			    "libcrypto lacks MD5, SHA-1 or SHA-256; is a FIPS policy set?");
 		return FALSE;
 	}
-	remove_left_folders(scanner->temp_directory);
+	worker_folder_remove_left(scanner->temp_directory);
 	prepare_engine(database);
 	prepare_passwords(passwords);
 	return mime_preload(error);

@@ -14,7 +14,8 @@ EXTRA_DIST += tests/it/scanner.py tests/tsan.supp
 
 # The scanner with a worker that was taken over: the product's objects, two calls wrapped.
 check_PROGRAMS += tests/tools/hostile_scanner
-tests_tools_hostile_scanner_SOURCES = tests/tools/hostile_scanner.c milter/scanner.c milter/worker.c
+tests_tools_hostile_scanner_SOURCES = tests/tools/hostile_scanner.c milter/scanner.c milter/worker.c \
+	milter/worker_folder.c
 tests_tools_hostile_scanner_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mime_read -Wl,--wrap=answer_encode \
 	-Wl,--wrap=scan_use_folder -Wl,--wrap=timer_settime
 tests_tools_hostile_scanner_LDADD = $(READ_LIBS) $(SANDBOX_LIBS)
@@ -30,6 +31,12 @@ TESTS += tests/test_sandbox
 tests_test_sandbox_SOURCES = tests/test_sandbox.c
 tests_test_sandbox_CFLAGS = $(UNIT_CFLAGS)
 tests_test_sandbox_LDADD = $(SANDBOX_LIBS) $(UNIT_LIBS)
+check_PROGRAMS += tests/test_worker_folder
+TESTS += tests/test_worker_folder
+tests_test_worker_folder_SOURCES = tests/test_worker_folder.c tests/directory_fixture.h \
+	milter/worker_folder.c
+tests_test_worker_folder_CFLAGS = $(UNIT_CFLAGS)
+tests_test_worker_folder_LDADD = $(BASE_LIBS) $(UNIT_LIBS)
 check_PROGRAMS += tests/test_scanner_client
 TESTS += tests/test_scanner_client
 tests_test_scanner_client_SOURCES = tests/test_scanner_client.c
