@@ -195,8 +195,13 @@ def requeue(mx):
     """Has the one message that waits queued anew; returns both of its queue ids."""
     former = wait_until(lambda: mx.queued(), "a message waits")[0]["queue_id"]
     run("/usr/sbin/postsuper", "-c", mx.etc, "-r", former)
-    run("/usr/sbin/postkick", "-c", mx.etc, "public", "pickup", "W")
-    wait_until(lambda: [m for m in mx.queued() if m["queue_id"] != former], "requeued")
+
+    def picked_up():
+        # a pickup that has just ended does not hear it
+        run("/usr/sbin/postkick", "-c", mx.etc, "public", "pickup", "W", status=None)
+        return [m for m in mx.queued() if m["queue_id"] != former]
+
+    wait_until(picked_up, "requeued")
     queue_id, = [m["queue_id"] for m in mx.queued()]
     wait_until(lambda: f"{queue_id}: from=" in mx.logged(), "active again")
     return former, queue_id
