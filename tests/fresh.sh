@@ -41,6 +41,12 @@ inside() {
 if [ ! -e "$root/etc/debian_version" ]; then
 	debootstrap --variant=minbase bookworm "$root" >"$root.log" 2>&1 ||
 		{ tail -n 20 "$root.log" >&2; exit 1; }
+	# As Debian's installer has it.
+	cat >"$root/etc/apt/sources.list" <<-END
+		deb http://deb.debian.org/debian bookworm main
+		deb http://deb.debian.org/debian bookworm-updates main
+		deb http://deb.debian.org/debian-security bookworm-security main
+	END
 fi
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 # What a process does to the mounts of its own, it does to the one that is "/".
