@@ -376,13 +376,25 @@ take_delimiter(struct splitter *splitter, struct delimiter delimiter)
 	return open_entities(splitter, parent, ++splitter_entity(splitter, parent)->children, next);
 }
 
+/* Whether the innermost multipart that has no end has parts. */
+static gboolean
+has_open_part(struct splitter *splitter)
+{
+	const struct boundary *last;
+
+	if (!splitter->boundaries->len)
+		return FALSE;
+	last = &g_array_index(splitter->boundaries, struct boundary, splitter->boundaries->len - 1);
+	return splitter_entity(splitter, last->entity)->children > 0;
+}
+
 /* Ends what no delimiter ended.  at: behind the last one. */
 static void
 end_message(struct splitter *splitter, gsize at)
 {
 	gsize dashes = splitter->last_dashes;
 
-	if (splitter->boundaries->len && dashes > at) {
+	if (dashes > at && has_open_part(splitter)) {
 		splitter_note_doubt(splitter, DOUBT_CLOSE, "misspelt-close", dashes);
 		if (splitter->options->dashes_close)
 			end_entities(splitter, 0, dashes - break_before(splitter, dashes),

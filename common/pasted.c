@@ -16,6 +16,7 @@ struct search {
 	const char *message; /* the one that is open, or NULL */
 	gboolean message_hides;
 	const char *part;   /* likewise, of no message */
+	gboolean bare;	    /* and nothing is in it but its header */
 	const char *dashes; /* the last line of two dashes outside of a message, or NULL */
 	gsize dashes_length;
 	pasted_function found;
@@ -84,9 +85,11 @@ finish_header(struct search *search)
 	if (search->header && search->of_content && search->of_message) {
 		finish_message(search, search->header);
 		search->message = search->header;
-	} else if (search->header && search->of_content && search->hides && !search->message) {
+	} else if (search->header && search->of_content && !search->message &&
+		   (search->hides || (search->part && search->bare))) {
 		finish_part(search, search->header);
 		search->part = search->header;
+		search->bare = TRUE;
 	}
 	search->message_hides = search->message_hides || search->hides;
 	search->header = NULL;
@@ -115,6 +118,7 @@ take_line(struct search *search, const char *line, gsize length)
 		finish_header(search);
 	} else if (!folded && !is_field(line, length)) {
 		search->header = NULL;
+		search->bare = FALSE;
 	} else if (!search->header && !folded) {
 		search->header = line;
 		search->of_message = search->of_content = search->hides = FALSE;

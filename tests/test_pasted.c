@@ -95,6 +95,15 @@ Test(pasted, a_part_goes_from_its_header_to_a_line_of_dashes)
 	cr_assert_str_eq(two, "[" FILE_FIELDS "1\r\n][" FILE_FIELDS "2]");
 }
 
+Test(pasted, a_header_right_behind_a_parts_own_is_its_too)
+{
+	g_autofree char *found = parts_in("Content-Type: a/b; name=f\n\n" QUOTED "=61\n--b\n");
+	g_autofree char *text = parts_in("Content-Type: a/b; name=f\n\ntext\n\n" QUOTED "=61\n");
+
+	cr_assert_str_eq(found, "[Content-Type: a/b; name=f\n\n][" QUOTED "=61\n]");
+	cr_assert_str_eq(text, "[Content-Type: a/b; name=f\n\ntext\n\n" QUOTED "=61\n]");
+}
+
 Test(pasted, a_message_ends_at_a_line_of_dashes_that_stands_before_it_too)
 {
 	g_autofree char *found = messages_in("--a\n\n" HEADER FILE_FIELDS "1\n--b\n2\n--a--\n");
