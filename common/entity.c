@@ -231,6 +231,18 @@ break_before(const struct splitter *splitter, gsize at)
 	return at > 1 && splitter->bytes[at - 2] == '\r' ? 2 : 1;
 }
 
+/*
+ * What stands about the parts of multiparts is searched to so many times a message's
+ * length in all; where that is over, nobody knows, and doubts it.
+ */
+#define SEARCHES 8
+
+static gboolean
+may_search(const struct splitter *splitter)
+{
+	return splitter->searched / SEARCHES <= splitter->length;
+}
+
 /* Notes what stands before a multipart's first delimiter, if it looks like a part. */
 static void
 note_preamble(struct splitter *splitter, const struct entity *entity, gsize end)
@@ -239,10 +251,11 @@ note_preamble(struct splitter *splitter, const struct entity *entity, gsize end)
 	const char *text = splitter->bytes + begin;
 	gsize length = MIN(end - MIN(begin, end), CAP_PARAMETER_BYTES);
 
-	if (!length)
+	if (!length || splitter->out->doubts & DOUBT_PREAMBLE)
 		return;
-	if (splitter_begins_content_field(splitter, begin) || memmem(text, length, "begin ", 6) ||
-	    memmem(text, length, "\nContent-", 9))
+	splitter->searched += length;
+	if (!may_search(splitter) || splitter_begins_content_field(splitter, begin) ||
+	    memmem(text, length, "begin ", 6) || memmem(text, length, "\nContent-", 9))
 		splitter_note_doubt(splitter, DOUBT_PREAMBLE, "part-in-preamble", begin);
 }
 
@@ -266,17 +279,30 @@ has_file(const struct splitter *splitter, gsize at)
 	       embedded_begins(text, length);
 }
 
-static void
-note_epilogue(struct splitter *splitter, const struct boundary *boundary, gsize at)
+/* Whether a multipart's delimiter stands again behind the closing one, or nobody knows. */
+static gboolean
+is_delimited_again(struct splitter *splitter, const struct boundary *boundary, gsize at)
 {
 	gsize size;
 	const char *text = g_bytes_get_data(boundary->text, &size);
-	const char *again = NULL;
+	const char *begin = splitter->bytes + at, *again;
 
-	if (size)
-		again = memmem(splitter->bytes + at, splitter->length - at, text, size);
+	if (!size)
+		return FALSE;
+	if (!may_search(splitter))
+		return TRUE;
+	again = memmem(begin, splitter->length - at, text, size);
+	splitter->searched += again ? (gsize)(again - begin) : splitter->length - at;
+	return again && again - splitter->bytes > 2 && again[-1] == '-' && again[-2] == '-';
+}
+
+static void
+note_epilogue(struct splitter *splitter, const struct boundary *boundary, gsize at)
+{
+	if (splitter->out->doubts & DOUBT_EPILOGUE)
+		return;
 	if (part_after_close(splitter, at) || has_file(splitter, at) ||
-	    (again && again - splitter->bytes > 2 && again[-1] == '-' && again[-2] == '-'))
+	    is_delimited_again(splitter, boundary, at))
 		splitter_note_doubt(splitter, DOUBT_EPILOGUE, "part-in-epilogue", at);
 }
 

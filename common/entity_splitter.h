@@ -28,6 +28,7 @@ struct splitter {
 	GArray *running;    /* of int: entities that have not ended, outermost first */
 	gboolean crlf;	    /* CR LF ended a line of a header, or was about a delimiter */
 	gboolean lf;	    /* likewise a lone LF */
+	gsize searched;	    /* bytes about the parts of multiparts, for others */
 	gsize last_dashes;  /* where the last line of two dashes begins that delimits nothing */
 };
 

@@ -186,9 +186,10 @@ recode_long_broken_quoted(const struct encoded *encoded)
 {
 	GByteArray *seen = g_byte_array_sized_new((guint)encoded->length);
 	const char *at = encoded->bytes, *end = at + encoded->length, *carriage;
+	const char *last_feed = memrchr(at, '\n', encoded->length);
 
 	while ((carriage = bare_carriage(at, end)) != NULL) {
-		gboolean soft = carriage > at && carriage[-1] == '=';
+		gboolean soft = carriage > at && carriage[-1] == '=' && carriage < last_feed;
 		const char *feed = soft ? memchr(carriage, '\n', (gsize)(end - carriage)) : NULL;
 
 		g_byte_array_append(seen, (const guint8 *)at, (guint)(carriage + 1 - at));
@@ -293,28 +294,41 @@ is_quoted_binary(const struct encoded *encoded)
 	return FALSE;
 }
 
-/* Whether a line ends here that no soft break takes away, but the last. */
+/* The line breaks that are looked at, one after another, and the run of blanks about the last. */
+struct breaks {
+	const char *begin, *end;
+	const char *run_end; /* NULL before the first */
+	gboolean hard;
+};
+
+/* Whether a line ends at feed that no soft break takes away, but the last. */
 static gboolean
-is_hard_break(const char *begin, const char *feed, const char *end)
+is_hard_break(struct breaks *breaks, const char *feed)
 {
 	const char *at = feed;
 
-	while (at > begin && (recode_is_space(at[-1])))
+	/* All of one run are the same, and it is passed once. */
+	if (breaks->run_end && feed < breaks->run_end)
+		return breaks->hard;
+	while (at > breaks->begin && recode_is_space(at[-1]))
 		at--;
-	for (feed++; feed < end && recode_is_space(*feed);)
+	while (feed < breaks->end && recode_is_space(*feed))
 		feed++;
-	return feed < end && (at == begin || at[-1] != '=');
+	breaks->run_end = feed;
+	breaks->hard = feed < breaks->end && (at == breaks->begin || at[-1] != '=');
+	return breaks->hard;
 }
 
 gboolean
 recode_is_broken_quoted(const struct encoded *encoded)
 {
 	const char *at = encoded->bytes, *end = at + encoded->length;
+	struct breaks breaks = {.begin = at, .end = end};
 
 	if (!is_quoted_binary(encoded))
 		return FALSE;
 	for (; (at = memchr(at, '\n', (gsize)(end - at))) != NULL; at++)
-		if (is_hard_break(encoded->bytes, at, end))
+		if (is_hard_break(&breaks, at))
 			return TRUE;
 	return FALSE;
 }
@@ -327,12 +341,13 @@ gboolean
 recode_is_folded_quoted(const struct encoded *encoded)
 {
 	const char *at = encoded->bytes, *end = at + encoded->length;
+	struct breaks breaks = {.begin = at, .end = end};
 	guint folds = 0, blanks = 0;
 
 	if (encoded->declared != ENCODING_QUOTED_PRINTABLE)
 		return FALSE;
 	for (; (at = memchr(at, '\n', (gsize)(end - at))) != NULL; at++) {
-		if (is_hard_break(encoded->bytes, at, end) || at + 1 == end)
+		if (is_hard_break(&breaks, at) || at + 1 == end)
 			continue;
 		folds++;
 		blanks += at[1] == ' ' || at[1] == '\t';

@@ -208,4 +208,13 @@ def comments_without_end_end_with_their_field():
     explode("names", (FIRST + comments[:200000] + "\r\n\r\nx\r\n").encode(), cut=False)
 
 
+@test
+def line_breaks_and_delimiters_alone_are_looked_at_once():
+    quoted = FIRST + "Content-Type: a/b; name=x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    explode("breaks", (quoted + "\n" * 200000).encode(), cut=False)
+    explode("soft", (quoted + "=\r" * 100000).encode(), cut=False)
+    explode("closings", (FIRST + "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + "--b--\r\n" * 28000).encode(), "parts",
+            cut=False)
+
+
 main()
