@@ -108,6 +108,7 @@ decode_line(const char *line, gsize length, GByteArray *out)
 	g_byte_array_set_size(out, wanted);
 }
 
+/* Lines that say more than they have give no more in all than the content has bytes. */
 static GByteArray *
 decode(const struct encoded *encoded, gboolean fitting)
 {
@@ -116,9 +117,13 @@ decode(const struct encoded *encoded, gboolean fitting)
 	const char *at = first_line(encoded->bytes, end);
 	gsize length;
 
-	while ((line = next_line(&at, end, &length)) != NULL)
-		if (length && (!fitting || fits(line, length)))
-			decode_line(line, length, out);
+	while ((line = next_line(&at, end, &length)) != NULL) {
+		if (!length || (fitting && !fits(line, length)))
+			continue;
+		if (out->len + line_bytes(line) > encoded->length)
+			break;
+		decode_line(line, length, out);
+	}
 	return out;
 }
 

@@ -336,6 +336,30 @@ Test(recode, a_line_of_uuencode_may_be_as_long_as_it_says_or_none)
 	assert_has(headless, "uuencode-fitting-lines=abc;");
 }
 
+static void
+take_length(const char *name, const GByteArray *bytes, gpointer user)
+{
+	guint *longest = user;
+
+	(void)name;
+	*longest = MAX(*longest, bytes->len);
+}
+
+Test(recode, lines_of_uuencode_that_say_much_give_no_more_than_they_are)
+{
+	g_autoptr(GString) text = g_string_new("begin 644 f\n");
+	struct encoded encoded = {.declared = ENCODING_UUENCODE, .certain = TRUE};
+	guint longest = 0;
+
+	for (guint i = 0; i < 1000; i++)
+		g_string_append(text, "M\n");
+	encoded.bytes = text->str;
+	encoded.length = text->len;
+	recode_each(&encoded, take_length, &longest);
+	cr_assert_gt(longest, 45U);
+	cr_assert_leq(longest, text->len);
+}
+
 Test(recode, an_empty_content_has_no_other_decoding)
 {
 	g_autofree char *found = decodings("", ENCODING_BASE64, TRUE, 0);
