@@ -36,6 +36,7 @@ struct log_history {
 	guint64 offset; /* of rest */
 	GString *rest;	/* bytes of a line that is not complete */
 	gboolean skipping;
+	guint64 oversized;
 	char *trouble;
 };
 
@@ -184,6 +185,7 @@ take_line(struct log_history *history, gsize length, GPtrArray *lines)
 	struct log_line *line;
 
 	if (history->skipping || length > CAP_LOG_LINE_BYTES) {
+		history->oversized += !history->skipping;
 		history->skipping = FALSE;
 		return;
 	}
@@ -212,6 +214,7 @@ take_lines(struct log_history *history, GPtrArray *lines)
 		drop(history, length + 1);
 	}
 	if (history->rest->len > CAP_LOG_LINE_BYTES) {
+		history->oversized += !history->skipping;
 		history->skipping = TRUE;
 		drop(history, history->rest->len);
 	}
@@ -271,6 +274,12 @@ char *
 log_history_trouble(struct log_history *history)
 {
 	return g_steal_pointer(&history->trouble);
+}
+
+guint64
+log_history_oversized(const struct log_history *history)
+{
+	return history->oversized;
 }
 
 void

@@ -43,6 +43,9 @@ GPtrArray *log_history_read(struct log_history *history, guint max_lines);
  */
 char *log_history_trouble(struct log_history *history);
 
+/* Returns how many lines over CAP_LOG_LINE_BYTES were passed over. */
+guint64 log_history_oversized(const struct log_history *history);
+
 /* Ends the helper, and frees.  NULL is allowed. */
 void log_history_free(struct log_history *history);
 #endif

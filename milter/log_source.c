@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "caps.h"
 #include "journal_tail.h"
 #include "log_history.h"
 #include "log_tail.h"
@@ -17,8 +18,10 @@ struct log_source {
 	struct journal_tail *journal;
 	struct log_tail *tail;
 	struct log_history *history; /* at the first start, until all of it was given */
-	char *trouble; /* the last old file that could not be read, once they are all */
-	guint64 gaps;  /* of the tail, that were told */
+	char *trouble;	       /* the last old file that could not be read, once they are all */
+	guint64 gaps;	       /* of the tail, that were told */
+	guint64 oversized;     /* lines over the cap, that were told */
+	guint64 old_oversized; /* such lines of old files */
 };
 
 /* ---- opening ---- */
@@ -107,6 +110,7 @@ read_file(struct log_source *source, guint max_lines, gboolean *ret_all)
 		if (lines)
 			return lines;
 		source->trouble = log_history_trouble(source->history);
+		source->old_oversized = log_history_oversized(source->history);
 		g_clear_pointer(&source->history, log_history_free);
 	}
 	lines = log_tail_read(source->tail, max_lines);
@@ -138,9 +142,24 @@ log_source_place(const struct log_source *source)
 	return log_position_format(&position);
 }
 
+/* Returns how many lines over the cap were passed over so far. */
+static guint64
+oversized(const struct log_source *source)
+{
+	if (source->journal)
+		return journal_tail_oversized(source->journal);
+	return log_tail_oversized(source->tail) +
+	       (source->history ? log_history_oversized(source->history) : source->old_oversized);
+}
+
 char *
 log_source_gap(struct log_source *source)
 {
+	if (source->oversized < oversized(source)) {
+		source->oversized++;
+		return g_strdup_printf("a line of over %d bytes was passed over",
+				       CAP_LOG_LINE_BYTES);
+	}
 	if (source->journal)
 		return journal_tail_gap(source->journal);
 	if (source->gaps == log_tail_gaps(source->tail))

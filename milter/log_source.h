@@ -55,7 +55,8 @@ GPtrArray *log_source_read(struct log_source *source, guint max_lines, gboolean 
  */
 char *log_source_place(const struct log_source *source);
 
-/* Returns the reason of a gap, each once, or NULL.  Free with g_free(). */
+/* Returns the reason of a gap, each once, or NULL: a place that was lost, or a line over
+ * CAP_LOG_LINE_BYTES, which nobody read.  Free with g_free(). */
 char *log_source_gap(struct log_source *source);
 
 /* Returns the path of an old file that could not be read to its end, or NULL.  Free with g_free().

@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "fau
 import shim  # noqa: E402
 
 NOTHING = "subject:nothing-like-it"
+CAP_LOG_LINE_BYTES = 8192
 STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -191,6 +192,32 @@ def a_log_that_was_rotated_twice_and_packed_before_it_was_read_is_a_gap():
         equal(site.states("third"), {"u1@example.org": "accepted"})
         found = wait_coverage(site, lambda c: [g for g in c["gaps"] if g["reason"] == "log-gap"], "log-gap")
         is_told(site, found, "mx1-follow", "log-gap", "the MTA's log was not read")
+
+
+@test
+def a_line_that_is_too_long_to_be_read_is_a_gap():
+    with site_with_follower() as site:
+        first, second = [site.mail(name, "u1@example.org") for name in ("first", "second")]
+        site.write(agent(first, "u1@example.org"))
+        wait_signed(site)
+        site.write(agent(second, "u1@example.org") + "x" * CAP_LOG_LINE_BYTES)
+        found = wait_coverage(site, lambda c: [g for g in c["gaps"] if g["reason"] == "log-gap"], "log-gap")
+        is_told(site, found, "mx1-follow", "log-gap", "the MTA's log was not read")
+        equal((site.states("first"), site.states("second")), ({"u1@example.org": "delivered"}, {"u1@example.org": "accepted"}))
+        assert f"a line of over {CAP_LOG_LINE_BYTES} bytes was passed over" in site.follower.text(), site.follower.text()
+
+
+@test
+def so_is_one_of_an_old_log_at_the_first_start():
+    site = FollowedSite()
+    with gzip.open(f"{site.log}.2.gz", "wt") as packed:
+        packed.write("x" * CAP_LOG_LINE_BYTES + "\n" + "x" * (CAP_LOG_LINE_BYTES + 1) + "\n")
+    site.start()
+    site.write("anvil[1]: the log has begun")
+    wait_until(lambda: " log-gap " in site.follower.text(), "a gap")
+    wait_coverage(site, lambda c: [g for g in c["gaps"] if g["reason"] == "log-gap"], "log-gap")
+    equal(site.follower.text().count(" log-gap "), 1)
+    site.stop()
 
 
 @test
