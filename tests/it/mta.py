@@ -101,11 +101,13 @@ class Postfix:
         self.write(chroot, extra_master)
 
     def write(self, chroot="n", extra_master=""):
-        with open(f"{self.etc}/main.cf", "w") as handle:
-            for key, value in self.settings.items():
-                handle.write(f"{key} = {value}\n")
-        with open(f"{self.etc}/master.cf", "w") as handle:
-            handle.write(MASTER.format(smtp=f"127.0.0.1:{self.port}", chroot=chroot, extra=extra_master))
+        main = "".join(f"{key} = {value}\n" for key, value in self.settings.items())
+        master = MASTER.format(smtp=f"127.0.0.1:{self.port}", chroot=chroot, extra=extra_master)
+        # At once: a daemon that starts and reads half of it ends, and none is started for a minute then.
+        for name, text in (("main.cf", main), ("master.cf", master)):
+            with open(f"{self.etc}/{name}.new", "w") as handle:
+                handle.write(text)
+            os.replace(f"{self.etc}/{name}.new", f"{self.etc}/{name}")
 
     def command(self, *argv, status=0):
         return mtlib.run("/usr/sbin/postfix", "-c", self.etc, *argv, status=status, preexec_fn=self.world)
@@ -129,7 +131,10 @@ class Postfix:
         return ""
 
     def smtp(self):
-        return smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example", timeout=mtlib.DEADLINE)
+        try:
+            return smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example", timeout=mtlib.DEADLINE)
+        except smtplib.SMTPServerDisconnected as why:
+            raise smtplib.SMTPServerDisconnected(f"{why}; log:\n{self.logged()[-4000:]}") from None
 
     def inbox(self, user):
         """Returns the messages delivered to user@example.org, as bytes."""
@@ -290,7 +295,10 @@ class Sendmail:
             self.syslog.kill()
 
     def smtp(self):
-        return smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example", timeout=mtlib.DEADLINE)
+        try:
+            return smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example", timeout=mtlib.DEADLINE)
+        except smtplib.SMTPServerDisconnected as why:
+            raise smtplib.SMTPServerDisconnected(f"{why}; log:\n{self.logged()[-4000:]}") from None
 
     def inbox(self, user):
         found = []
