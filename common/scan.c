@@ -339,7 +339,8 @@ scan_content(const void *bytes, gsize length, const struct scan_limits *limits, 
 	struct scan scan = {.layer = layer, .match = match, .data = data};
 	struct cl_scan_options options = {
 		.general = CL_SCAN_GENERAL_ALLMATCHES | CL_SCAN_GENERAL_HEURISTICS,
-		.parse = ~0U,
+		/* Hashes of how images look would need decoders, which start threads. */
+		.parse = ~(guint)CL_SCAN_PARSE_IMAGE_FUZZY_HASH,
 		/* Else what a limit leaves out is called clean. */
 		.heuristic = CL_SCAN_HEURISTIC_EXCEEDS_MAX,
 	};
