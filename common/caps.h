@@ -50,7 +50,9 @@
 #define CAP_READINGS_NAME "readings"
 #define CAP_TRIPLE_READINGS 48 /* after so many no three departures at once are tried */
 #define CAP_TRIPLE_READINGS_NAME "triple-readings"
-#define CAP_DECODINGS 6 /* other ones of one content: with a body and it, a message has eight */
+#define CAP_DECODINGS 6 /* contents that others of one show: with a body, a message has eight */
+#define CAP_PAIR_DECODINGS 3   /* where two departures at once are read, which is rarer */
+#define CAP_TRIPLE_DECODINGS 2 /* and where three are */
 #define CAP_DECODINGS_NAME "decodings"
 #define CAP_READING_OBJECTS 64 /* contents that only other readings show; real ones are few */
 #define CAP_READING_OBJECTS_NAME "reading-objects"

@@ -343,6 +343,7 @@ header_goes_on(struct splitter *splitter, gsize next)
 	if (!splitter_begins_content_field(splitter, field))
 		return FALSE;
 	splitter_note_doubt(splitter, DOUBT_HEADER_END, "field-after-header", next);
+	splitter_note_line_end(splitter, splitter_line_at(splitter, field).next);
 	return splitter->options->header_goes_on;
 }
 

@@ -104,24 +104,38 @@ read_entity(struct reader *reader, const struct source *source, guint i, int par
 		file->size = entity->body.length;
 }
 
+/* Whether the departures of the reading in hand are told: those of a mail in an archive are not. */
+static gboolean
+is_told(const struct reader *reader)
+{
+	return reader->options == &mime_plain_reading && reader->record == reader->result &&
+	       reader->depth == 0;
+}
+
+void
+mime_note_anomaly(struct reader *reader, const struct source *source, const char *name,
+		  gsize offset)
+{
+	if (source->bytes != reader->whole)
+		offset = reader->leaf_begin;
+	if (is_told(reader) && !record_has_anomaly(reader->record, name, offset))
+		record_add_anomaly(reader->record, name, offset);
+}
+
 /* Notes what splitting met. */
 static void
-note_findings(struct reader *reader, const struct source *source, gboolean whole)
+note_findings(struct reader *reader, const struct source *source)
 {
 	const struct entities *entities = source->entities;
 
 	for (guint i = 0; i < entities->caps->len; i++)
-		if (whole || !g_str_equal(entities->caps->pdata[i], CAP_ANOMALIES_NAME))
+		if (is_told(reader) || !g_str_equal(entities->caps->pdata[i], CAP_ANOMALIES_NAME))
 			record_note_cap(reader->record, entities->caps->pdata[i]);
-	/* Offsets in a decoded message are not offsets of this one. */
-	for (guint i = 0; whole && i < entities->departures->len; i++) {
+	for (guint i = 0; i < entities->departures->len; i++) {
 		const struct departure *departure =
 			&g_array_index(entities->departures, struct departure, i);
-		struct anomaly *anomaly = g_new0(struct anomaly, 1);
 
-		anomaly->name = g_strdup(departure->name);
-		anomaly->offset = departure->offset;
-		g_ptr_array_add(reader->record->anomalies, anomaly);
+		mime_note_anomaly(reader, source, departure->name, departure->offset);
 	}
 }
 
@@ -139,7 +153,7 @@ read_lines(struct reader *reader, const char *bytes, gsize length, int parent, g
 	gboolean whole = parent < 0 && depth == 0 && reader->options == &mime_plain_reading;
 
 	reader->doubts |= entities->doubts;
-	note_findings(reader, &source, whole);
+	note_findings(reader, &source);
 	if (whole)
 		for (guint i = 0; i < entities->fields->len; i++)
 			mime_read_field(reader, &source,
@@ -332,9 +346,11 @@ read_otherwise(struct reader *reader, const char *message, gsize length)
 	readings_table(&count);
 	met = g_new0(guint, count);
 	pairs = g_new0(guint, count * count);
+	reader->rows = 1;
 	read_by_rows(reader, message, length, met);
-	reader->joined = TRUE;
+	reader->rows = 2;
 	read_by_pairs(reader, message, length, met, pairs);
+	reader->rows = 3;
 	read_by_triples(reader, message, length, pairs);
 }
 

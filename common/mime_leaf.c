@@ -215,7 +215,7 @@ was_read(struct reader *reader, const struct source *source, const struct entity
 		return FALSE;
 	if (!plain && g_hash_table_contains(reader->spans, &span))
 		return TRUE;
-	if (reader->joined && g_hash_table_contains(reader->others, &span))
+	if (reader->rows > 1 && g_hash_table_contains(reader->others, &span))
 		return TRUE;
 	g_hash_table_add(plain ? reader->spans : reader->others, g_memdup2(&span, sizeof(span)));
 	return FALSE;
@@ -242,6 +242,8 @@ mime_read_leaf(struct reader *reader, const struct source *source, const struct 
 
 	if (was_read(reader, source, entity, file, encoding))
 		return;
+	if (source->bytes == reader->whole)
+		reader->leaf_begin = entity->body.begin;
 	fingerprint_begin(reader->fingerprint, variants);
 	mime_decode(reader, bytes, entity->body.length, encoding, &content);
 	fingerprint_finish(reader->fingerprint, bytes + entity->body.length, line_break, file);

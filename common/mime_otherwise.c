@@ -23,6 +23,7 @@ struct recoding {
 	int index;
 	gboolean within;       /* it is in another's content, so that the entity is not its own */
 	GHashTable *decodings; /* set of char *, SHA-256 of its other decodings, or NULL */
+	guint shown;	       /* contents that these showed */
 };
 
 static void read_in_content(const struct recoding *recoding, const GByteArray *bytes);
@@ -88,8 +89,8 @@ add_embedded(const char *how, const char *const *names, const GByteArray *bytes,
 	read_in_content(&inner, bytes);
 }
 
-/* Reads a message that is in a leaf, for the contents that it shows. */
-static void
+/* Reads a message that is in a leaf, for the contents that it shows; returns how many are new. */
+static guint
 read_inner(struct reader *reader, int index, const char *name, const void *bytes, gsize length,
 	   guint depth)
 {
@@ -98,13 +99,13 @@ read_inner(struct reader *reader, int index, const char *name, const void *bytes
 	guint room = CAP_PARTS - MIN(record->files->len, CAP_PARTS);
 
 	if (depth >= CAP_NESTING || !room || !mime_may_read(reader, length))
-		return;
+		return 0;
 	other = record_new();
 	reader->record = other;
 	/* A level deeper by two: the leaf and the message. */
 	mime_read_message(reader, bytes, length, -1, depth + 2);
 	reader->record = record;
-	readings_merge(record, other, index, name);
+	return readings_merge(record, other, index, name);
 }
 
 /* Returns a text in UTF-16 that does not say which, or that it is, or NULL when it is none. */
@@ -170,9 +171,7 @@ add_pasted_part(const char *at, gsize length, gpointer user)
 	const struct recoding *recoding = user;
 	const struct source *source = recoding->source;
 
-	if (source->bytes == recoding->reader->whole)
-		record_add_anomaly(recoding->reader->record, "part-in-text",
-				   (guint64)(at - source->bytes));
+	mime_note_anomaly(recoding->reader, source, "part-in-text", (gsize)(at - source->bytes));
 	read_inner(recoding->reader, recoding->index, "part-in-text", at, length,
 		   recoding->entity->depth);
 }
@@ -200,9 +199,11 @@ read_in_attachment(const struct recoding *recoding, const struct file *file,
 	struct recoding into = *recoding;
 	const char *text = (const char *)bytes->data;
 
-	if (mail_file_begins(text, bytes->len))
-		return read_inner(recoding->reader, recoding->index, "message-in-file", text,
-				  bytes->len, recoding->entity->depth);
+	if (mail_file_begins(text, bytes->len)) {
+		read_inner(recoding->reader, recoding->index, "message-in-file", text, bytes->len,
+			   recoding->entity->depth);
+		return;
+	}
 	if (mime_is_calendar(file))
 		embedded_in_calendar(text, bytes->len, add_embedded, &into);
 	if (mime_opens_in_browser(file))
@@ -240,12 +241,13 @@ read_in_content(const struct recoding *recoding, const GByteArray *bytes)
 	if (mime_is_signed(file))
 		content = embedded_in_signed(bytes->data, bytes->len);
 	if (content)
-		return read_inner(reader, recoding->index, "signed-content", content->data,
-				  content->len, recoding->entity->depth);
-	if (mime_is_message_otherwise(file))
-		return read_inner(reader, recoding->index, "message-in-file", bytes->data,
-				  bytes->len, recoding->entity->depth);
-	read_in_leaf(recoding, file, bytes);
+		read_inner(reader, recoding->index, "signed-content", content->data, content->len,
+			   recoding->entity->depth);
+	else if (mime_is_message_otherwise(file))
+		read_inner(reader, recoding->index, "message-in-file", bytes->data, bytes->len,
+			   recoding->entity->depth);
+	else
+		read_in_leaf(recoding, file, bytes);
 }
 
 void
@@ -253,7 +255,7 @@ mime_read_embedded(struct reader *reader, const struct source *source, const str
 		   int index, const GByteArray *kept)
 {
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
-	struct recoding recoding = {reader, source, entity, index, FALSE, NULL};
+	struct recoding recoding = {reader, source, entity, index, FALSE, NULL, 0};
 
 	if (!kept->len)
 		return;
@@ -283,9 +285,18 @@ was_decoded(const struct recoding *recoding, const struct file *plain, const GBy
 	return !g_hash_table_add(recoding->decodings, hex);
 }
 
+/* How many contents the other decodings of one may show, in the reading in hand. */
+static guint
+most_shown(const struct reader *reader)
+{
+	if (reader->rows > 2)
+		return CAP_TRIPLE_DECODINGS;
+	return reader->rows > 1 ? CAP_PAIR_DECODINGS : CAP_DECODINGS;
+}
+
 /* Takes a decoding of a content, and reads what the content would be read for. */
 static void
-add_decoding(const char *name, const GByteArray *bytes, gpointer user)
+add_decoding(const struct decoding *decoding, const GByteArray *bytes, gpointer user)
 {
 	struct recoding *recoding = user;
 	struct reader *reader = recoding->reader;
@@ -293,25 +304,31 @@ add_decoding(const char *name, const GByteArray *bytes, gpointer user)
 	const struct file *above = g_ptr_array_index(reader->record->files, (guint)recoding->index);
 	gboolean seen = was_decoded(recoding, above, bytes);
 
+	if (!seen)
+		mime_note_anomaly(reader, recoding->source, decoding->anomaly, entity->body.begin);
 	if ((entity->wrapped || above->flags & FILE_MESSAGE) && seen)
 		return;
-	if (!seen && g_hash_table_size(recoding->decodings) > CAP_DECODINGS)
+	if (!seen && recoding->shown >= most_shown(reader))
 		return record_note_cap(reader->record, CAP_DECODINGS_NAME);
 	if (entity->wrapped) {
 		g_autoptr(GString) message =
 			mime_multipart_message(recoding->source, entity, bytes);
 
-		return read_inner(reader, recoding->index, name, message->str, message->len,
-				  entity->depth);
+		recoding->shown += read_inner(reader, recoding->index, decoding->name, message->str,
+					      message->len, entity->depth);
+		return;
 	}
 	if (above->flags & FILE_MESSAGE || mime_is_message_otherwise(above))
-		read_inner(reader, recoding->index, name, bytes->data, bytes->len, entity->depth);
+		recoding->shown += read_inner(reader, recoding->index, decoding->name, bytes->data,
+					      bytes->len, entity->depth);
 	if (above->flags & FILE_MESSAGE)
 		return;
-	if (add_content(recoding, name, bytes))
+	if (add_content(recoding, decoding->name, bytes)) {
+		recoding->shown++;
 		read_in_content(recoding, bytes);
-	else
+	} else {
 		reader->readings--; /* what shows nothing new costs its bytes alone */
+	}
 }
 
 void
@@ -321,7 +338,7 @@ mime_read_decodings(struct reader *reader, const struct source *source, const st
 	const struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
 	g_autoptr(GHashTable) decodings =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	struct recoding recoding = {reader, source, entity, index, FALSE, decodings};
+	struct recoding recoding = {reader, source, entity, index, FALSE, decodings, 0};
 	struct encoded encoded = {
 		.bytes = source->bytes + entity->body.begin,
 		.length = entity->body.length,

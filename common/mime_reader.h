@@ -47,13 +47,14 @@ struct reader {
 	guint readings;		       /* other readings and decodings tried so far */
 	guint64 reading_bytes;	       /* and what they read */
 	const char *whole;	       /* the message in hand, as it came */
+	gsize leaf_begin;	       /* of it: where the leaf in hand begins, for those in that */
 	GHashTable *spans;	       /* set of contents of it that the plain reading saw */
 	GHashTable *others;	       /* likewise, of those that another reading saw */
 	GByteArray *lines[LINE_RULES]; /* it with CR LF for each line's end, once it was wanted */
 	enum line_rule line_rule;
-	gboolean joined; /* it is of two rows */
-	guint depth;	 /* levels above the message, of one that is in an archive */
-	char *piece;	 /* PIECE_BYTES * 2 */
+	guint rows;  /* of the table that the reading in hand is of */
+	guint depth; /* levels above the message, of one that is in an archive */
+	char *piece; /* PIECE_BYTES * 2 */
 };
 
 /* A message in hand: the whole, or one that was decoded from a part. */
@@ -87,6 +88,13 @@ struct content {
  */
 void mime_read_message(struct reader *reader, const char *nullable, gsize length, int parent,
 		       guint depth);
+
+/*
+ * Notes a departure that the plain reading met, each name once at its offset: that of a
+ * message in a leaf is where the leaf begins.
+ */
+void mime_note_anomaly(struct reader *reader, const struct source *source, const char *name,
+		       gsize offset);
 
 /* ---- mime_header.c ---- */
 

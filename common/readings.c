@@ -297,10 +297,11 @@ take_file(struct record *record, struct contents *contents, struct file *file, i
 	contents->others++;
 }
 
-void
+guint
 readings_merge(struct record *record, struct record *other, int parent, const char *name)
 {
 	struct contents contents;
+	guint taken = 0;
 
 	contents_init(&contents, record);
 	for (guint i = 0; i < other->files->len; i++) {
@@ -310,10 +311,12 @@ readings_merge(struct record *record, struct record *other, int parent, const ch
 			continue;
 		other->files->pdata[i] = NULL;
 		take_file(record, &contents, file, parent, name);
+		taken++;
 	}
 	g_hash_table_unref(contents.files);
 	for (guint i = 0; i < other->caps->len; i++)
 		record_note_cap(record, g_ptr_array_index(other->caps, i));
+	return taken;
 }
 
 struct file *

@@ -66,9 +66,10 @@ GByteArray *readings_lf_cr_lines(const char *bytes, gsize length);
  * kept, and that cap is noted; other's caps are.  A joined reading's name
  * ("a+b") is given only to what no single one shows.  record: with files.  other:
  * loses the files that are taken.  parent: the file that other was read from,
- * whose path stands before theirs ("2.1@name"), or -1 for the whole message.
+ * whose path stands before theirs ("2.1@name"), or -1 for the whole message.  Returns how many
+ * were taken.
  */
-void readings_merge(struct record *record, struct record *other, int parent, const char *name);
+guint readings_merge(struct record *record, struct record *other, int parent, const char *name);
 
 /*
  * Appends a file for a content that a reading of parent shows ("2@name", or

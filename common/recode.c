@@ -26,41 +26,57 @@ identity(const struct encoded *encoded)
 
 /* ---- the table ---- */
 
+#define DOUBTFUL "doubtful-encoding"
+#define BASE64 "irregular-base64"
+#define QUOTED "irregular-quoted-printable"
+#define UUENCODE "irregular-uuencode"
+
 /* Of each encoding those first that most readers have: CAP_DECODINGS ends it. */
 static const struct {
-	const char *name;
+	struct decoding decoding;
 	gboolean (*applies)(const struct encoded *encoded);
 	GByteArray *(*decode)(const struct encoded *encoded);
 } decodings[] = {
-	{"as-base64", recode_is_hidden_base64, recode_base64_streams},
-	{"as-quoted-printable", recode_is_hidden_quoted, recode_lenient_quoted},
-	{"as-identity", is_maybe_identity, identity},
-	{"base64-streams", recode_is_irregular_base64, recode_base64_streams},
-	{"base64-whole-fours", recode_is_damaged_base64, recode_base64_whole_fours},
-	{"base64-to-padding", recode_is_irregular_base64, recode_base64_to_padding},
-	{"base64-to-whole-padding", recode_is_damaged_base64, recode_base64_to_whole_padding},
-	{"base64-clean-lines", recode_is_irregular_base64, recode_base64_clean_lines},
-	{"base64-to-stranger", recode_is_irregular_base64, recode_base64_to_stranger},
-	{"base64-ignoring-padding", recode_is_irregular_base64, recode_base64_unpadded},
-	{"base64-padding-is-zero", recode_is_damaged_base64, recode_base64_pad_is_zero},
-	{"base64-whole-lines", recode_is_damaged_base64, recode_base64_whole_lines},
-	{"base64-url-safe", recode_is_url_safe_base64, recode_base64_url_safe},
-	{"base64-twice", recode_is_base64_twice, recode_base64_twice},
-	{"quoted-printable-lenient", recode_is_irregular_quoted, recode_lenient_quoted},
-	{"quoted-printable-literal", recode_is_irregular_quoted, recode_literal_quoted},
-	{"quoted-printable-without-cr", recode_is_carriaged_quoted, recode_uncarriaged_quoted},
-	{"quoted-printable-break-to-lf", recode_is_carriaged_quoted, recode_long_broken_quoted},
-	{"quoted-printable-any-break", recode_is_oddly_broken_quoted, recode_oddly_broken_quoted},
-	{"quoted-printable-trimmed", recode_is_trailing_quoted, recode_trimmed_quoted},
-	{"quoted-printable-unfolded", recode_is_folded_quoted, recode_unfolded_quoted},
-	{"quoted-printable-unbroken", recode_is_broken_quoted, recode_unbroken_quoted},
-	{"uuencode-by-lines", recode_is_irregular_uuencode, recode_uuencode_by_lines},
-	{"uuencode-fitting-lines", recode_is_irregular_uuencode, recode_uuencode_fitting_lines},
+	{{"as-base64", DOUBTFUL}, recode_is_hidden_base64, recode_base64_streams},
+	{{"as-quoted-printable", DOUBTFUL}, recode_is_hidden_quoted, recode_lenient_quoted},
+	{{"as-identity", DOUBTFUL}, is_maybe_identity, identity},
+	{{"base64-streams", BASE64}, recode_is_irregular_base64, recode_base64_streams},
+	{{"base64-whole-fours", BASE64}, recode_is_damaged_base64, recode_base64_whole_fours},
+	{{"base64-to-padding", BASE64}, recode_is_irregular_base64, recode_base64_to_padding},
+	{{"base64-to-whole-padding", BASE64},
+	 recode_is_damaged_base64,
+	 recode_base64_to_whole_padding},
+	{{"base64-clean-lines", BASE64}, recode_is_irregular_base64, recode_base64_clean_lines},
+	{{"base64-to-stranger", BASE64}, recode_is_irregular_base64, recode_base64_to_stranger},
+	{{"base64-ignoring-padding", BASE64}, recode_is_damaged_base64, recode_base64_unpadded},
+	{{"base64-padding-is-zero", BASE64}, recode_is_damaged_base64, recode_base64_pad_is_zero},
+	{{"base64-whole-lines", BASE64}, recode_is_irregular_base64, recode_base64_whole_lines},
+	{{"base64-url-safe", BASE64}, recode_is_url_safe_base64, recode_base64_url_safe},
+	{{"base64-twice", BASE64}, recode_is_base64_twice, recode_base64_twice},
+	{{"quoted-printable-lenient", QUOTED}, recode_is_irregular_quoted, recode_lenient_quoted},
+	{{"quoted-printable-literal", QUOTED}, recode_is_irregular_quoted, recode_literal_quoted},
+	{{"quoted-printable-without-cr", QUOTED},
+	 recode_is_carriaged_quoted,
+	 recode_uncarriaged_quoted},
+	{{"quoted-printable-break-to-lf", QUOTED},
+	 recode_is_carriaged_quoted,
+	 recode_long_broken_quoted},
+	{{"quoted-printable-any-break", QUOTED},
+	 recode_is_oddly_broken_quoted,
+	 recode_oddly_broken_quoted},
+	{{"quoted-printable-trimmed", QUOTED}, recode_is_trailing_quoted, recode_trimmed_quoted},
+	{{"quoted-printable-unfolded", QUOTED}, recode_is_folded_quoted, recode_unfolded_quoted},
+	{{"quoted-printable-unbroken", QUOTED}, recode_is_broken_quoted, recode_unbroken_quoted},
+	{{"uuencode-by-lines", UUENCODE}, recode_is_irregular_uuencode, recode_uuencode_by_lines},
+	{{"uuencode-fitting-lines", UUENCODE},
+	 recode_is_irregular_uuencode,
+	 recode_uuencode_fitting_lines},
 };
 
 static void
 try_each(const struct encoded *encoded,
-	 void (*found)(const char *name, const GByteArray *bytes, gpointer user), gpointer user)
+	 void (*found)(const struct decoding *decoding, const GByteArray *bytes, gpointer user),
+	 gpointer user)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(decodings); i++) {
 		g_autoptr(GByteArray) bytes = NULL;
@@ -69,14 +85,16 @@ try_each(const struct encoded *encoded,
 			continue;
 		bytes = decodings[i].decode(encoded);
 		if (bytes->len)
-			found(decodings[i].name, bytes, user);
+			found(&decodings[i].decoding, bytes, user);
 	}
 }
 
 void
 recode_each(const struct encoded *encoded,
-	    void (*found)(const char *name, const GByteArray *bytes, gpointer user), gpointer user)
+	    void (*found)(const struct decoding *decoding, const GByteArray *bytes, gpointer user),
+	    gpointer user)
 {
+	static const struct decoding hinted_base64 = {"as-base64", DOUBTFUL};
 	struct encoded hinted = *encoded;
 
 	try_each(encoded, found, user);
@@ -91,7 +109,7 @@ recode_each(const struct encoded *encoded,
 
 		hinted.decoded_size = plain->len;
 		if (plain->len && !recode_is_hidden_base64(encoded))
-			found("as-base64", plain, user);
+			found(&hinted_base64, plain, user);
 	}
 	try_each(&hinted, found, user);
 }

@@ -32,12 +32,19 @@ struct encoded {
 	enum encoding hinted;	/* where not certain: what it resembles, or ENCODING_IDENTITY */
 };
 
+/* One other decoding, by its names (static): its own, and the anomaly that calls for it. */
+struct decoding {
+	const char *name;
+	const char *anomaly;
+};
+
 /*
  * Tries each decoding of a content that another reader could have, and calls
- * found with the decoding's name (static) and the bytes, which are not kept.
+ * found with it and the bytes, which are not kept.
  */
 void recode_each(const struct encoded *encoded,
-		 void (*found)(const char *name, const GByteArray *bytes, gpointer user),
+		 void (*found)(const struct decoding *decoding, const GByteArray *bytes,
+			       gpointer user),
 		 gpointer user);
 
 /*

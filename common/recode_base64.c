@@ -156,6 +156,16 @@ passes_line(const char *at, gsize length, enum base64_way way)
 	return !line_is_clean(at, length) || (way == BASE64_WHOLE_LINES && length % 4);
 }
 
+/* What is shorter may be a word: of a text the first is base64, too, or one in a line by itself. */
+static guint
+least_content(enum base64_way way)
+{
+	if (way >= BASE64_WHOLE_FOURS)
+		return BASE64_LEAST * 3 / 4;
+	return way == BASE64_CLEAN_LINES || way == BASE64_WHOLE_LINES ? BASE64_LEAST_OPEN * 3 / 4
+								      : 0;
+}
+
 static GByteArray *
 base64_decode(const char *bytes, gsize length, enum base64_way way)
 {
@@ -173,8 +183,7 @@ base64_decode(const char *bytes, gsize length, enum base64_way way)
 	if (way >= BASE64_WHOLE_FOURS)
 		state.count = 0;
 	base64_end(&state);
-	/* Of a text the first word is base64, too. */
-	if (way >= BASE64_WHOLE_FOURS && state.out->len < BASE64_LEAST * 3 / 4)
+	if (state.out->len < least_content(way))
 		g_byte_array_set_size(state.out, 0);
 	return state.out;
 }
@@ -220,27 +229,90 @@ base64_is_regular(const struct encoded *encoded)
 
 /*
  * Of so many characters of damaged base64 at most one is padding, of which quoted-printable
- * has more, and of so many one is a stranger, of which a text has more.
+ * has more, and of so many one is a stranger, of which a text has more, and a line of a header
+ * or of mail's syntax more than of so many.
  */
 #define PADDING_PART 16
 #define STRANGER_PART 8
+#define STRANGER_LINE_PART 12
 
-/* Whether base64 is damaged, rather than something else that is called so. */
-gboolean
-recode_is_damaged_base64(const struct encoded *encoded)
+/* Whether bytes may be base64, damaged, rather than something else that is called so. */
+static gboolean
+resembles_base64(const char *bytes, gsize length)
 {
 	gsize padding = 0, strangers = 0;
 
-	if (!recode_is_irregular_base64(encoded))
-		return FALSE;
-	for (gsize i = 0; i < encoded->length; i++) {
-		char byte = encoded->bytes[i];
-
-		padding += byte == '=';
-		strangers += sextet(byte) < 0 && byte != '=' && !recode_is_space(byte);
+	for (gsize i = 0; i < length; i++) {
+		padding += bytes[i] == '=';
+		strangers += sextet(bytes[i]) < 0 && bytes[i] != '=' && !recode_is_break(bytes[i]);
 	}
-	return padding * PADDING_PART <= encoded->length + 2 * PADDING_PART &&
-	       strangers * STRANGER_PART <= encoded->length + STRANGER_PART;
+	return padding * PADDING_PART <= length + 2 * PADDING_PART &&
+	       strangers * STRANGER_PART <= length + STRANGER_PART;
+}
+
+/* Whether a line is none of base64, not even a damaged one, but a header's or of words. */
+static gboolean
+is_other_line(const char *at, gsize length)
+{
+	gsize strangers = 0;
+
+	strip(&at, &length);
+	if (line_is_clean(at, length))
+		return FALSE;
+	for (gsize i = 0; i < length; i++)
+		strangers += sextet(at[i]) < 0 && at[i] != '=';
+	return strangers * STRANGER_LINE_PART > length;
+}
+
+/* Lines of base64 without another one between them. */
+struct run {
+	gsize characters;
+	gsize padding;
+	gboolean damaged; /* a character is none of it, or stands behind padding */
+};
+
+static void
+run_add_line(struct run *run, const char *at, gsize length)
+{
+	for (gsize i = 0; i < length; i++) {
+		if (recode_is_space(at[i]))
+			continue;
+		run->padding += at[i] == '=';
+		run->characters++;
+		if (at[i] != '=' && (run->padding || sextet(at[i]) < 0))
+			run->damaged = TRUE;
+	}
+}
+
+/* Whether the longest run of base64 is in fours, with padding at its end alone. */
+static gboolean
+has_whole_run(const struct encoded *encoded)
+{
+	const char *end = encoded->bytes + encoded->length;
+	struct run run = {0}, longest = {0};
+	gsize line;
+
+	for (const char *at = encoded->bytes; at < end; at += line) {
+		line = recode_line_length(at, end);
+		if (is_other_line(at, line))
+			run = (struct run){0};
+		else
+			run_add_line(&run, at, line);
+		if (run.characters > longest.characters)
+			longest = run;
+	}
+	return !longest.damaged && longest.padding <= 2 && longest.characters % 4 == 0;
+}
+
+/*
+ * Whether base64 is damaged within its lines, so that it matters how a reader mends them.  What
+ * each makes of lines that are none of base64 is no part of a file, and one form of it is enough.
+ */
+gboolean
+recode_is_damaged_base64(const struct encoded *encoded)
+{
+	return recode_is_irregular_base64(encoded) &&
+	       resembles_base64(encoded->bytes, encoded->length) && !has_whole_run(encoded);
 }
 
 gboolean

@@ -209,6 +209,18 @@ record_ambiguities(const struct record *record)
 	return names;
 }
 
+gboolean
+record_has_anomaly(const struct record *record, const char *name, guint64 offset)
+{
+	for (guint i = 0; i < record->anomalies->len; i++) {
+		const struct anomaly *anomaly = g_ptr_array_index(record->anomalies, i);
+
+		if (anomaly->offset == offset && g_str_equal(anomaly->name, name))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 void
 record_add_anomaly(struct record *record, const char *name, guint64 offset)
 {

@@ -174,6 +174,9 @@ void mail_address_add(GPtrArray *array, const char *display, const char *address
  */
 void record_add_anomaly(struct record *record, const char *name, guint64 offset);
 
+/* Returns whether one of this name was noted at this offset. */
+gboolean record_has_anomaly(const struct record *record, const char *name, guint64 offset);
+
 /* Notes that a cap was met, once per name.  name: a static string of caps.h, copied. */
 void record_note_cap(struct record *record, const char *name);
 

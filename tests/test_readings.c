@@ -10,6 +10,7 @@
 #define TYPE "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 #define TEXT "--b\r\n\r\nHello.\r\n"
 #define LEAF "Content-Disposition: attachment; filename=f.exe\r\n\r\npayload\r\n"
+#define BASE64_FIELD "Content-Transfer-Encoding: base64\r\n"
 #define DATA "Content-Transfer-Encoding: base64\r\n\r\ncGF5bG9hZA==\r\n"
 
 static void
@@ -577,6 +578,30 @@ Test(readings, they_are_tried_to_the_cap_and_noted_beyond)
 	}
 }
 
+Test(readings, a_content_that_is_decoded_otherwise_is_an_anomaly_at_its_place)
+{
+	const char *text = TYPE TEXT "--b\r\n" BASE64_FIELD "\r\ncGF5bG8=\r\nYWQ=\r\n--b--\r\n";
+	gsize begin = (gsize)(strstr(text, "cGF5") - text);
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert(record_has_anomaly(record, "irregular-base64", begin));
+	cr_assert_eq(record->anomalies->len, 1);
+}
+
+Test(readings, what_an_encoded_message_departs_in_is_told_where_it_begins)
+{
+	/* "Content-Type: text/plain" and then "...: text/html", in base64. */
+	const char *text =
+		TYPE TEXT "--b\r\nContent-Type: message/rfc822\r\n" BASE64_FIELD "\r\n"
+			  "Q29udGVudC1UeXBlOiB0ZXh0L3BsYWluDQpDb250ZW50LVR5cGU6IHRleHQvaHRt\r\n"
+			  "bA0KDQpIZWxsby4NCg==\r\n--b--\r\n";
+	gsize begin = (gsize)(strstr(text, "Q29u") - text);
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert(record_has_anomaly(record, "duplicate-header", begin));
+	cr_assert_eq(record->anomalies->len, 1);
+}
+
 Test(readings, a_clean_message_has_none)
 {
 	const char *text = "Subject: s\r\nContent-Type: multipart/mixed; boundary=\"b (1)\"\r\n\r\n"
@@ -654,28 +679,88 @@ Test(readings, contents_are_kept_to_the_cap_and_noted_beyond)
 	}
 }
 
+/* Damaged in so many ways: each has as many decodings that differ, the last one too many. */
+static const char *const damaged_base64[] = {
+	"\r\nxYWJjZGVmZ2hpamtsbW5vcHFy", "_xYWJjZGVmZ2hpamtsbW5vcHFy",
+	"=xYWJjZGVmZ2hpamtsbW5vcHFy",	 "x=YWJjZGVmZ2hpamtsbW5vcHFy",
+	"x=xYWJjZGVmZ2hpamtsbW5vcHFy",	 "x_x=YWJjZGVmZ2hpamtsbW5vcHFy",
+	"x=YWJjZGVmZ2hpamtsbW5vcHFy_xx", "x=YWJjZGVmZ2hpamtsbW5vcHFy\r\nxYWJjZGVm-YWJj",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(damaged_base64) == CAP_DECODINGS + 2);
+
+/* So many files are other decodings, and only where there are more it is said. */
+static void
+expect_decodings(const struct record *record, guint count, guint most)
+{
+	guint found = 0;
+	gboolean noted = g_ptr_array_find_with_equal_func(record->caps, CAP_DECODINGS_NAME,
+							  g_str_equal, NULL);
+
+	for (guint i = 0; i < record->files->len; i++) {
+		const struct file *file = g_ptr_array_index(record->files, i);
+
+		found += file->readings->len &&
+			 g_str_has_prefix(g_ptr_array_index(file->readings, 0), "base64-");
+	}
+	cr_expect_eq(found, MIN(count, most), "%u of %u, not %u", count, most, found);
+	cr_expect_eq(noted, count > most, "%u of %u", count, most);
+}
+
 Test(readings, decodings_of_one_content_are_kept_to_the_cap_and_noted_beyond)
 {
-	/* Damaged in so many ways that one more of the decodings differs each time. */
-	static const char *const contents[] = {
-		"cz=-YWJjZGVmZ2hpamtsbW5vcHFy\r\n",
-		"cz=x-\r\nYWJjZGVmZ2hpamtsbW5vcHFy\r\n",
-		"cz=\r\nx_\r\nYWJjZGVmZ2hpamtsbW5vcHFy",
-	};
-
-	for (guint i = 0; i < G_N_ELEMENTS(contents); i++) {
-		guint count = CAP_DECODINGS - 1 + i;
-		g_autofree char *text = g_strconcat(
-			"Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\n",
-			contents[i], NULL);
+	for (guint count = CAP_DECODINGS - 1; count <= CAP_DECODINGS + 1; count++) {
+		g_autofree char *text = g_strconcat("Content-Type: a/b\r\n" BASE64_FIELD "\r\n",
+						    damaged_base64[count], NULL);
 		g_autoptr(record_t) record = mime_read(text, strlen(text));
-		gboolean noted = record->caps->len > 0;
 
-		cr_expect_eq(record->files->len, 1 + MIN(count, CAP_DECODINGS), "%u", count);
-		cr_expect_eq(noted, count > CAP_DECODINGS, "%u", count);
-		if (noted)
-			cr_expect_str_eq(record->caps->pdata[0], CAP_DECODINGS_NAME);
+		expect_decodings(record, count, CAP_DECODINGS);
 	}
+}
+
+/* A part whose encoding is seen by who ends a line at CR, below a type that comes last. */
+#define LAST_TYPE "Subject: s\r\nContent-Type: text/plain\r\n" TYPE TEXT
+#define AFTER_CR "\r\nX: y\r" BASE64_FIELD "\r\n"
+
+Test(readings, decodings_that_two_departures_show_are_kept_to_a_cap_of_their_own)
+{
+	for (guint count = CAP_PAIR_DECODINGS - 1; count <= CAP_PAIR_DECODINGS + 1; count++) {
+		g_autofree char *text = g_strconcat(LAST_TYPE "--b" AFTER_CR, damaged_base64[count],
+						    "\r\n--b--\r\n", NULL);
+		g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+		expect_decodings(record, count, CAP_PAIR_DECODINGS);
+	}
+}
+
+Test(readings, so_are_those_that_three_show)
+{
+	for (guint count = CAP_TRIPLE_DECODINGS - 1; count <= CAP_TRIPLE_DECODINGS + 1; count++) {
+		g_autofree char *text = g_strconcat(LAST_TYPE "--b and more" AFTER_CR,
+						    damaged_base64[count], "\r\n--b--\r\n", NULL);
+		g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+		expect_decodings(record, count, CAP_TRIPLE_DECODINGS);
+	}
+}
+
+Test(readings, a_message_in_a_decoding_counts_by_the_contents_that_it_shows)
+{
+	/* The padding ends it for the plain reading; all after it is seen by the first other. */
+	g_autoptr(GString) text =
+		g_string_new("Content-Type: message/rfc822\r\n" BASE64_FIELD "\r\n");
+	g_autoptr(GString) parts = g_string_new(NULL);
+	const char *top = "Subject:\r\n" TYPE;
+	g_autofree char *head = g_base64_encode((const guchar *)top, strlen(top));
+	g_autofree char *rest = NULL;
+	g_autoptr(record_t) record = NULL;
+
+	for (guint i = 0; i < CAP_DECODINGS; i++)
+		g_string_append_printf(parts, "--b\r\n\r\nText %u.\r\n", i);
+	rest = g_base64_encode((const guchar *)parts->str, parts->len);
+	g_string_append_printf(text, "%s%s", head, rest);
+	cr_assert_not_null(strchr(head, '='));
+	record = mime_read(text->str, text->len);
+	expect_decodings(record, CAP_DECODINGS + 1, CAP_DECODINGS);
 }
 
 Test(readings, what_the_plain_reading_has_is_not_taken_again)

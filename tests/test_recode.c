@@ -5,9 +5,10 @@
 #include "recode.h"
 
 static void
-collect(const char *name, const GByteArray *bytes, gpointer user)
+collect(const struct decoding *decoding, const GByteArray *bytes, gpointer user)
 {
-	g_string_append_printf(user, "%s=%.*s;", name, (int)bytes->len, (const char *)bytes->data);
+	g_string_append_printf(user, "%s=%.*s;", decoding->name, (int)bytes->len,
+			       (const char *)bytes->data);
 }
 
 /* Returns "name=content;" of each decoding that is tried. */
@@ -101,6 +102,53 @@ Test(recode, lines_that_are_not_of_fours_may_be_passed_over)
 	g_autofree char *found = decodings("ND\r\n" LONG_BASE64 "\r\n", ENCODING_BASE64, TRUE, 19);
 
 	assert_has(found, "base64-whole-lines=" LONG ";");
+}
+
+Test(recode, lines_of_something_else_are_mended_in_one_way_and_damaged_ones_in_all)
+{
+	g_autofree char *header = decodings("Content-Typ: a=b/c\r\n\r\n" LONG_BASE64 "\r\n",
+					    ENCODING_BASE64, TRUE, 28);
+	g_autofree char *marks =
+		decodings(LONG_BASE64 "\r\n-- =\r\n" LONG_BASE64 "\r\n", ENCODING_BASE64, TRUE, 36);
+	g_autofree char *within =
+		decodings("YWJj?=" LONG_BASE64 LONG_BASE64 "\r\n", ENCODING_BASE64, TRUE, 3);
+
+	assert_has(header, "base64-clean-lines=" LONG ";");
+	cr_assert_null(strstr(header, "whole-fours"));
+	cr_assert_null(strstr(header, "ignoring-padding"));
+	assert_has(marks, "base64-clean-lines=" LONG LONG ";");
+	cr_assert_null(strstr(marks, "padding-is-zero"));
+	assert_has(within, "base64-ignoring-padding=abc" LONG LONG ";");
+}
+
+/* Takes the anomaly of each decoding. */
+static void
+collect_anomalies(const struct decoding *decoding, const GByteArray *bytes, gpointer user)
+{
+	(void)bytes;
+	g_hash_table_add(user, (gpointer)decoding->anomaly);
+}
+
+Test(recode, each_decoding_says_which_anomaly_calls_for_it)
+{
+	static const struct {
+		struct encoded encoded;
+		const char *anomaly;
+	} cases[] = {
+		{{"YWJj=ZA\r\n", 9, ENCODING_BASE64, TRUE, .decoded_size = 3}, "irregular-base64"},
+		{{"a=\r=\nb", 7, ENCODING_QUOTED_PRINTABLE, TRUE}, "irregular-quoted-printable"},
+		{{"begin 644 f\n!80\nend\n", 19, ENCODING_UUENCODE, TRUE}, "irregular-uuencode"},
+		{{LONG_BASE64, 24, ENCODING_IDENTITY, FALSE, .decoded_size = 24},
+		 "doubtful-encoding"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GHashTable) found = g_hash_table_new(g_str_hash, g_str_equal);
+
+		recode_each(&cases[i].encoded, collect_anomalies, found);
+		cr_expect_eq(g_hash_table_size(found), 1, "%s", cases[i].anomaly);
+		cr_expect(g_hash_table_contains(found, cases[i].anomaly), "%s", cases[i].anomaly);
+	}
 }
 
 Test(recode, lines_that_are_no_base64_may_be_passed_over)
@@ -337,11 +385,11 @@ Test(recode, a_line_of_uuencode_may_be_as_long_as_it_says_or_none)
 }
 
 static void
-take_length(const char *name, const GByteArray *bytes, gpointer user)
+take_length(const struct decoding *decoding, const GByteArray *bytes, gpointer user)
 {
 	guint *longest = user;
 
-	(void)name;
+	(void)decoding;
 	*longest = MAX(*longest, bytes->len);
 }
 

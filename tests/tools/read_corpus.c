@@ -8,6 +8,7 @@
  *   variant PATH-IN-MESSAGE SHA256 KIND
  *   reading PATH-IN-MESSAGE NAME          (of a file that only it shows)
  *   name PATH-IN-MESSAGE TEXT             (each that it has)
+ *   anomaly OFFSET NAME
  *   text FIELD VALUE                      (subject and addresses)
  *   invalid WHAT                          (text that is no UTF-8: a bug)
  *
@@ -128,6 +129,11 @@ print_record(const char *path, const struct record *record)
 		g_string_append_printf(caps, "%s%s", i ? "," : "",
 				       (char *)g_ptr_array_index(record->caps, i));
 	printf("message\t%s\t%s\n", path, caps->str);
+	for (guint i = 0; i < record->anomalies->len; i++) {
+		const struct anomaly *anomaly = g_ptr_array_index(record->anomalies, i);
+
+		printf("anomaly\t%" G_GUINT64_FORMAT "\t%s\n", anomaly->offset, anomaly->name);
+	}
 	print_text("subject", record->subject);
 	print_text("message-id", record->message_id);
 	print_text("date", record->date);
