@@ -291,13 +291,13 @@ endif
 noinst_PROGRAMS += tests/tools/read_corpus
 tests_tools_read_corpus_SOURCES = tests/tools/read_corpus.c
 tests_tools_read_corpus_LDADD = $(READ_LIBS)
-TESTS += tests/it/archives.py tests/it/corpora.py tests/it/readers.py tests/it/readings.py tests/it/testdata.py
+TESTS += tests/it/archives.py tests/it/corpora.py tests/it/damaged.py tests/it/readers.py tests/it/readings.py tests/it/testdata.py
 # With ClamAV's engine and without, and what it alone opens.
 if WITH_CLAMAV
 TESTS += tests/it/set_equality.py
 SYSTEM_TESTS += tests/it/engine.py
 endif
-EXTRA_DIST += tests/data/archives.json tests/it/archives.py tests/it/corpora.py tests/it/odd_mail.py tests/it/odd_names.py tests/data/readers.json tests/it/readers.py tests/it/readings.py tests/it/set_equality.py tests/it/testdata.py
+EXTRA_DIST += tests/data/archives.json tests/it/archives.py tests/it/corpora.py tests/it/damaged.py tests/it/damaged_mail.py tests/it/odd_mail.py tests/it/odd_names.py tests/data/readers.json tests/it/readers.py tests/it/readings.py tests/it/set_equality.py tests/it/testdata.py
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings_docs
 TESTS += tests/test_settings_docs
