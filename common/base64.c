@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base64.h"
 
-#define VALID 0x40 /* set in the value of each character of the alphabet, none else */
-#define GROUP_OF_VALID (VALID << 18 | VALID << 12 | VALID << 6 | VALID)
+#define GROUP_OF_VALID (BASE64_VALID << 18 | BASE64_VALID << 12 | BASE64_VALID << 6 | BASE64_VALID)
 
-/* Values of the alphabet, as RFC 4648 table 1 has them, with VALID. */
 /* clang-format off */
-static const guint8 values[256] = {
+const guint8 base64_values[256] = {
 	['A'] = 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76,
 	77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89,
 	['a'] = 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102,
@@ -24,9 +22,10 @@ base64_decode_clean(const char *bytes, gsize length, guint8 *ret_bytes, gsize *r
 	guint8 *out = ret_bytes;
 
 	while (end - at >= 4) {
-		guint a = values[at[0]], b = values[at[1]], c = values[at[2]], d = values[at[3]];
+		guint a = base64_values[at[0]], b = base64_values[at[1]], c = base64_values[at[2]],
+		      d = base64_values[at[3]];
 
-		if (a & b & c & d & VALID) {
+		if (a & b & c & d & BASE64_VALID) {
 			guint group = (a << 18) + (b << 12) + (c << 6) + d - GROUP_OF_VALID;
 
 			*out++ = (guint8)(group >> 16);

@@ -13,6 +13,20 @@
 
 #include <glib.h>
 
+#define BASE64_VALID 0x40 /* set in the value of each character of the alphabet, none else */
+
+/* The values of all characters, as RFC 4648 table 1 has them, with BASE64_VALID. */
+extern const guint8 base64_values[256];
+
+/* Returns the six bits of a character of the alphabet, or -1. */
+static inline int
+base64_value(char byte)
+{
+	guint8 value = base64_values[(guint8)byte];
+
+	return value ? value - BASE64_VALID : -1;
+}
+
 /*
  * Decodes the beginning of length bytes: groups of four characters of the
  * alphabet (RFC 4648 4), with CR and LF before and between groups, never

@@ -78,12 +78,15 @@ try_each(const struct encoded *encoded,
 	 void (*found)(const struct decoding *decoding, const GByteArray *bytes, gpointer user),
 	 gpointer user)
 {
+	struct encoded content = *encoded;
+
+	content.damaged = recode_base64_is_damaged(encoded);
 	for (gsize i = 0; i < G_N_ELEMENTS(decodings); i++) {
 		g_autoptr(GByteArray) bytes = NULL;
 
-		if (!decodings[i].applies(encoded))
+		if (!decodings[i].applies(&content))
 			continue;
-		bytes = decodings[i].decode(encoded);
+		bytes = decodings[i].decode(&content);
 		if (bytes->len)
 			found(&decodings[i].decoding, bytes, user);
 	}

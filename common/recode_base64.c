@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base64.h"
 #include "recode_forms.h"
 
 /*
@@ -15,19 +16,6 @@
 
 /* So many characters at the begin tell whether base64 holds base64. */
 #define TWICE_PROBE 64
-
-/* Returns the six bits of a base64 character (RFC 2045 6.8), or -1. */
-static int
-sextet(char byte)
-{
-	if (byte >= 'A' && byte <= 'Z')
-		return byte - 'A';
-	if (byte >= 'a' && byte <= 'z')
-		return byte - 'a' + 26;
-	if (byte >= '0' && byte <= '9')
-		return byte - '0' + 52;
-	return byte == '+' ? 62 : byte == '/' ? 63 : -1;
-}
 
 /* How padding within base64, and lines with other characters, are taken. */
 enum base64_way {
@@ -83,7 +71,7 @@ static gboolean
 line_is_clean(const char *at, gsize length)
 {
 	for (gsize i = 0; i < length; i++)
-		if (sextet(at[i]) < 0 && at[i] != '=' && !recode_is_space(at[i]))
+		if (base64_value(at[i]) < 0 && at[i] != '=' && !recode_is_space(at[i]))
 			return FALSE;
 	return TRUE;
 }
@@ -123,25 +111,49 @@ base64_pad(struct base64 *state, enum base64_way way)
 	return way != BASE64_TO_PADDING && way != BASE64_TO_WHOLE_PADDING;
 }
 
+/* Decodes the beginning of a line in which nothing is amiss; returns its length. */
+static gsize
+base64_clean(struct base64 *state, const char *at, gsize length)
+{
+	guint before = state->out->len;
+	gsize taken = 0, done;
+
+	if (state->count)
+		return 0;
+	g_byte_array_set_size(state->out, before + (guint)(length / 4 * 3));
+	done = base64_decode_clean(at, length, state->out->data + before, &taken);
+	g_byte_array_set_size(state->out, before + (guint)done);
+	if (done)
+		state->padding = 0;
+	return taken;
+}
+
+/* Takes a character of a line; returns FALSE when it ends all. */
+static gboolean
+base64_take(struct base64 *state, char byte, enum base64_way way)
+{
+	int six = base64_value(byte);
+
+	if (way == BASE64_URL_SAFE && (byte == '-' || byte == '_'))
+		six = byte == '-' ? 62 : 63;
+	if (six < 0 && byte == '=')
+		return base64_pad(state, way);
+	if (six < 0)
+		return way != BASE64_TO_STRANGER || recode_is_break(byte);
+	base64_put(state, six);
+	state->padding = 0;
+	return TRUE;
+}
+
 /* Decodes a line; returns FALSE when something in it ends all. */
 static gboolean
 base64_line(struct base64 *state, const char *at, gsize length, enum base64_way way)
 {
-	for (gsize i = 0; i < length; i++) {
-		int six = sextet(at[i]);
+	gsize i = 0;
 
-		if (way == BASE64_URL_SAFE && (at[i] == '-' || at[i] == '_'))
-			six = at[i] == '-' ? 62 : 63;
-		if (six >= 0) {
-			base64_put(state, six);
-			state->padding = 0;
-		} else if (at[i] == '=') {
-			if (!base64_pad(state, way))
-				return FALSE;
-		} else if (way == BASE64_TO_STRANGER && !recode_is_break(at[i])) {
+	while ((i += base64_clean(state, at + i, length - i)) < length)
+		if (!base64_take(state, at[i++], way))
 			return FALSE;
-		}
-	}
 	return TRUE;
 }
 
@@ -244,7 +256,8 @@ resembles_base64(const char *bytes, gsize length)
 
 	for (gsize i = 0; i < length; i++) {
 		padding += bytes[i] == '=';
-		strangers += sextet(bytes[i]) < 0 && bytes[i] != '=' && !recode_is_break(bytes[i]);
+		strangers +=
+			base64_value(bytes[i]) < 0 && bytes[i] != '=' && !recode_is_break(bytes[i]);
 	}
 	return padding * PADDING_PART <= length + 2 * PADDING_PART &&
 	       strangers * STRANGER_PART <= length + STRANGER_PART;
@@ -260,7 +273,7 @@ is_other_line(const char *at, gsize length)
 	if (line_is_clean(at, length))
 		return FALSE;
 	for (gsize i = 0; i < length; i++)
-		strangers += sextet(at[i]) < 0 && at[i] != '=';
+		strangers += base64_value(at[i]) < 0 && at[i] != '=';
 	return strangers * STRANGER_LINE_PART > length;
 }
 
@@ -279,7 +292,7 @@ run_add_line(struct run *run, const char *at, gsize length)
 			continue;
 		run->padding += at[i] == '=';
 		run->characters++;
-		if (at[i] != '=' && (run->padding || sextet(at[i]) < 0))
+		if (at[i] != '=' && (run->padding || base64_value(at[i]) < 0))
 			run->damaged = TRUE;
 	}
 }
@@ -309,10 +322,16 @@ has_whole_run(const struct encoded *encoded)
  * each makes of lines that are none of base64 is no part of a file, and one form of it is enough.
  */
 gboolean
-recode_is_damaged_base64(const struct encoded *encoded)
+recode_base64_is_damaged(const struct encoded *encoded)
 {
 	return recode_is_irregular_base64(encoded) &&
 	       resembles_base64(encoded->bytes, encoded->length) && !has_whole_run(encoded);
+}
+
+gboolean
+recode_is_damaged_base64(const struct encoded *encoded)
+{
+	return encoded->damaged;
 }
 
 gboolean
@@ -340,7 +359,7 @@ looks_base64(const char *bytes, gsize length, gboolean demanding)
 	for (gsize i = 0; i < length; i++) {
 		if (recode_is_break(bytes[i]))
 			continue;
-		if (sextet(bytes[i]) < 0)
+		if (base64_value(bytes[i]) < 0)
 			return FALSE;
 		count++;
 		upper = upper || g_ascii_isupper(bytes[i]);
@@ -455,7 +474,7 @@ recode_is_base64_twice(const struct encoded *encoded)
 	strip(&bytes, &length);
 	probe = base64_decode(bytes, MIN(length, TWICE_PROBE), BASE64_STREAMS);
 	for (guint i = 0; i < probe->len; i++)
-		if (sextet((char)probe->data[i]) < 0 && probe->data[i] != '=' &&
+		if (base64_value((char)probe->data[i]) < 0 && probe->data[i] != '=' &&
 		    !recode_is_break((char)probe->data[i]))
 			return FALSE;
 	return probe->len > 0;

@@ -33,6 +33,9 @@ recode_line_length(const char *at, const char *end)
 	return (gsize)((feed ? feed + 1 : end) - at);
 }
 
+/* Returns whether base64 is damaged in its lines; a pass over all of it, for encoded.damaged. */
+gboolean recode_base64_is_damaged(const struct encoded *encoded);
+
 /* Return whether a content calls for the decoding of the same name. */
 gboolean recode_is_hidden_base64(const struct encoded *encoded);
 gboolean recode_is_irregular_base64(const struct encoded *encoded);
