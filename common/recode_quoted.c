@@ -109,29 +109,47 @@ recode_lenient_quoted(const struct encoded *encoded)
 	return out;
 }
 
-/* An "=" that begins neither an octet nor a soft line break stands for itself, at the end too. */
-GByteArray *
-recode_literal_quoted(const struct encoded *encoded)
+/*
+ * Decodes octets and soft line breaks, and takes each other "=" for itself, at the end too.
+ * soft: returns the end of the break that begins behind an "=", or NULL.
+ */
+static GByteArray *
+decode_strictly(const struct encoded *encoded, const char *(*soft)(const char *at, const char *end))
 {
 	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
-	const char *at = encoded->bytes, *end = at + encoded->length;
+	const char *at = encoded->bytes, *end = at + encoded->length, *sign;
 
-	while (at < end) {
-		const char *after = *at == '=' ? soft_break(at + 1, end) : NULL;
-		guint8 byte = (guint8)*at;
+	while ((sign = memchr(at, '=', (gsize)(end - at))) != NULL) {
+		const char *after = soft(sign + 1, end);
+		guint8 byte = '=';
 
-		if (after && recode_is_break(after[-1])) {
-			at = after;
+		g_byte_array_append(out, (const guint8 *)at, (guint)(sign - at));
+		at = after ? after : sign + 1;
+		if (after)
 			continue;
-		}
-		at++;
-		if (byte == '=' && is_octet(at, end)) {
+		if (is_octet(at, end)) {
 			byte = octet(at);
 			at += 2;
 		}
 		g_byte_array_append(out, &byte, 1);
 	}
+	g_byte_array_append(out, (const guint8 *)at, (guint)(end - at));
 	return out;
+}
+
+/* A soft line break; at the end of all there is none. */
+static const char *
+whole_soft_break(const char *at, const char *end)
+{
+	const char *after = soft_break(at, end);
+
+	return after && recode_is_break(after[-1]) ? after : NULL;
+}
+
+GByteArray *
+recode_literal_quoted(const struct encoded *encoded)
+{
+	return decode_strictly(encoded, whole_soft_break);
 }
 
 /* Returns the next CR that no LF follows, from at on, or NULL. */
@@ -252,25 +270,7 @@ recode_is_oddly_broken_quoted(const struct encoded *encoded)
 GByteArray *
 recode_oddly_broken_quoted(const struct encoded *encoded)
 {
-	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
-	const char *at = encoded->bytes, *end = at + encoded->length;
-
-	while (at < end) {
-		const char *after = *at == '=' ? break_run(at + 1, end) : NULL;
-		guint8 byte = (guint8)*at;
-
-		if (after) {
-			at = after;
-			continue;
-		}
-		at++;
-		if (byte == '=' && is_octet(at, end)) {
-			byte = octet(at);
-			at += 2;
-		}
-		g_byte_array_append(out, &byte, 1);
-	}
-	return out;
+	return decode_strictly(encoded, break_run);
 }
 
 /*
