@@ -430,19 +430,12 @@ end_message(struct splitter *splitter, gsize at)
 }
 
 struct entities *
-entities_split(const void *bytes, gsize length, guint base_depth, guint max_entities)
+entities_split(const struct split_options *options, const void *bytes, gsize length,
+	       guint base_depth, guint max_entities)
 {
 	static const struct split_options plain;
-
-	return entities_split_as(&plain, bytes, length, base_depth, max_entities);
-}
-
-struct entities *
-entities_split_as(const struct split_options *options, const void *bytes, gsize length,
-		  guint base_depth, guint max_entities)
-{
 	struct splitter splitter = {
-		.options = options,
+		.options = options ? options : &plain,
 		.bytes = bytes,
 		.length = length,
 		.base_depth = base_depth,

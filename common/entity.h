@@ -43,7 +43,6 @@ enum field_kind {
 	FIELD_DELIVERED_TO,
 	FIELD_ORIGINAL_TO, /* X-Original-To */
 	FIELD_AUTHENTICATION_RESULTS,
-	FIELD_KINDS,
 };
 #define ENTITY_FIELD_KINDS (FIELD_CONTENT_ID + 1)
 
@@ -79,14 +78,13 @@ enum doubt {
 	DOUBT_UNCLOSED = 1 << 15,	 /* a multipart in another has no end of its own */
 	DOUBT_ONE_PART = 1 << 16,	 /* a multipart with one part */
 	DOUBT_ENCODED = 1 << 17,	 /* a multipart with a transfer encoding, without parts */
-	DOUBT_LEAF = 1 << 18,		 /* a content that can be decoded differently */
-	DOUBT_BARE_LF = 1 << 19,	 /* a lone LF ends some of the lines that matter */
-	DOUBT_WIDE = 1 << 20,		 /* a multipart without parts, in UTF-16 */
-	DOUBT_LF_CR = 1 << 21,		 /* a line of a header that begins with CR */
-	DOUBT_CR_CR_LF = 1 << 22,	 /* more than one CR before LF, where it matters */
-	DOUBT_DELIMITER_CASE = 1 << 23,	 /* a delimiter but for capitals and small letters */
-	DOUBT_HEADER_CUT = 1 << 24,	 /* a delimiter within a header */
-	DOUBT_CLOSE = 1 << 25,		 /* no end, but a line of two dashes in the last part */
+	DOUBT_BARE_LF = 1 << 18,	 /* a lone LF ends some of the lines that matter */
+	DOUBT_WIDE = 1 << 19,		 /* a multipart without parts, in UTF-16 */
+	DOUBT_LF_CR = 1 << 20,		 /* a line of a header that begins with CR */
+	DOUBT_CR_CR_LF = 1 << 21,	 /* more than one CR before LF, where it matters */
+	DOUBT_DELIMITER_CASE = 1 << 22,	 /* a delimiter but for capitals and small letters */
+	DOUBT_HEADER_CUT = 1 << 23,	 /* a delimiter within a header */
+	DOUBT_CLOSE = 1 << 24,		 /* no end, but a line of two dashes in the last part */
 };
 
 /* What becomes of a line in a header that is no field. */
@@ -155,16 +153,12 @@ struct entities {
 };
 
 /*
- * Splits a message by the plain reading.  bytes: length bytes, kept by the caller while the result
- * is used.  base_depth: levels already above it.  max_entities: at least 1; no
- * more are split off.  Never fails.  Free with entities_free().
+ * Splits a message.  options: NULL for the plain reading; borrowed for the call.  bytes: length
+ * bytes, kept by the caller while the result is used.  base_depth: levels already above it.
+ * max_entities: at least 1; no more are split off.  Never fails.  Free with entities_free().
  */
-struct entities *entities_split(const void *bytes, gsize length, guint base_depth,
-				guint max_entities);
-
-/* The same in another reading; options: borrowed for the call. */
-struct entities *entities_split_as(const struct split_options *options, const void *bytes,
-				   gsize length, guint base_depth, guint max_entities);
+struct entities *entities_split(const struct split_options *options, const void *bytes,
+				gsize length, guint base_depth, guint max_entities);
 
 /* Returns whether an entity is a message by its type, encoded or not. */
 gboolean entity_is_message(const struct entity *entity);

@@ -145,7 +145,7 @@ read_lines(struct reader *reader, const char *bytes, gsize length, int parent, g
 {
 	guint room = CAP_PARTS - reader->record->files->len;
 	g_autoptr(entities_t) entities =
-		entities_split_as(reader->options, bytes, length, depth, room);
+		entities_split(reader->options, bytes, length, depth, room);
 	g_autofree int *files = g_new(int, entities->list->len);
 	struct source source = {
 		.bytes = bytes, .length = length, .entities = entities, .files = files};

@@ -8,7 +8,7 @@
 static struct entities *
 split(const char *text)
 {
-	return entities_split(text, strlen(text), 0, CAP_PARTS);
+	return entities_split(NULL, text, strlen(text), 0, CAP_PARTS);
 }
 
 static const struct entity *
@@ -222,8 +222,8 @@ Test(entity, no_bytes_are_an_empty_leaf)
 Test(entity, splits_off_no_more_than_it_was_told)
 {
 	const char *text = MIXED "--b\r\n\r\n1\r\n--b\r\n\r\n2\r\n--b--";
-	g_autoptr(entities_t) two = entities_split(text, strlen(text), 0, 2);
-	g_autoptr(entities_t) three = entities_split(text, strlen(text), 0, 3);
+	g_autoptr(entities_t) two = entities_split(NULL, text, strlen(text), 0, 2);
+	g_autoptr(entities_t) three = entities_split(NULL, text, strlen(text), 0, 3);
 
 	cr_assert_eq(two->list->len, 2);
 	cr_assert(at(two, 0)->cut);
@@ -236,8 +236,9 @@ Test(entity, splits_off_no_more_than_it_was_told)
 Test(entity, levels_above_count)
 {
 	const char *text = MIXED "--b\r\n\r\nx";
-	g_autoptr(entities_t) within = entities_split(text, strlen(text), CAP_NESTING - 1, 10);
-	g_autoptr(entities_t) beyond = entities_split(text, strlen(text), CAP_NESTING, 10);
+	g_autoptr(entities_t) within =
+		entities_split(NULL, text, strlen(text), CAP_NESTING - 1, 10);
+	g_autoptr(entities_t) beyond = entities_split(NULL, text, strlen(text), CAP_NESTING, 10);
 
 	cr_assert_eq(within->list->len, 2);
 	cr_assert_eq(beyond->list->len, 1);
@@ -254,7 +255,7 @@ Test(entity, a_header_is_read_to_the_cap_and_noted_beyond)
 		while (text->len < (gsize)(CAP_HEADER_BYTES + over) - 12)
 			g_string_append_c(text, 'x');
 		g_string_append(text, "\r\nSubject: a\r\n\r\nbody");
-		entities = entities_split(text->str, text->len, 0, 10);
+		entities = entities_split(NULL, text->str, text->len, 0, 10);
 		cr_expect_eq(entities->fields->len, over > 0 ? 0 : 1, "%d", over);
 		cr_expect_eq(entities->caps->len, over > 0 ? 1 : 0, "%d", over);
 		assert_body(text->str, at(entities, 0), "body");
@@ -269,7 +270,7 @@ Test(entity, fields_are_kept_to_the_cap_and_noted_beyond)
 
 		for (int i = 0; i < CAP_FIELDS + over; i++)
 			g_string_append(text, "To: a\r\n");
-		entities = entities_split(text->str, text->len, 0, 10);
+		entities = entities_split(NULL, text->str, text->len, 0, 10);
 		cr_expect_eq(entities->fields->len, (guint)MIN(CAP_FIELDS + over, CAP_FIELDS));
 		cr_expect_eq(entities->caps->len, over > 0 ? 1 : 0);
 	}
@@ -283,7 +284,7 @@ Test(entity, anomalies_are_kept_to_the_cap_and_noted_beyond)
 
 		for (int i = 0; i < CAP_ANOMALIES + over + 1; i++)
 			g_string_append(text, "Content-ID: a\r\n");
-		entities = entities_split(text->str, text->len, 0, 10);
+		entities = entities_split(NULL, text->str, text->len, 0, 10);
 		cr_expect_eq(entities->departures->len,
 			     (guint)MIN(CAP_ANOMALIES + over, CAP_ANOMALIES));
 		cr_expect_eq(entities->caps->len, over > 0 ? 1 : 0);
@@ -315,7 +316,7 @@ Test(entity, bodies_lie_within_each_other_in_any_bytes)
 			state = state * 1664525u + 1013904223u;
 			g_string_append(text, pieces[(state >> 16) % G_N_ELEMENTS(pieces)]);
 		}
-		entities = entities_split(text->str, text->len, 0, 100);
+		entities = entities_split(NULL, text->str, text->len, 0, 100);
 		for (guint i = 0; i < entities->list->len; i++) {
 			const struct entity *entity = at(entities, i);
 			gsize end = entity->body.begin + entity->body.length;

@@ -150,7 +150,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 		return 0;
 	size -= 2;
 	reading = choose(data, name);
-	plain = entities_split(message, size, 0, MAX_ENTITIES);
+	plain = entities_split(NULL, message, size, 0, MAX_ENTITIES);
 	need_entities(plain, size);
 	record = record_of(plain, message);
 	if (reading.carriage_lines) {
@@ -159,7 +159,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 		message = (const char *)lines->data;
 		size = lines->len;
 	}
-	other = entities_split_as(&reading.options, message, size, 0, MAX_ENTITIES);
+	other = entities_split(&reading.options, message, size, 0, MAX_ENTITIES);
 	need_entities(other, size);
 	shown = record_of(other, message);
 	before = record->files->len;
