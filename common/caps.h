@@ -80,7 +80,7 @@
 #define CAP_PASSWORD_BYTES 128	/* of one; people type shorter ones */
 #define CAP_PASSWORD_TEXT_BYTES (256 * 1024) /* text that is searched for them */
 #define CAP_UNPACK_CPU_MS 4000 /* beside what the mail itself needs of the worker's seconds */
-#define CAP_UNPACK_CPU_NAME "unpack-cpu"
+#define CAP_UNPACK_CPU_MS_NAME "unpack-cpu"
 
 /* Messages whose archives a later mail may open; in the milter process. */
 #define CAP_LOCKED_BYTES (32 * 1024 * 1024) /* of one; what mail systems let pass is less */

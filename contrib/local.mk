@@ -29,7 +29,8 @@ fill_in = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) \
 	-e 's|@bindir[@]|$(bindir)|g' -e 's|@sbindir[@]|$(sbindir)|g' \
 	-e 's|@libexecdir[@]|$(libexecdir)|g' -e 's|@datadir[@]|$(datadir)|g' \
 	-e 's|@sysconfdir[@]|$(sysconfdir)|g' -e 's|@localstatedir[@]|$(localstatedir)|g' \
-	-e 's|@runstatedir[@]|$(runstatedir)|g' $< >$@.tmp && mv $@.tmp $@
+	-e 's|@runstatedir[@]|$(runstatedir)|g' \
+	-e '/^@limits[@]$$/{' -e 'r docs/limits.mdoc' -e 'd' -e '}' $< >$@.tmp && mv $@.tmp $@
 
 $(contrib_made) $(docs_made): %: %.in Makefile
 	$(fill_in)

@@ -657,7 +657,7 @@ Test(unpack, no_time_left_ends_the_work)
 
 	limits.cpu_ms = 0;
 	record = read_at("a.zip", bytes, &limits, 1);
-	cr_assert(met(record, CAP_UNPACK_CPU_NAME));
+	cr_assert(met(record, CAP_UNPACK_CPU_MS_NAME));
 	cr_assert_eq(find(record, "2")->flags, (guint32)FILE_INCOMPLETE);
 }
 

@@ -4,7 +4,7 @@
 import os
 import re
 
-from mtlib import SOURCE, equal, main, program, run, test
+from mtlib import BUILD, SOURCE, equal, main, program, run, test
 
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 PAGES = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md")
@@ -44,6 +44,21 @@ def every_cap_stands_in_security_md_with_its_value_and_a_reason():
     equal({name: value for name, (value, _) in page.items()}, header)
     short = [name for name, (_, reason) in page.items() if len(reason) < 15]
     assert not short, f"no reason: {short}"
+
+
+@test
+def every_cap_stands_in_the_page_of_the_configuration():
+    with open(os.path.join(BUILD, "docs", "mailtrace.conf.5"), encoding="utf-8") as handle:
+        section = handle.read().split(".Sh LIMITS")[1].split(".Sh FILES")[0]
+    named = dict(re.findall(r"^\.It Cm (\S+) : No (.*)$", section, re.M))
+    noted = dict(re.findall(r'^#define (\w+)_NAME "(\S+)"', read("common/caps.h"), re.M))
+    for cap, (value, reason) in caps_of_the_page().items():
+        name = noted.get(cap) or re.sub("^cap_", "", cap.lower()).replace("_", "-")
+        number, _, unit = named.get(name, "").partition(" ")
+        equal(int(number.replace(",", "") or 0) * UNITS[unit], value, name)
+        assert reason.split(" ")[0].strip("`") in section, reason
+    shown = section.split(".Ss Others")[0]
+    equal([name for cap, name in noted.items() if f"Cm {name}" not in shown], [], "names that records have")
 
 
 def text_of_the_tests():
