@@ -135,8 +135,8 @@ read_escape(const char *at, const char *end, GString *out)
 	return at;
 }
 
-/* Reads a literal string after its parenthesis. */
-static void
+/* Reads a literal string after its parenthesis; returns where it ends, or is given up. */
+static const char *
 read_literal(const char *at, const char *end, GString *out)
 {
 	guint depth = 1;
@@ -151,26 +151,46 @@ read_literal(const char *at, const char *end, GString *out)
 		if (c == '(')
 			depth++;
 		else if (c == ')' && --depth == 0)
-			return;
+			return at;
 		g_string_append_c(out, c);
 	}
 	g_string_truncate(out, 0);
+	return at;
 }
 
-/* Reads a hexadecimal string after its bracket (7.3.4.3). */
-static void
+/* Likewise a hexadecimal one after its bracket (7.3.4.3): digits and white space. */
+static const char *
 read_hexadecimal(const char *at, const char *end, GString *out)
 {
 	int high = -1;
 
-	for (; at < end && *at != '>' && out->len <= CAP_URL_BYTES; at++) {
+	for (; at < end && out->len <= CAP_URL_BYTES; at++) {
 		int value = g_ascii_xdigit_value(*at);
 
+		if (value < 0 && !is_white(*at))
+			break;
 		if (value >= 0 && high >= 0)
 			g_string_append_c(out, (char)(high << 4 | value));
 		if (value >= 0)
 			high = high >= 0 ? -1 : value;
 	}
+	if (at == end || *at != '>')
+		g_string_truncate(out, 0);
+	return at;
+}
+
+/* Takes a string in UTF-16 (7.9.2.2), of which a link has the lower half. */
+static void
+narrow(GString *string)
+{
+	gsize length = 0;
+
+	if (string->len < 2 || memcmp(string->str, "\xfe\xff", 2) != 0)
+		return;
+	for (gsize i = 2; i + 1 < string->len; i += 2)
+		if (!string->str[i])
+			string->str[length++] = string->str[i + 1];
+	g_string_truncate(string, length);
 }
 
 void
@@ -187,10 +207,12 @@ document_urls_of_pdf(struct record *record, const char *bytes, gsize length)
 		while (at < end && is_white(*at))
 			at++;
 		g_string_truncate(link, 0);
+		/* What a string holds is searched no more, so that each byte is read once. */
 		if (at < end && *at == '(')
-			read_literal(at + 1, end, link);
+			at = read_literal(at + 1, end, link);
 		else if (at < end && *at == '<')
-			read_hexadecimal(at + 1, end, link);
+			at = read_hexadecimal(at + 1, end, link);
+		narrow(link);
 		if (!link->len)
 			continue;
 		escaped = g_markup_escape_text(link->str, (gssize)strlen(link->str));

@@ -56,7 +56,11 @@ Test(document_urls, uri_actions_of_a_pdf_are_links)
 	assert_urls(document_urls_of_pdf, "/URI(http://a.exa\\\r\nmple/)", "http://a.example/");
 	assert_urls(document_urls_of_pdf, "/URI\n<687474703A2F2F 612E6578616D706C65>",
 		    "http://a.example");
+	assert_urls(document_urls_of_pdf, "/URI <feff0068007400740070003a002f002f0061002e0062>",
+		    "http://a.b");
+	assert_urls(document_urls_of_pdf, "/URI<6874/URI(http://a.example)", "http://a.example");
 	assert_urls(document_urls_of_pdf, "/URI (http://never.closed", "");
+	assert_urls(document_urls_of_pdf, "/URI <687474703A2F2F612E62", "");
 	assert_urls(document_urls_of_pdf, "/URI (mailto:a@example.org) /URI 12 0 R /URI", "");
 }
 
