@@ -87,19 +87,48 @@ is_plain_token(const char *at, const char *end)
 	return at > begin && value_ends(at, end);
 }
 
+/* Returns the end of a value that everyone reads alike, or NULL. */
+static const char *
+plain_value_end(const char *value, const char *end)
+{
+	if (*value == '"')
+		return is_plainly_quoted(value + 1, end)
+			       ? (const char *)memchr(value + 1, '"', (gsize)(end - value - 1)) + 1
+			       : NULL;
+	if (!is_plain_token(value, end))
+		return NULL;
+	while (value < end && !is_blank(*value) && *value != ';')
+		value++;
+	return value;
+}
+
+/* Whether a "boundary" that was mentioned may be a parameter's name: some readers search for it. */
+static gboolean
+may_name_parameter(const char *after, const char *end)
+{
+	while (after < end && is_blank(*after))
+		after++;
+	return after < end && (*after == '=' || *after == '*');
+}
+
 gboolean
 boundary_is_doubtful(const char *text, gsize length)
 {
-	const char *end = text + length, *at = text, *value;
+	const char *end = text + length, *at = text, *value, *value_end, *again;
 
 	if (!next_mention(&at, end))
 		return FALSE;
-	if (next_mention(&at, end))
-		return TRUE;
 	value = raw_value(text, end);
-	if (!value || value == end)
+	if (!value || value == end || !may_name_parameter(at, end))
 		return TRUE;
-	return *value == '"' ? !is_plainly_quoted(value + 1, end) : !is_plain_token(value, end);
+	value_end = plain_value_end(value, end);
+	if (!value_end)
+		return TRUE;
+	/* The word is in the values of some programs. */
+	while ((again = next_mention(&at, end)) != NULL)
+		if (again > value_end || may_name_parameter(again, end))
+			return TRUE;
+	return FALSE;
 }
 
 /* ---- the rules ---- */

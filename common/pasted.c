@@ -12,7 +12,8 @@ struct search {
 	const char *header;  /* where the lines began, or NULL outside of such */
 	gboolean of_message; /* a field among them that parts do not have */
 	gboolean of_content; /* a field of MIME's among them */
-	gboolean hides;	     /* and it names a file or base64 */
+	gboolean content;    /* the last one is such */
+	gboolean hides;	     /* and one of them names a file or base64 */
 	const char *message; /* the one that is open, or NULL */
 	gboolean message_hides;
 	const char *part;   /* likewise, of no message */
@@ -125,9 +126,11 @@ take_line(struct search *search, const char *line, gsize length)
 	}
 	if (!search->header)
 		return;
+	if (!folded)
+		search->content = starts_with(line, length, "content-");
 	search->of_message = search->of_message || is_message_field(line, length);
 	search->of_content = search->of_content || starts_with(line, length, "content-t");
-	search->hides = search->hides || hides_content(line, length);
+	search->hides = search->hides || (search->content && hides_content(line, length));
 }
 
 /* Whether there is a field of MIME's at all; base64 has no dash, and most texts no such. */

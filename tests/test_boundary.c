@@ -41,6 +41,9 @@ Test(boundary, what_mailers_write_is_beyond_doubt)
 		"charset=utf-8;\r\n\tBOUNDARY=\"=_abc\"",
 		"boundary = abc ; type=\"text/html\"",
 		"boundary=\r\n\tabc",
+		"report-type=feedback-report; boundary=\"part1_13d.2e68ed54_boundary\"",
+		"boundary=\"Boundary_(ID_abc)\"; charset=utf-8",
+		"boundary=----boundary-LibPST-iamunique-1_-_-; x=y",
 		"charset=utf-8",
 		"",
 	};
@@ -52,15 +55,26 @@ Test(boundary, what_mailers_write_is_beyond_doubt)
 Test(boundary, what_is_read_in_two_ways_is_in_doubt)
 {
 	static const char *const doubtful[] = {
-		"boundary=a; boundary=b", "boundary*0=a; boundary*1=b",
-		"boundary*=us-ascii''a",  "boundary=\"a",
-		"boundary=\" a\"",	  "boundary=\"a \"",
-		"boundary=\"a\\\"b\"",	  "boundary=a(c)",
-		"boundary=a b",		  "boundary=a, b",
-		"boundary=\"a\"b",	  "boundary=",
-		"boundary=\"=?u?Q?a?=\"", "boundary==?u?Q?a?=",
-		"boundary=\"a\r\n b\"",	  "boundary(c)=a",
-		"boundary=\"\"",	  "boundary",
+		"boundary=a; boundary=b",
+		"boundary*0=a; boundary*1=b",
+		"boundary*=us-ascii''a",
+		"boundary=\"a",
+		"boundary=\" a\"",
+		"boundary=\"a \"",
+		"boundary=\"a\\\"b\"",
+		"boundary=a(c)",
+		"boundary=a b",
+		"boundary=a, b",
+		"boundary=\"a\"b",
+		"boundary=",
+		"boundary=\"boundary=a\"",
+		"boundary=a; x=\"boundary\"",
+		"boundary=\"=?u?Q?a?=\"",
+		"boundary==?u?Q?a?=",
+		"boundary=\"a\r\n b\"",
+		"boundary(c)=a",
+		"boundary=\"\"",
+		"boundary",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(doubtful); i++)

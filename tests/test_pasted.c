@@ -63,6 +63,9 @@ Test(pasted, a_header_that_hides_no_file_is_none)
 		FILE_FIELDS "aGVsbG8=\r\n", /* a part of no message */
 		"Hello: world\r\nContent-Type is a field.\r\n\r\n",
 		"> " HEADER "> " FILE_FIELDS,
+		/* What other lines say of a file is said of none that is here. */
+		HEADER "Content-Type: text/plain\r\n\r\nName: a.exe\r\n"
+		       "URL: <http://l.example/attachments/a/attachment.htm?name=x>\r\n\r\n",
 		"",
 	};
 
