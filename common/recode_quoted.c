@@ -266,11 +266,22 @@ recode_is_oddly_broken_quoted(const struct encoded *encoded)
 	return FALSE;
 }
 
+/* The same, and one that the end of all cuts off, as a delimiter's line break is its own. */
+static const char *
+odd_soft_break(const char *at, const char *end)
+{
+	const char *after = break_run(at, end);
+
+	while (!after && at < end && is_passed(*at))
+		at++;
+	return after ? after : at == end ? end : NULL;
+}
+
 /* A run of CR and LF in any order is one soft break: lone CR, CR CR LF, CR LF LF, LF CR. */
 GByteArray *
 recode_oddly_broken_quoted(const struct encoded *encoded)
 {
-	return decode_strictly(encoded, break_run);
+	return decode_strictly(encoded, odd_soft_break);
 }
 
 /*

@@ -267,6 +267,7 @@ Test(recode, a_soft_break_may_be_any_run_of_line_ends)
 	static const char *const breaks[] = {"=\r", "=\r\r\n", "=\r\n\n", "=\n\r", "=\f\r"};
 	g_autofree char *empty_line =
 		decodings("a=3Db=\r\n\r\nc\r\n", ENCODING_QUOTED_PRINTABLE, TRUE, 9);
+	g_autofree char *cut_off = decodings("hel=\rlo=21= ", ENCODING_QUOTED_PRINTABLE, TRUE, 0);
 
 	for (gsize i = 0; i < G_N_ELEMENTS(breaks); i++) {
 		g_autofree char *text = g_strconcat("hel", breaks[i], "lo=21", NULL);
@@ -274,6 +275,7 @@ Test(recode, a_soft_break_may_be_any_run_of_line_ends)
 
 		assert_has(found, "quoted-printable-any-break=hello!;");
 	}
+	assert_has(cut_off, "quoted-printable-any-break=hello!;");
 	cr_assert_null(strstr(empty_line, "any-break"));
 }
 
