@@ -161,6 +161,7 @@ set_kind(struct splitter *splitter, int index)
 		struct boundary boundary = {.entity = index, .running = splitter->running->len};
 
 		boundary.text = g_steal_pointer(&text);
+		boundary.bytes = g_bytes_get_data(boundary.text, &boundary.size);
 		g_array_append_val(splitter->boundaries, boundary);
 	}
 }
@@ -265,7 +266,7 @@ part_after_close(const struct splitter *splitter, gsize at)
 {
 	while (at < splitter->length && strchr("\r\n", splitter->bytes[at]) && splitter->bytes[at])
 		at++;
-	return splitter_begins_content_field(splitter, at) ? at : 0;
+	return splitter_begins_content_header(splitter, at) ? at : 0;
 }
 
 /* Whether a text after a closing delimiter has a file in it, as uuencode does. */
@@ -283,17 +284,22 @@ has_file(const struct splitter *splitter, gsize at)
 static gboolean
 is_delimited_again(struct splitter *splitter, const struct boundary *boundary, gsize at)
 {
-	gsize size;
-	const char *text = g_bytes_get_data(boundary->text, &size);
-	const char *begin = splitter->bytes + at, *again;
+	const char *begin = splitter->bytes + at, *end = splitter->bytes + splitter->length, *again;
 
-	if (!size)
+	if (!boundary->size)
 		return FALSE;
 	if (!may_search(splitter))
 		return TRUE;
-	again = memmem(begin, splitter->length - at, text, size);
-	splitter->searched += again ? (gsize)(again - begin) : splitter->length - at;
-	return again && again - splitter->bytes > 2 && again[-1] == '-' && again[-2] == '-';
+	/* Without its dashes it may be a word of the epilogue, or the parameter of another message.
+	 */
+	while ((again = memmem(begin, (gsize)(end - begin), boundary->bytes, boundary->size)) !=
+	       NULL) {
+		if (again - splitter->bytes > 2 && again[-1] == '-' && again[-2] == '-')
+			break;
+		begin = again + 1;
+	}
+	splitter->searched += (gsize)((again ? again : end) - (splitter->bytes + at));
+	return again != NULL;
 }
 
 static void
@@ -366,7 +372,7 @@ static gsize
 field_on_delimiter(const struct splitter *splitter, const struct boundary *boundary,
 		   struct line line)
 {
-	gsize at = line.begin + 2 + g_bytes_get_size(boundary->text);
+	gsize at = line.begin + 2 + boundary->size;
 
 	return at < line.end && splitter_begins_content_field(splitter, at) ? at : line.next;
 }

@@ -85,6 +85,7 @@ enum doubt {
 	DOUBT_DELIMITER_CASE = 1 << 22,	 /* a delimiter but for capitals and small letters */
 	DOUBT_HEADER_CUT = 1 << 23,	 /* a delimiter within a header */
 	DOUBT_CLOSE = 1 << 24,		 /* no end, but a line of two dashes in the last part */
+	DOUBT_NAMELESS = 1 << 25,	 /* a line of a header that begins with its colon */
 };
 
 /* What becomes of a line in a header that is no field. */
@@ -102,6 +103,7 @@ struct split_options {
 	enum header_garbage garbage;
 	gboolean mend_names;	     /* NULs, 8-bit and blanks in field names are passed over */
 	gboolean blank_fields;	     /* a field may begin with blanks */
+	gboolean nameless_fields;    /* or with its colon, and is passed over */
 	gboolean header_goes_on;     /* fields of MIME after an empty line are header */
 	gboolean blank_line_ends;    /* a line of blanks ends a header */
 	gboolean delimiter_prefix;   /* text after a delimiter is ignored */
@@ -150,6 +152,7 @@ struct entities {
 	GArray *departures; /* of struct departure, at most CAP_ANOMALIES */
 	GPtrArray *caps;    /* of char *, static: caps that were met */
 	guint doubts;	    /* of enum doubt */
+	guint64 compared; /* boundaries to lines, where many are open: each costs as a byte does */
 };
 
 /*

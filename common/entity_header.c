@@ -69,6 +69,26 @@ splitter_begins_content_field(const struct splitter *splitter, gsize at)
 	return name_length(text, line.end - line.begin) > 0;
 }
 
+/* So many lines of a header are looked at for a field of MIME's, those before it included. */
+#define HEADER_LINES 32
+
+gboolean
+splitter_begins_content_header(const struct splitter *splitter, gsize at)
+{
+	for (guint i = 0; i < HEADER_LINES && at < splitter->length; i++) {
+		struct line line = splitter_line_at(splitter, at);
+		const char *text = splitter->bytes + at;
+		gboolean folded = i && line.end > at && (*text == ' ' || *text == '\t');
+
+		if (splitter_begins_content_field(splitter, at))
+			return TRUE;
+		if (!folded && !name_length(text, line.end - at))
+			return FALSE;
+		at = line.next;
+	}
+	return FALSE;
+}
+
 /* Notes a second field of a kind, and says whether it is the one that counts. */
 static gboolean
 takes_last(struct splitter *splitter, struct entity *entity, enum field_kind kind, gsize offset)
@@ -245,16 +265,27 @@ is_blank_line(const struct splitter *splitter, struct line line)
 	return TRUE;
 }
 
+/* Whether a line is a field but for its name, and passed over as one by the reading in hand. */
+static gboolean
+is_nameless_field(struct splitter *splitter, struct line line)
+{
+	if (splitter->bytes[line.begin] != ':')
+		return FALSE;
+	splitter_note_doubt(splitter, DOUBT_NAMELESS, "field-without-name", line.begin);
+	return splitter->options->nameless_fields;
+}
+
 /* Takes a line that is no field; returns FALSE when the header ends before it. */
 static gboolean
 garbage_line(struct splitter *splitter, int index, struct line line, gboolean first,
 	     struct open_field *field)
 {
 	const char *text = splitter->bytes + line.begin;
-
 	struct delimiter unused;
 
 	if (first && is_mbox_separator(text, line.end - line.begin))
+		return TRUE;
+	if (is_nameless_field(splitter, line))
 		return TRUE;
 	if (splitter->options->header_is_whole && splitter_line_delimits(splitter, line, &unused))
 		return TRUE;

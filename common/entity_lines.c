@@ -83,97 +83,111 @@ splitter_note_line_end(struct splitter *splitter, gsize end)
 		splitter_note_doubt(splitter, DOUBT_BARE_LF, "bare-lf", end - 1);
 }
 
-/* How a line stands to a boundary. */
-enum delimits {
-	DELIMITS_NOT,
-	DELIMITS,	    /* a delimiter (RFC 2046 5.1.1); trailing blanks are ignored */
-	DELIMITS_WITH_TAIL, /* one, but for text after it */
+/* So many open multiparts are compared to a line for nothing: real mail has fewer. */
+#define ORDINARY_LEVELS 16
+
+/* How a line stands to the open multiparts: the innermost level of each way, or -1. */
+struct standing {
+	int delimits; /* a delimiter (RFC 2046 5.1.1); trailing blanks are ignored */
+	gboolean closes;
+	int with_tail;	   /* one, but for text after it */
+	int in_other_case; /* one, but for capitals and small letters */
 };
 
+/* Whether nothing but blanks is left of a delimiter; *ret_closes: whether dashes were before. */
 static gboolean
-begins_with(const char *text, gsize length, const struct boundary *boundary, gboolean any_case)
+ends_delimiter(const char *text, gsize length, gboolean *ret_closes)
 {
-	gsize size;
-	const char *wanted = g_bytes_get_data(boundary->text, &size);
+	gboolean closes = length >= 2 && text[0] == '-' && text[1] == '-';
 
-	if (length < size)
-		return FALSE;
-	if (any_case)
-		return g_ascii_strncasecmp(text, wanted ? wanted : "", size) == 0;
-	return !size || memcmp(text, wanted, size) == 0;
-}
-
-static enum delimits
-delimits(const char *text, gsize length, const struct boundary *boundary, gboolean any_case,
-	 gboolean *ret_closes)
-{
-	gsize size = g_bytes_get_size(boundary->text);
-	gboolean closes;
-
-	if (!begins_with(text, length, boundary, any_case))
-		return DELIMITS_NOT;
-	text += size;
-	length -= size;
-	closes = length >= 2 && text[0] == '-' && text[1] == '-';
-	*ret_closes = FALSE;
 	for (gsize i = closes ? 2 : 0; i < length; i++)
 		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
-			return DELIMITS_WITH_TAIL;
+			return FALSE;
 		else if (text[i] == '\r' && i + 1 < length && g_ascii_isgraph(text[i + 1]))
-			return DELIMITS_WITH_TAIL;
+			return FALSE;
 	*ret_closes = closes;
-	return DELIMITS;
+	return TRUE;
 }
 
-/* Whether the line is a delimiter of an open multipart in a way, the innermost first. */
+/* Whether a text begins as a boundary does, but perhaps for its case. */
 static gboolean
-line_delimits_in(const struct splitter *splitter, struct line line, enum delimits way, gsize dashes,
-		 struct delimiter *ret_delimiter)
+may_begin(const char *text, gsize length, const struct boundary *boundary)
 {
+	return length >= boundary->size &&
+	       (!boundary->size || !((text[0] ^ boundary->bytes[0]) & ~('a' ^ 'A')));
+}
+
+static void
+stand_to(struct splitter *splitter, const char *text, gsize length, int level,
+	 struct standing *standing)
+{
+	const struct boundary *boundary =
+		&g_array_index(splitter->boundaries, struct boundary, level);
+	gboolean same, closes;
+
+	if (!may_begin(text, length, boundary))
+		return;
+	same = !boundary->size || memcmp(text, boundary->bytes, boundary->size) == 0;
+	if (!same && g_ascii_strncasecmp(text, boundary->bytes, boundary->size) != 0)
+		return;
+	if (level >= ORDINARY_LEVELS)
+		splitter->out->compared += length;
+	if (!ends_delimiter(text + boundary->size, length - boundary->size, &closes)) {
+		if (standing->with_tail < 0 && (same || splitter->options->delimiter_any_case))
+			standing->with_tail = level;
+	} else if (same || splitter->options->delimiter_any_case) {
+		standing->delimits = level;
+		standing->closes = closes;
+	} else if (standing->in_other_case < 0) {
+		standing->in_other_case = level;
+	}
+}
+
+/* Compares a line behind so many dashes with each open multipart's boundary. */
+static struct standing
+line_stands(struct splitter *splitter, struct line line, gsize dashes)
+{
+	struct standing standing = {-1, FALSE, -1, -1};
 	const char *text = splitter->bytes + line.begin + dashes;
 	gsize length = line.end - line.begin - dashes;
 
-	for (guint level = splitter->boundaries->len; level-- > 0;) {
-		const struct boundary *boundary =
-			&g_array_index(splitter->boundaries, struct boundary, level);
-		gboolean closes;
-
-		if (delimits(text, length, boundary, splitter->options->delimiter_any_case,
-			     &closes) == way) {
-			ret_delimiter->line = line;
-			ret_delimiter->level = level;
-			ret_delimiter->closes = closes;
-			return TRUE;
-		}
-	}
-	return FALSE;
+	if (splitter->boundaries->len > ORDINARY_LEVELS)
+		splitter->out->compared += splitter->boundaries->len;
+	for (int level = (int)splitter->boundaries->len; standing.delimits < 0 && level-- > 0;)
+		stand_to(splitter, text, length, level, &standing);
+	return standing;
 }
 
-/* Notes a line of two dashes that is no delimiter, and is one in another case. */
-static void
-note_case(struct splitter *splitter, struct line line)
+/* Makes a delimiter of a line that stands so; returns FALSE when it is none. */
+static gboolean
+make_delimiter(struct line line, int level, gboolean closes, struct delimiter *ret_delimiter)
 {
-	struct split_options any_case = {.delimiter_any_case = TRUE};
-	struct splitter other = *splitter;
-	struct delimiter unused;
+	if (level < 0)
+		return FALSE;
+	ret_delimiter->line = line;
+	ret_delimiter->level = (guint)level;
+	ret_delimiter->closes = closes;
+	return TRUE;
+}
 
-	other.options = &any_case;
-	if (!(splitter->out->doubts & DOUBT_DELIMITER_CASE) &&
-	    line_delimits_in(&other, line, DELIMITS, 2, &unused))
-		splitter_note_doubt(splitter, DOUBT_DELIMITER_CASE, "delimiter-in-other-case",
-				    line.begin);
+static gboolean
+delimits_behind(struct splitter *splitter, struct line line, gsize dashes,
+		struct delimiter *ret_delimiter)
+{
+	struct standing standing = line_stands(splitter, line, dashes);
+
+	return make_delimiter(line, standing.delimits, standing.closes, ret_delimiter);
 }
 
 /* Whether a line is a delimiter without its dashes, or with one of them. */
 static gboolean
-undashed_delimits(const struct splitter *splitter, struct line line,
-		  struct delimiter *ret_delimiter)
+undashed_delimits(struct splitter *splitter, struct line line, struct delimiter *ret_delimiter)
 {
 	if (!splitter->options->delimiter_undashed || line.end == line.begin)
 		return FALSE;
-	return line_delimits_in(splitter, line, DELIMITS, 0, ret_delimiter) ||
+	return delimits_behind(splitter, line, 0, ret_delimiter) ||
 	       (splitter->bytes[line.begin] == '-' &&
-		line_delimits_in(splitter, line, DELIMITS, 1, ret_delimiter));
+		delimits_behind(splitter, line, 1, ret_delimiter));
 }
 
 gboolean
@@ -181,24 +195,25 @@ splitter_line_delimits(struct splitter *splitter, struct line line, struct delim
 {
 	const char *text = splitter->bytes + line.begin;
 	gsize length = line.end - line.begin;
-	struct delimiter with_tail;
+	struct standing standing;
 
 	if (length < 2 || text[0] != '-' || text[1] != '-')
 		return undashed_delimits(splitter, line, ret_delimiter);
-	if (line_delimits_in(splitter, line, DELIMITS, 2, ret_delimiter))
+	standing = line_stands(splitter, line, 2);
+	if (make_delimiter(line, standing.delimits, standing.closes, ret_delimiter))
 		return TRUE;
-	if (!line_delimits_in(splitter, line, DELIMITS_WITH_TAIL, 2, &with_tail)) {
-		note_case(splitter, line);
+	if (standing.with_tail < 0) {
+		if (standing.in_other_case >= 0)
+			splitter_note_doubt(splitter, DOUBT_DELIMITER_CASE,
+					    "delimiter-in-other-case", line.begin);
 		splitter->last_dashes = line.begin;
 		return undashed_delimits(splitter, line, ret_delimiter);
 	}
 	splitter_note_doubt(splitter, DOUBT_DELIMITER_TAIL, "text-after-delimiter", line.begin);
 	if (memchr(text, '\r', length))
 		splitter_note_doubt(splitter, DOUBT_BARE_CR, "bare-cr", line.begin);
-	if (!splitter->options->delimiter_prefix)
-		return FALSE;
-	*ret_delimiter = with_tail;
-	return TRUE;
+	return splitter->options->delimiter_prefix &&
+	       make_delimiter(line, standing.with_tail, FALSE, ret_delimiter);
 }
 
 /* Notes a delimiter that begins within a line, at two dashes. */
@@ -208,12 +223,12 @@ note_place(struct splitter *splitter, const char *dash)
 	gsize begin = (gsize)(dash - splitter->bytes);
 	struct line line = {.begin = begin, .end = splitter->length, .next = splitter->length};
 	gboolean carriage = begin && dash[-1] == '\r';
-	struct delimiter unused;
+	struct standing standing;
 
 	if (splitter->out->doubts & (carriage ? DOUBT_BARE_CR : DOUBT_DELIMITER_PLACE))
 		return;
-	if (!line_delimits_in(splitter, line, DELIMITS, 2, &unused) &&
-	    !line_delimits_in(splitter, line, DELIMITS_WITH_TAIL, 2, &unused))
+	standing = line_stands(splitter, line, 2);
+	if (standing.delimits < 0 && standing.with_tail < 0)
 		return;
 	if (carriage)
 		splitter_note_doubt(splitter, DOUBT_BARE_CR, "bare-cr", begin);

@@ -14,6 +14,8 @@
 struct boundary {
 	int entity;
 	GBytes *text;
+	const char *bytes; /* its bytes, for each line is compared to each of these */
+	gsize size;
 	guint running; /* entities that were running when it was opened, itself included */
 };
 
@@ -79,6 +81,9 @@ gboolean splitter_find_delimiter(struct splitter *splitter, gsize from,
 
 /* Returns whether a line begins with a field of MIME's own. */
 gboolean splitter_begins_content_field(const struct splitter *splitter, gsize at);
+
+/* Returns whether a header begins there that has such a field, in its first lines. */
+gboolean splitter_begins_content_header(const struct splitter *splitter, gsize at);
 
 /* Reads the header of an entity from begin on; returns where the body begins. */
 gsize splitter_read_header(struct splitter *splitter, int index, gsize begin);

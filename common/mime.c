@@ -153,6 +153,7 @@ read_lines(struct reader *reader, const char *bytes, gsize length, int parent, g
 	gboolean whole = parent < 0 && depth == 0 && reader->options == &mime_plain_reading;
 
 	reader->doubts |= entities->doubts;
+	reader->reading_bytes += entities->compared;
 	note_findings(reader, &source);
 	if (whole)
 		for (guint i = 0; i < entities->fields->len; i++)

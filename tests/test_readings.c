@@ -132,6 +132,9 @@ static const struct class classes[] = {
 	CLASS("part-in-preamble", TYPE LEAF TEXT "--b--\r\n"),
 	CLASS("part-in-epilogue", TYPE TEXT "--b--\r\n\r\n" LEAF "--b\r\n\r\nno\r\n--b--\r\n"),
 	CLASS("part-in-epilogue", TYPE TEXT "--b--\r\n--b\r\n" LEAF "--b--\r\n"),
+	CLASS("part-in-epilogue", TYPE TEXT "--b--\r\nb is above\r\n--b\r\n" LEAF "--b--\r\n"),
+	CLASS("part-in-epilogue", TYPE TEXT "--b--\r\nX-A: y\r\n" LEAF "--b--\r\n"),
+	CLASS("nameless-field", "Content-Type: a/b\r\n:\r\npayload"),
 	CLASS("inner-multipart-goes-on",
 	      TYPE "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nHello.\r\n"
 		   "--b--\r\n--c\r\n" LEAF "--c--\r\n"),

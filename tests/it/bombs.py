@@ -217,4 +217,17 @@ def line_breaks_and_delimiters_alone_are_looked_at_once():
             cut=False)
 
 
+@test
+def lines_of_dashes_in_many_open_multiparts_cost_what_they_are():
+    parts = "".join(f"--z{i}\r\nContent-Type: multipart/mixed; boundary=z{i + 1}\r\n\r\n" for i in range(250))
+    text = FIRST + "Content-Type: multipart/mixed; boundary=z0\r\n\r\n" + parts
+    explode("dashes", (text + "--zz\r\n" * 200000).encode(), "reading-bytes", cut=False)
+
+
+@test
+def links_of_a_pdf_are_read_once():
+    for name, key in (("hexadecimal", "/URI<"), ("literal", "/URI(")):
+        explode(name, attached("a.pdf", ("%PDF-1.4\n" + key * 200000).encode()), cut=False)
+
+
 main()
