@@ -11,20 +11,26 @@
 struct lines {
 	const char *at;
 	const char *end;
+	/* The next LF, or the end; before at, or NULL, while it is not known.  Kept since lines
+	   that end in a lone CR would search for the same one again and again. */
+	const char *feed;
 };
 
 /* Takes the next line, its break left out; returns FALSE at the end. */
 static gboolean
 next_line(struct lines *lines, const char **ret_line, gsize *ret_length)
 {
-	const char *line = lines->at, *feed;
+	const char *line = lines->at;
 	gsize length;
 
 	if (line == lines->end)
 		return FALSE;
-	feed = memchr(line, '\n', (gsize)(lines->end - line));
-	length = (gsize)((feed ? feed : lines->end) - line);
-	lines->at = feed ? feed + 1 : lines->end;
+	if (!lines->feed || lines->feed < line)
+		lines->feed = memchr(line, '\n', (gsize)(lines->end - line));
+	if (!lines->feed)
+		lines->feed = lines->end;
+	length = (gsize)(lines->feed - line);
+	lines->at = lines->feed < lines->end ? lines->feed + 1 : lines->end;
 	if (length && line[length - 1] == '\r')
 		length--;
 	*ret_line = line;
@@ -38,13 +44,29 @@ begins(const char *line, gsize length, const char *with)
 	return length >= strlen(with) && memcmp(line, with, strlen(with)) == 0;
 }
 
+static gboolean
+is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+
+/* Whether a line begins with a keyword in either case, and a blank after it. */
+static gboolean
+begins_with_word(const char *line, gsize length, const char *keyword)
+{
+	gsize size = strlen(keyword);
+
+	return length > size && g_ascii_strncasecmp(line, keyword, size) == 0 &&
+	       is_blank(line[size]);
+}
+
 /* A mode has three digits or four, or six with the file's type, as git writes them. */
 #define UU_MODE_DIGITS 7
 
 static gsize
 after_blanks(const char *line, gsize length, gsize at)
 {
-	while (at < length && line[at] == ' ')
+	while (at < length && is_blank(line[at]))
 		at++;
 	return at;
 }
@@ -55,14 +77,14 @@ name_after_mode(const char *line, gsize length, const char *keyword)
 {
 	gsize at = strlen(keyword), digits = 0;
 
-	if (!begins(line, length, keyword))
+	if (!begins_with_word(line, length, keyword))
 		return NULL;
 	at = after_blanks(line, length, at);
 	while (at < length && line[at] >= '0' && line[at] <= '7') {
 		at++;
 		digits++;
 	}
-	if (digits < 3 || digits > UU_MODE_DIGITS || at == length || line[at] != ' ')
+	if (digits < 3 || digits > UU_MODE_DIGITS || at == length || !is_blank(line[at]))
 		return NULL;
 	at = after_blanks(line, length, at);
 	return at < length ? g_strndup(line + at, length - at) : NULL;
@@ -76,19 +98,57 @@ uu_value(const char *line, gsize length, gsize at)
 	return at < length ? (guint8)((line[at] - ' ') & 077) : 0;
 }
 
-/* Decodes a line of uuencode (POSIX); returns FALSE when it is none, or the last. */
+/* Takes the next line, as next_line() does; here a lone CR ends one, too. */
 static gboolean
-uu_line(const char *line, gsize length, GByteArray *out)
+next_uu_line(struct lines *lines, const char **ret_line, gsize *ret_length)
 {
-	gsize count = uu_value(line, length, 0), wanted = (count + 2) / 3 * 4;
+	const char *line = lines->at, *at = line;
 
-	/* Blanks at its end may be lost on the way, and a check character be there. */
-	if (!count || length > wanted + 2 || length + 4 < wanted)
+	if (line == lines->end)
 		return FALSE;
-	for (gsize i = 0; i < length; i++)
+	while (at < lines->end && *at != '\r' && *at != '\n')
+		at++;
+	*ret_line = line;
+	*ret_length = (gsize)(at - line);
+	if (at < lines->end && *at == '\r')
+		at++;
+	if (at < lines->end && *at == '\n')
+		at++;
+	lines->at = at;
+	return TRUE;
+}
+
+/* Returns the length of a line without the blanks at its end, if it is longer than least. */
+static gsize
+uu_trimmed(const char *line, gsize length, gsize least)
+{
+	while (length > least && is_blank(line[length - 1]))
+		length--;
+	return length;
+}
+
+/* Whether a line is one of uuencode (POSIX): a file's, or the empty one before its end. */
+static gboolean
+uu_fits(const char *line, gsize length)
+{
+	gsize wanted = (uu_value(line, length, 0) + (gsize)2) / 3 * 4;
+
+	/* Blanks at its end may be lost on the way, or come, and one check character of any
+	   kind be there. */
+	length = uu_trimmed(line, length, wanted + 1);
+	if (!length || length > wanted + 2 || length + 4 < wanted)
+		return FALSE;
+	for (gsize i = 0; i < length && i <= wanted; i++)
 		if (line[i] < ' ' || line[i] > '`')
 			return FALSE;
-	for (gsize at = 1, left = count; left; at += 4) {
+	return TRUE;
+}
+
+/* Decodes a line that fits. */
+static void
+uu_line(const char *line, gsize length, GByteArray *out)
+{
+	for (gsize at = 1, left = uu_value(line, length, 0); left; at += 4) {
 		guint32 bits = 0;
 		guint8 bytes[3];
 		gsize some = MIN(left, 3);
@@ -101,47 +161,113 @@ uu_line(const char *line, gsize length, GByteArray *out)
 		g_byte_array_append(out, bytes, (guint)some);
 		left -= some;
 	}
-	return TRUE;
 }
 
 /* A line of 45 bytes, as all of a file but the last have them; its end may be lost. */
 #define UU_FULL_LINE 61
+
+/* Whether a line is such a one, so that it is no words. */
+static gboolean
+uu_is_full(const char *line, gsize length)
+{
+	return length + 2 >= UU_FULL_LINE && *line == 'M' && uu_fits(line, length);
+}
 
 /* Returns the name after "begin ", where the mode is missing and a full line follows. */
 static char *
 name_without_mode(const struct lines *lines, const char *line, gsize length)
 {
 	struct lines after = *lines;
-	gsize at = strlen("begin "), full;
-	const char *next;
+	gsize at = strlen("begin"), full = 0;
+	const char *next = NULL;
 
-	if (!begins(line, length, "begin ") || !next_line(&after, &next, &full) || *next != 'M' ||
-	    full + 2 < UU_FULL_LINE || full > UU_FULL_LINE)
+	if (!begins_with_word(line, length, "begin"))
 		return NULL;
-	for (gsize i = 0; i < full; i++)
-		if (next[i] < ' ' || next[i] > '`')
-			return NULL;
+	while (next_uu_line(&after, &next, &full) && !uu_trimmed(next, full, 0))
+		;
+	if (!next || !uu_is_full(next, full))
+		return NULL;
 	at = after_blanks(line, length, at);
 	return at < length ? g_strndup(line + at, length - at) : NULL;
 }
 
-static void
-read_uuencode(struct lines *lines, GByteArray *out)
+static gboolean
+uu_ends(const char *line, gsize length)
 {
-	struct lines before = *lines;
+	return uu_trimmed(line, length, 0) == 3 && g_ascii_strncasecmp(line, "end", 3) == 0;
+}
+
+/* Whether another file, of any form, begins after this line. */
+static gboolean begins_file(const struct lines *lines, const char *line, gsize length);
+
+/*
+ * What is known of a file whose lines are read.  Words may look like a short one, so
+ * that what is odd needs proof: an end that follows or, of empty lines, that the first
+ * with something in it is full.
+ */
+struct uu {
+	gboolean odd;	 /* from here on, unless an end follows */
+	gboolean full;	 /* its first line is */
+	guint certain;	 /* bytes before what is odd */
+	GByteArray *out; /* all bytes */
+};
+
+/* Reads a line; returns FALSE when it and what follows is no more of the file. */
+static gboolean
+uu_read(struct uu *uu, const char *line, gsize length)
+{
+	if (uu_fits(line, length)) {
+		if (!uu->out->len && uu_is_full(line, length)) {
+			uu->full = TRUE;
+			uu->odd = FALSE;
+		}
+		uu_line(line, length, uu->out);
+	} else if (!uu_trimmed(line, length, 0)) {
+		uu->odd = uu->odd || !uu->full;
+	} else if (uu->out->len) {
+		uu->odd = TRUE;
+	} else {
+		return FALSE;
+	}
+	if (!uu->odd)
+		uu->certain = uu->out->len;
+	return TRUE;
+}
+
+/*
+ * Reads the lines of a file up to its end; those that are none of uuencode are passed
+ * over.  Without an end the file goes to the first that is odd.  The search for it goes
+ * no further than the next file, so that the text is read twice at most.  Returns whether
+ * something is odd.
+ */
+static gboolean
+read_uuencode(struct lines *lines, gboolean doubtful, GByteArray *out)
+{
+	struct uu uu = {.odd = doubtful, .out = out};
+	struct lines here = *lines, before = *lines;
 	const char *line;
 	gsize length;
 
-	while (next_line(lines, &line, &length) && uu_line(line, length, out))
-		before = *lines;
+	while (next_uu_line(&here, &line, &length)) {
+		if (uu_ends(line, length)) {
+			*lines = here;
+			return uu.odd;
+		}
+		if (begins_file(&here, line, length) || !uu_read(&uu, line, length))
+			break;
+		if (!uu.odd)
+			before = here;
+	}
+	g_byte_array_set_size(out, uu.certain);
 	*lines = before;
+	return FALSE;
 }
 
 /* ---- the others in a text ---- */
 
 /* Base64 up to "====", as uuencode -m writes it. */
-static void
-read_base64(struct lines *lines, GByteArray *out)
+static gboolean
+read_base64(struct lines *lines, G_GNUC_UNUSED gboolean doubtful, GByteArray *out)
 {
 	const char *begin = lines->at, *line;
 	struct lines before = *lines;
@@ -154,6 +280,7 @@ read_base64(struct lines *lines, GByteArray *out)
 	*lines = before;
 	bytes = recode_base64(begin, (gsize)(before.at - begin));
 	g_byte_array_append(out, bytes->data, bytes->len);
+	return FALSE;
 }
 
 /* ---- yEnc 1.3 ---- */
@@ -353,12 +480,52 @@ read_binhex(struct lines *lines, embedded_function found, gpointer user)
 static const struct {
 	const char *how;
 	const char *keyword; /* before the mode */
-	void (*read)(struct lines *lines, GByteArray *out);
+	/* doubtful: words begin so, too.  Returns whether others may read other bytes. */
+	gboolean (*read)(struct lines *lines, gboolean doubtful, GByteArray *out);
 } text_forms[] = {
 	/* The first may have no mode. */
-	{"uuencode-in-text", "begin ", read_uuencode},
-	{"base64-in-text", "begin-base64 ", read_base64},
+	{"uuencode-in-text", "begin", read_uuencode},
+	{"base64-in-text", "begin-base64", read_base64},
 };
+
+/* Returns the name of the file that begins after this line, or NULL.  Free with g_free(). */
+static char *
+form_name(const struct lines *lines, const char *line, gsize length, gsize *ret_form)
+{
+	for (gsize form = 0; form < G_N_ELEMENTS(text_forms); form++) {
+		char *name = name_after_mode(line, length, text_forms[form].keyword);
+
+		if (name) {
+			*ret_form = form;
+			return name;
+		}
+	}
+	*ret_form = 0;
+	return name_without_mode(lines, line, length);
+}
+
+static gboolean
+begins_file(const struct lines *lines, const char *line, gsize length)
+{
+	gsize form;
+	g_autofree char *name = form_name(lines, line, length, &form);
+
+	return name || begins(line, length, "=ybegin ") || begins(line, length, BINHEX_LINE);
+}
+
+/* Tells the same lines as others read them, if that differs from those that fit. */
+static void
+read_by_lines(const char *begin, const char *end, const GByteArray *fitting, const char *name,
+	      embedded_function found, gpointer user)
+{
+	const struct encoded lines = {
+		.bytes = begin, .length = (gsize)(end - begin), .declared = ENCODING_UUENCODE};
+	g_autoptr(GByteArray) bytes = recode_uuencode_by_lines(&lines);
+
+	if (bytes->len &&
+	    (bytes->len != fitting->len || memcmp(bytes->data, fitting->data, bytes->len) != 0))
+		found("uuencode-by-lines", (const char *[]){name, NULL}, bytes, user);
+}
 
 /* Reads the file that begins after this line, if one does. */
 static void
@@ -366,20 +533,26 @@ read_form(struct lines *lines, const char *line, gsize length, embedded_function
 	  gpointer user)
 {
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	const char *cr = memchr(line, '\r', length), *begin;
+	struct lines behind = *lines;
 	g_autofree char *name = NULL;
-	gsize form = 0;
+	gsize form;
+	gboolean differs;
 
-	while (form < G_N_ELEMENTS(text_forms) && !name)
-		name = name_after_mode(line, length, text_forms[form++].keyword);
-	if (!name) {
-		name = name_without_mode(lines, line, length);
-		form = 1;
-	}
+	/* Its lines may end in CR alone. */
+	if (cr)
+		behind.at = cr + 1;
+	name = form_name(&behind, line, cr ? (gsize)(cr - line) : length, &form);
 	if (!name)
 		return;
-	text_forms[form - 1].read(lines, bytes);
-	if (bytes->len)
-		found(text_forms[form - 1].how, (const char *[]){name, NULL}, bytes, user);
+	begin = behind.at;
+	differs = text_forms[form].read(&behind, *line == 'B', bytes);
+	if (!bytes->len)
+		return;
+	*lines = behind;
+	found(text_forms[form].how, (const char *[]){name, NULL}, bytes, user);
+	if (differs)
+		read_by_lines(begin, behind.at, bytes, name, found, user);
 }
 
 void
@@ -392,7 +565,7 @@ embedded_in_text(const void *bytes, gsize length, embedded_function found, gpoin
 	while (next_line(&lines, &line, &length))
 		if (begins(line, length, "=ybegin "))
 			read_yenc_file(&lines, line, length, &parts, found, user);
-		else if (length > 8 && *line == 'b')
+		else if (length > 8 && (*line == 'b' || *line == 'B'))
 			read_form(&lines, line, length, found, user);
 		else if (begins(line, length, BINHEX_LINE))
 			read_binhex(&lines, found, user);
@@ -406,7 +579,8 @@ embedded_begins(const void *bytes, gsize length)
 	const char *line;
 
 	while (next_line(&lines, &line, &length))
-		if (begins(line, length, "begin ") || begins(line, length, "begin-base64 ") ||
+		if (begins_with_word(line, length, "begin") ||
+		    begins_with_word(line, length, "begin-base64") ||
 		    begins(line, length, "=ybegin ") || begins(line, length, BINHEX_LINE))
 			return TRUE;
 	return FALSE;

@@ -54,6 +54,12 @@ void recode_each(const struct encoded *encoded,
  */
 GByteArray *recode_base64(const char *bytes, gsize length);
 
+/*
+ * Decodes uuencode up to "end" as those do that take each line for as many bytes as it
+ * says, whatever its characters and their number.  Free with g_byte_array_unref().
+ */
+GByteArray *recode_uuencode_by_lines(const struct encoded *encoded);
+
 /* Returns whether a line, its break left out, is of base64's characters alone; empty is none. */
 gboolean recode_is_base64_line(const char *line, gsize length);
 #endif

@@ -71,6 +71,5 @@ GByteArray *recode_oddly_broken_quoted(const struct encoded *encoded);
 GByteArray *recode_trimmed_quoted(const struct encoded *encoded);
 GByteArray *recode_unfolded_quoted(const struct encoded *encoded);
 GByteArray *recode_unbroken_quoted(const struct encoded *encoded);
-GByteArray *recode_uuencode_by_lines(const struct encoded *encoded);
 GByteArray *recode_uuencode_fitting_lines(const struct encoded *encoded);
 #endif

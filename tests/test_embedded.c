@@ -62,6 +62,133 @@ Test(embedded, uuencode_without_a_mode_has_a_full_line)
 	cr_assert_str_eq(words, "");
 }
 
+#define SHORT_FILE "uuencode-in-text a=hello;"
+#define FULL_BYTES "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrs"
+
+Test(embedded, uuencode_may_have_empty_lines)
+{
+	g_autofree char *some =
+		files_in("begin 644 a\r\n\r\n#:&5L\r\n\r\n \t\r\n\";&\\\r\n\r\n`\r\n\r\nend\r\n");
+	g_autofree char *open =
+		files_in("begin 644 a\r\n\r\n" FULL_LINE "\r\n\r\n#8F%R\r\n\r\nBye.\r\n#8F%R\r\n");
+	g_autofree char *no_mode = files_in("begin a.txt\r\n\r\n" FULL_LINE "\r\n\r\n`\r\nend\r\n");
+
+	cr_assert_str_eq(some, SHORT_FILE);
+	cr_assert_str_eq(open, "uuencode-in-text a=" FULL_BYTES "bar;");
+	cr_assert_str_eq(no_mode, "uuencode-in-text a.txt=" FULL_BYTES ";");
+}
+
+Test(embedded, uuencode_may_have_blanks_and_a_check_character_at_line_ends)
+{
+	static const char *const ends[] = {" ", "  ", "\t", " \t ", "z", "-", "z ", "\xe4", "z\t"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(ends); i++) {
+		g_autofree char *text =
+			g_strdup_printf("begin 644 a\r\n#:&5L%s\r\n\";&\\ %s\r\n`%s\r\nend \t\r\n",
+					ends[i], ends[i], ends[i]);
+		g_autofree char *found = files_in(text);
+
+		cr_expect_str_eq(found, SHORT_FILE, "'%s': %s", ends[i], found);
+	}
+}
+
+Test(embedded, uuencode_is_begun_and_ended_in_any_case_with_any_blanks)
+{
+	static const char *const begins[] = {"BEGIN 644 a",	 "Begin 644 a",	  "begin\t644\ta",
+					     "begin \t644 \t a", "bEGIN\t0644 a", NULL};
+
+	for (gsize i = 0; begins[i]; i++) {
+		g_autofree char *text =
+			g_strdup_printf("%s\r\n#:&5L\r\n\";&\\\r\n`\r\nEnd\r\n", begins[i]);
+		g_autofree char *found = files_in(text);
+
+		cr_expect_str_eq(found, SHORT_FILE, "%s: %s", begins[i], found);
+	}
+}
+
+Test(embedded, other_lines_within_uuencode_are_passed_over_or_read_as_they_say)
+{
+	g_autofree char *found =
+		files_in("begin 644 a\r\n#:&5L\r\nwords\r\n\";&\\\r\n`\r\nend\r\n");
+	g_autofree char *cut = files_in("begin 644 a\r\n#:&5L\r\n*;&\\\r\n`\r\nend\r\n");
+
+	cr_assert(g_str_has_prefix(found, SHORT_FILE "uuencode-by-lines a=hel"), "%s", found);
+	cr_assert(g_str_has_prefix(cut, "uuencode-in-text a=hel;uuencode-by-lines a=hello"), "%s",
+		  cut);
+}
+
+Test(embedded, what_another_line_of_uuencode_hides_goes_no_further_than_the_next_file)
+{
+	static const char *const begins[] = {"begin 644 b\r\n#8F%R\r\n`\r\nend\r\n",
+					     "BEGIN\t644 b\r\n#8F%R\r\n`\r\nend\r\n",
+					     "BEGIN 644 b\r\n\r\n#8F%R\r\n`\r\nend\r\n"};
+	g_autofree char *yenc =
+		files_in("begin 644 a\r\n#:&5L\r\nwords\r\n=ybegin line=128 size=5 name=c\r\n"
+			 "\x92\x8f\x96\x96\x99\r\n=yend size=5\r\nend\r\n");
+
+	for (gsize i = 0; i < G_N_ELEMENTS(begins); i++) {
+		g_autofree char *text =
+			g_strconcat("begin 644 a\r\n#:&5L\r\nwords\r\n#8F%R\r\n", begins[i], NULL);
+		g_autofree char *found = files_in(text);
+
+		cr_expect_str_eq(found, "uuencode-in-text a=hel;uuencode-in-text b=bar;", "%s",
+				 found);
+	}
+	cr_assert_str_eq(yenc, "uuencode-in-text a=hel;yenc-in-text c=hello;");
+}
+
+Test(embedded, lines_of_uuencode_may_end_in_cr_alone)
+{
+	g_autofree char *found = files_in("Hi\r\nbegin 644 a\r#:&5L\r\";&\\\r`\rend\rbegin 644 b\r"
+					  "#8F%R\rend\r");
+
+	cr_assert_str_eq(found, SHORT_FILE "uuencode-in-text b=bar;");
+}
+
+Test(embedded, words_that_begin_a_year_are_no_file)
+{
+	g_autofree char *found = files_in("Begin 2025 was it said.\r\n\"OK\"\r\n\r\nBye.\r\n"
+					  "begin 2025 was it said.\r\n\r\n\"OK\"\r\nBye.\r\n"
+					  "BEGIN 2025 WAS IT SAID.\r\n\r\n"
+					  "--------------------\r\n"
+					  "Begin with this\r\n"
+					  "begin 644 a\r\n\r\nwords\r\n#8F%R\r\nend\r\n");
+
+	cr_assert_str_eq(found, "");
+}
+
+static void
+count_files(const char *how, const char *const *names, const GByteArray *bytes, gpointer user)
+{
+	(void)how;
+	(void)names;
+	(void)bytes;
+	(*(guint *)user)++;
+}
+
+/* Each line of these would have the rest of the text searched, if that were not bounded. */
+Test(embedded, many_files_of_uuencode_are_read_in_linear_time, .timeout = 20)
+{
+	static const char *const blocks[] = {
+		"begin 644 a\n#8F%R\nwords\n",
+		"begin 644 a\r#8F%R\r",
+		"begin 644 a\r#8F%R\rwords\r",
+		"begin a\r\r\r",
+		"BEGIN 644 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
+		"BEGIN 644 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\nwords\n",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(blocks); i++) {
+		g_autoptr(GString) text = g_string_new(NULL);
+		guint files = 0;
+
+		while (text->len < 8 << 20)
+			g_string_append(text, blocks[i]);
+		embedded_in_text(text->str, text->len, count_files, &files);
+		cr_expect_leq(files, text->len / strlen(blocks[i]) + 1);
+	}
+}
+
 Test(embedded, a_calendar_has_attachments)
 {
 	const char *text =
@@ -139,8 +266,8 @@ Test(embedded, a_mode_may_be_long_and_blanks_about_it_many)
 Test(embedded, a_file_that_begins_as_such_a_text_does_is_told)
 {
 	static const char *const begins[] = {
-		"begin 644 a\r\n", "words\r\n=ybegin line=1 name=a\r\n", "begin-base64 644 a\r\n",
-		"\r\n(This file must be converted with BinHex 4.0)\r\n"};
+		"begin 644 a\r\n", "BEGIN\t644 a\r\n", "words\r\n=ybegin line=1 name=a\r\n",
+		"begin-base64 644 a\r\n", "\r\n(This file must be converted with BinHex 4.0)\r\n"};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(begins); i++)
 		cr_expect(embedded_begins(begins[i], strlen(begins[i])), "%s", begins[i]);

@@ -612,6 +612,11 @@ def embedded():
             continue
         yield from text_carriers("uuencode", name, block, "Thunderbird, Outlook: uuencode in a text", lines=False)
     yield from text_carriers("uuencode", "no mode", uuencoded().replace(b"begin 644 ", b"begin  "), "Outlook", lines=False)
+    lines = uuencoded().split(CRLF)[:-1]
+    lenient = {"empty lines": b"".join(line + CRLF + CRLF for line in lines), "empty line after begin": uuencoded().replace(CRLF, CRLF + CRLF, 1), "blank at line ends": b"".join(line + b" \r\n" for line in lines), "blanks at line ends": b"".join(line + b"  \r\n" for line in lines), "tab at line ends": b"".join(line + b"\t\r\n" for line in lines),
+               "odd check characters": b"".join(line + b"z" * (line[:1] == b"M") + CRLF for line in lines), "line of words": CRLF.join(lines[:2] + [b"this is a text of somebody"] + lines[2:]) + CRLF, "begin in capitals": uuencoded(begin=b"BEGIN "), "end in capitals": uuencoded(end=b"`\r\nEND\r\n"), "tabs after begin": uuencoded(begin=b"begin\t", mode=b"644\t")}
+    for name, block in lenient.items():
+        yield from text_carriers("uuencode", name, block, "MIME-tools, ripMIME, UUDeview", lines=False)
     for value in (b"uuencode", b"x-uuencode", b"x-uue", b"uue", b"UUENCODE", b"x-UUENCODE", b'"uuencode"', b"uuencode;", b"x-uuencoded", b"uuencoded", b"uu"):
         for name in ("plain", "grave", "no end", "trimmed", "name with blanks"):
             yield from both("uuencode", f"encoding {shown(value)} {name}", leaf(b"Content-Transfer-Encoding: " + value + CRLF, forms[name]), "Thunderbird, Outlook")
