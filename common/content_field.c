@@ -11,6 +11,7 @@ struct section {
 	guint number;	   /* n of name*n; 0 when it has none */
 	gboolean numbered; /* name*n */
 	gboolean extended; /* name* or name*n* */
+	gboolean quoted;
 	GByteArray *value;
 	GByteArray *literal;
 };
@@ -40,8 +41,8 @@ parameter_free(gpointer data)
 	g_free(parameter->name);
 	g_free(parameter->charset);
 	g_bytes_unref(parameter->value);
-	if (parameter->literal)
-		g_bytes_unref(parameter->literal);
+	g_clear_pointer(&parameter->literal, g_bytes_unref);
+	g_clear_pointer(&parameter->word, g_bytes_unref);
 	g_free(parameter);
 }
 
@@ -233,7 +234,8 @@ read_section(struct scan *scan, struct section *ret_section)
 	read_marks(&section);
 	section.value = g_byte_array_new();
 	section.literal = g_byte_array_new();
-	if (scan->at < scan->end && *scan->at == '"') {
+	section.quoted = scan->at < scan->end && *scan->at == '"';
+	if (section.quoted) {
 		scan->at++;
 		read_quoted(scan, &section);
 	} else {
@@ -312,6 +314,16 @@ arrays_equal(const GByteArray *a, const GByteArray *b)
 	return a->len == b->len && (!a->len || memcmp(a->data, b->data, a->len) == 0);
 }
 
+/* Returns what is before the first blank of bytes, or NULL if there is none. */
+static GBytes *
+first_word(const GByteArray *bytes)
+{
+	for (guint i = 0; i < bytes->len; i++)
+		if (g_ascii_isspace(bytes->data[i]))
+			return g_bytes_new(bytes->data, i);
+	return NULL;
+}
+
 static struct parameter *
 parameter_plain(const struct section *section)
 {
@@ -321,6 +333,8 @@ parameter_plain(const struct section *section)
 	parameter->value = bytes_copy(section->value);
 	if (!arrays_equal(section->value, section->literal))
 		parameter->literal = bytes_copy(section->literal);
+	if (!section->quoted)
+		parameter->word = first_word(section->value);
 	return parameter;
 }
 
@@ -352,25 +366,32 @@ parameter_joined(const struct section *sections, guint count)
 	return parameter;
 }
 
+/* Takes the character set off a section for the lenient: each may have one, the first counts. */
+static gsize
+skip_charset(const GByteArray *piece, struct parameter *parameter)
+{
+	g_autofree char *charset = NULL;
+	gsize length = read_charset(piece, &charset);
+
+	if (!parameter->charset)
+		parameter->charset = g_steal_pointer(&charset);
+	return length;
+}
+
 /*
  * Joins them as the lenient do: past gaps, the last of each number, and percents undone in
- * all when they are in one.  Returns NULL when nothing calls for that.
+ * all when they are in one, as late as when all are joined.
  */
 static struct parameter *
 parameter_leniently_joined(const struct section *sections, guint count)
 {
-	struct parameter *parameter;
+	struct parameter *parameter = g_new0(struct parameter, 1);
+	g_autoptr(GByteArray) joined = g_byte_array_new();
 	g_autoptr(GByteArray) value = g_byte_array_new();
-	gboolean odd = FALSE, extended = FALSE;
+	gboolean extended = FALSE;
 
-	for (guint i = 0; i < count; i++) {
-		odd = odd || sections[i].number != i ||
-		      sections[i].extended != sections[0].extended;
+	for (guint i = 0; i < count; i++)
 		extended = extended || sections[i].extended;
-	}
-	if (!odd)
-		return NULL;
-	parameter = g_new0(struct parameter, 1);
 	parameter->name = g_utf8_make_valid(sections[0].name, -1);
 	parameter->extended = TRUE;
 	for (guint i = 0; i < count; i++) {
@@ -379,14 +400,14 @@ parameter_leniently_joined(const struct section *sections, guint count)
 
 		if (i + 1 < count && sections[i + 1].number == sections[i].number)
 			continue;
-		if (extended && !value->len && !parameter->charset)
-			from = read_charset(piece, &parameter->charset);
-		if (extended)
-			append_percent(value, piece, from);
-		else
-			g_byte_array_append(value, piece->data, piece->len);
+		if (sections[i].extended || (extended && !joined->len))
+			from = skip_charset(piece, parameter);
+		if (piece->len > from)
+			g_byte_array_append(joined, piece->data + from, piece->len - (guint)from);
 	}
-	parameter->value = bytes_copy(value);
+	if (extended)
+		append_percent(value, joined, 0);
+	parameter->value = bytes_copy(extended ? value : joined);
 	return parameter;
 }
 
@@ -408,10 +429,10 @@ add_joined(struct content_field *field, const struct section *sections, guint co
 	struct parameter *otherwise = parameter_leniently_joined(sections, count);
 
 	g_ptr_array_add(field->parameters, joined);
-	if (otherwise && !g_bytes_equal(otherwise->value, joined->value))
-		g_ptr_array_add(field->parameters, otherwise);
-	else if (otherwise)
+	if (g_bytes_equal(otherwise->value, joined->value))
 		parameter_free(otherwise);
+	else
+		g_ptr_array_add(field->parameters, otherwise);
 }
 
 static void

@@ -21,6 +21,8 @@ struct parameter {
 	GBytes *value;	   /* without quotes and escapes; any bytes */
 	GBytes *literal;   /* as it stands, where that differs: with its
 			    * backslashes or comments; else NULL */
+	GBytes *word;	   /* what is before the first blank of one that lacks quotes,
+			    * where a token ends (RFC 2045 5.1), or NULL */
 };
 
 struct content_field {

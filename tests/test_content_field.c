@@ -134,10 +134,13 @@ Test(content_field, a_gap_ends_the_sections)
 Test(content_field, sections_are_also_joined_as_the_lenient_do)
 {
 	static const char *const cases[][3] = {
-		{"x; n*0=a; n*2=c", "a", "ac"},		  /* past a gap */
-		{"x; n*1=b; n*2=c", "", "bc"},		  /* without a first */
-		{"x; n*0=a; n*0=b; n*1=c", "ac", "bc"},	  /* the last of a number */
-		{"x; n*0*=''%61; n*1=%62", "a%62", "ab"}, /* percents in all */
+		{"x; n*0=a; n*2=c", "a", "ac"},		    /* past a gap */
+		{"x; n*1=b; n*2=c", "", "bc"},		    /* without a first */
+		{"x; n*0=a; n*0=b; n*1=c", "ac", "bc"},	    /* the last of a number */
+		{"x; n*0*=''%61; n*1=%62", "a%62", "ab"},   /* percents in all */
+		{"x; n*0*=''a%4; n*1*=2c", "a%42c", "aBc"}, /* a percent in two */
+		{"x; n*0*=u''a; n*1*=u''b", "au''b", "ab"}, /* each with its set */
+		{"x; n*0*=''a; n*1*='e'b", "a'e'b", "ab"},  /* or language */
 	};
 	g_autoptr(content_field_t) plain = parse("x; n*0=a; n*1=b; n*2*=%63");
 
@@ -149,6 +152,34 @@ Test(content_field, sections_are_also_joined_as_the_lenient_do)
 		assert_bytes(second->value, cases[i][2]);
 	}
 	cr_assert_eq(plain->parameters->len, 1);
+}
+
+Test(content_field, sections_that_no_reader_doubts_are_one_parameter)
+{
+	static const char *const cases[] = {
+		"x; n*0=it's; n*1='b%41'",
+		"x; n*=utf-8''a%20b",
+		"x; n*0*=utf-8'en'%61; n*1*=%62; n*2*=%63",
+		"x; n*0*=''; n*1*=",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(content_field_t) field = parse(cases[i]);
+
+		cr_expect_eq(field->parameters->len, 1, "%s", cases[i]);
+	}
+}
+
+Test(content_field, the_first_word_of_a_value_without_quotes_is_kept)
+{
+	g_autoptr(content_field_t) field =
+		parse("x; a=b\tc d; e=f; g=\"h i\"; j= k ; l= (m) n (o)");
+
+	assert_bytes(content_field_get(field, "a", FALSE)->word, "b");
+	cr_assert_null(content_field_get(field, "e", FALSE)->word);
+	cr_assert_null(content_field_get(field, "g", FALSE)->word);
+	cr_assert_null(content_field_get(field, "j", FALSE)->word);
+	cr_assert_null(content_field_get(field, "l", FALSE)->word);
 }
 
 Test(content_field, a_parameter_may_stand_where_the_token_should)
