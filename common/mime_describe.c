@@ -74,6 +74,23 @@ is_body_type(const char *type)
 	return FALSE;
 }
 
+/* Keeps the character set that an entity declares: its name may be of that, raw. */
+static void
+keep_charset(struct reader *reader, const struct entity *entity)
+{
+	const struct parameter *charset = content_field_get(entity->type, "charset", FALSE);
+	gsize length = 0;
+	const char *bytes = charset ? g_bytes_get_data(charset->value, &length) : NULL;
+
+	reader->charset[0] = '\0';
+	if (!length || length >= sizeof(reader->charset))
+		return;
+	memcpy(reader->charset, bytes, length);
+	reader->charset[length] = '\0';
+	if (!*reader->first_charset)
+		g_strlcpy(reader->first_charset, reader->charset, sizeof(reader->first_charset));
+}
+
 /* Sets what the entity's own header says of the file. */
 void
 mime_describe(struct reader *reader, const struct source *source, const struct entity *entity,
@@ -89,6 +106,7 @@ mime_describe(struct reader *reader, const struct source *source, const struct e
 	file->disposition = token_text(reader, disposition);
 	file->encoding = token_text(reader, encoding);
 	file->content_id = content_id(reader, source, entity);
+	keep_charset(reader, entity);
 	if (disposition) {
 		mime_add_names(reader, file, disposition, "filename", TRUE);
 		mime_add_names(reader, file, disposition, "filename", FALSE);

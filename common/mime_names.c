@@ -56,22 +56,79 @@ add_derived(struct reader *reader, struct file *file, const char *text, const ch
 	file_add_name(file, text, label, NULL);
 }
 
+static gboolean
+is_separator(char byte)
+{
+	return byte == '/' || byte == '\\';
+}
+
+/* Returns where a name in UTF-8 ends for those who take blanks of any script off, and marks. */
+static const char *
+bare_end(const char *begin, const char *end)
+{
+	while (end > begin) {
+		const char *last = g_utf8_prev_char(end);
+
+		if (!strchr("'\"`<> .", *last) && !g_unichar_isspace(g_utf8_get_char(last)))
+			break;
+		end = last;
+	}
+	return end;
+}
+
 /* Adds a name as clients save it: its last part, without quotes, blanks and dots at its ends. */
 static void
 add_stripped(struct reader *reader, struct file *file, const char *text, const char *reading)
 {
-	const char *part = text + strlen(text), *end;
+	const char *part, *end = text + strlen(text);
+	g_autofree char *last = NULL;
 	g_autofree char *bare = NULL;
 
-	while (part > text && part[-1] != '/' && part[-1] != '\\')
-		part--;
-	add_derived(reader, file, part, reading, "stripped");
-	while (*part && strchr("'\"` ", *part))
-		part++;
-	for (end = part + strlen(part); end > part && strchr("'\"` .", end[-1]);)
+	while (end > text && is_separator(end[-1]))
 		end--;
-	bare = g_strndup(part, (gsize)(end - part));
+	for (part = end; part > text && !is_separator(part[-1]);)
+		part--;
+	last = g_strndup(part, (gsize)(end - part));
+	add_derived(reader, file, last, reading, "stripped");
+	part = last;
+	while (*part && strchr("'\"`< ", *part))
+		part++;
+	bare = g_strndup(part, (gsize)(bare_end(part, part + strlen(part)) - part));
 	add_derived(reader, file, bare, reading, "stripped");
+}
+
+/* Adds what raw bytes are in a character set.  how: the set in the name's reading. */
+static void
+add_in_charset(struct reader *reader, struct file *file, GBytes *raw, const char *reading,
+	       const char *charset, const char *how)
+{
+	gsize length;
+	const char *bytes = g_bytes_get_data(raw, &length);
+	g_autofree char *text = charset_convert(charset, bytes, length);
+
+	if (text)
+		add_derived(reader, file, text, reading, how);
+}
+
+/* Whether bytes are a name that is tried in character sets. */
+static gboolean
+is_raw(GBytes *raw)
+{
+	gsize length;
+	const char *bytes = g_bytes_get_data(raw, &length);
+
+	return length && length <= CAP_RAW_NAME_BYTES &&
+	       !g_utf8_validate(bytes, (gssize)length, NULL);
+}
+
+/* Adds what raw bytes are in the sets that the part declares, and the message's text. */
+static void
+add_in_declared(struct reader *reader, struct file *file, GBytes *raw, const char *reading)
+{
+	if (!is_raw(raw))
+		return;
+	add_in_charset(reader, file, raw, reading, reader->charset, "declared");
+	add_in_charset(reader, file, raw, reading, reader->first_charset, "declared");
 }
 
 /* Adds what raw bytes are in the character sets that readers have as their own. */
@@ -80,20 +137,14 @@ add_in_charsets(struct reader *reader, struct file *file, GBytes *raw, const cha
 {
 	static const char *const sets[] = {"windows-1252", "windows-1251", "koi8-r", "shift_jis",
 					   "euc-jp",	   "gb18030",	   "big5",   "euc-kr"};
-	gsize length;
-	const char *bytes = g_bytes_get_data(raw, &length);
 
-	if (!length || length > CAP_RAW_NAME_BYTES || g_utf8_validate(bytes, (gssize)length, NULL))
+	if (!is_raw(raw))
 		return;
-	for (gsize i = 0; i < G_N_ELEMENTS(sets); i++) {
-		g_autofree char *text = charset_convert(sets[i], bytes, length);
-
-		if (text)
-			add_derived(reader, file, text, reading, sets[i]);
-	}
+	for (gsize i = 0; i < G_N_ELEMENTS(sets); i++)
+		add_in_charset(reader, file, raw, reading, sets[i], sets[i]);
 }
 
-/* Adds what is before a NUL, where a name ends for programs in C. */
+/* Adds what is before a NUL, where a name ends for programs in C, and a name without NULs. */
 static void
 add_before_nul(struct reader *reader, struct file *file, GBytes *raw, const char *reading)
 {
@@ -101,33 +152,47 @@ add_before_nul(struct reader *reader, struct file *file, GBytes *raw, const char
 	const char *bytes = g_bytes_get_data(raw, &length);
 	const char *nul = length ? memchr(bytes, '\0', length) : NULL;
 	g_autofree char *text = NULL;
+	g_autofree char *whole = NULL;
+	g_autoptr(GString) rest = NULL;
 
 	if (!nul)
 		return;
 	text = header_decode(bytes, (gsize)(nul - bytes), NULL);
 	add_derived(reader, file, text, reading, "cut");
+	rest = g_string_sized_new(length);
+	for (gsize i = 0; i < length; i++)
+		if (bytes[i])
+			g_string_append_c(rest, bytes[i]);
+	whole = header_decode(rest->str, rest->len, NULL);
+	add_derived(reader, file, whole, reading, "joined");
 }
 
-/* Adds a name with a blank for each run of blanks and control characters, none at its ends. */
+/*
+ * Adds a name with a blank for each run of blanks and control characters, none at its ends;
+ * and without the control characters, as a tab that folded the field.
+ */
 static void
 add_folded(struct reader *reader, struct file *file, const char *text, const char *reading)
 {
 	g_autoptr(GString) folded = g_string_new(NULL);
-	gboolean control = FALSE;
+	g_autoptr(GString) joined = g_string_new(NULL);
 
 	for (const char *at = text; *at; at++) {
-		gboolean blank = g_ascii_iscntrl(*at) || *at == ' ';
+		gboolean control = g_ascii_iscntrl(*at);
 
-		control = control || (blank && *at != ' ');
-		if (!blank)
+		if (!control)
+			g_string_append_c(joined, *at);
+		if (!control && *at != ' ')
 			g_string_append_c(folded, *at);
 		else if (folded->len && folded->str[folded->len - 1] != ' ')
 			g_string_append_c(folded, ' ');
 	}
+	if (joined->len == strlen(text))
+		return;
 	if (folded->len && folded->str[folded->len - 1] == ' ')
 		g_string_truncate(folded, folded->len - 1);
-	if (control)
-		add_derived(reader, file, folded->str, reading, "folded");
+	add_derived(reader, file, folded->str, reading, "folded");
+	add_derived(reader, file, joined->str, reading, "joined");
 }
 
 /* Returns the encoding and what follows it of the encoded word that begins at at, or NULL. */
@@ -167,6 +232,8 @@ add_forms(struct reader *reader, struct file *file, const struct parameter *para
 {
 	g_autofree char *decoded = NULL;
 
+	if (!parameter->charset)
+		add_in_declared(reader, file, raw, reading);
 	add_stripped(reader, file, text, reading);
 	add_before_nul(reader, file, raw, reading);
 	add_folded(reader, file, text, reading);
@@ -209,6 +276,17 @@ add_name(struct reader *reader, struct file *file, const struct parameter *param
 	add_forms(reader, file, parameter, raw, bounded, reading);
 }
 
+/* Adds the first word of a name that lacks quotes, which is all of it for the strict. */
+static void
+add_word(struct reader *reader, struct file *file, GBytes *word, const char *reading)
+{
+	gsize length;
+	const char *bytes = g_bytes_get_data(word, &length);
+	g_autofree char *text = header_decode(bytes ? bytes : "", length, NULL);
+
+	add_derived(reader, file, text, reading, "word");
+}
+
 /* Whether a literal is the better reading: its backslashes are halves of characters. */
 static gboolean
 is_multibyte(GBytes *literal)
@@ -235,5 +313,7 @@ mime_add_names(struct reader *reader, struct file *file, const struct content_fi
 		add_name(reader, file, parameter, parameter->value, reading);
 		if (parameter->literal)
 			add_name(reader, file, parameter, parameter->literal, reading);
+		if (parameter->word)
+			add_word(reader, file, parameter->word, reading);
 	}
 }

@@ -23,6 +23,9 @@
 /* All zero: as the standards say, and where they are broken, as most readers do. */
 extern const struct split_options mime_plain_reading;
 
+/* Room for the name of a character set; all that are known fit. */
+#define CHARSET_NAME_BYTES 48
+
 /* What ends a line in the reading in hand. */
 enum line_rule {
 	LINES_PLAIN,
@@ -42,6 +45,9 @@ struct reader {
 	gsize url_scan_bytes; /* of text searched for links so far */
 	gsize enclosed_bytes; /* of enclosed messages hashed so far */
 	guint delivered;      /* Delivered-To fields so far */
+	/* Character sets that Content-Type declares: the first one's, and the entity's in hand. */
+	char first_charset[CHARSET_NAME_BYTES];
+	char charset[CHARSET_NAME_BYTES];
 	const struct split_options *options;
 	guint doubts;		       /* of enum doubt, met by the plain reading */
 	guint readings;		       /* other readings and decodings tried so far */

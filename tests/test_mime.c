@@ -377,6 +377,13 @@ Test(mime, a_name_is_also_kept_as_readers_save_it)
 		{"\"d\\../a.exe\"", "a.exe", "filename-stripped"},
 		{"'a.exe'", "a.exe", "filename-stripped"},
 		{"\"a.exe. .\"", "a.exe", "filename-stripped"},
+		{"<a.exe>", "a.exe", "filename-stripped"},
+		{"\"b/a.exe/\"", "a.exe", "filename-stripped"},
+		{"\"b\\\\a.exe\\\\/\"", "a.exe", "filename-stripped"},
+		{"\"a.exe\u00a0\"", "a.exe", "filename-stripped"},
+		{"\"a.exe\u3000.\u00a0\"", "a.exe", "filename-stripped"},
+		{"\"a\r\n\t.exe\"", "a.exe", "filename-joined"},
+		{"a.exe b.txt", "a.exe", "filename-word"},
 		{"\"\xf1\xf7\xb8\xf2.exe\"", "счёт.exe", "filename-windows-1251"},
 		{"\"\xd3\xde\xa3\xd4.exe\"", "счёт.exe", "filename-koi8-r"},
 		{"\"\xb7\xa2\xc6\xb1.exe\"", "发票.exe", "filename-gb18030"},
@@ -393,6 +400,58 @@ Test(mime, a_name_is_also_kept_as_readers_save_it)
 		cr_expect(has_name(file_at(record, "1"), cases[i][1], cases[i][2]), "%s",
 			  cases[i][1]);
 		cr_expect_leq(file_at(record, "1")->names->len, (guint)CAP_NAMES);
+	}
+}
+
+/* Reads a message whose first part, and a file after it, begin with these fields. */
+static struct record *
+read_parts(const char *top, const char *text, const char *attachment)
+{
+	g_autofree char *message =
+		g_strconcat("Content-Type: multipart/mixed; boundary=b", top, "\r\n\r\n--b\r\n",
+			    text, "\r\n\r\nx\r\n--b\r\n", attachment, "\r\n\r\ny\r\n--b--", NULL);
+
+	return mime_read(message, strlen(message));
+}
+
+Test(mime, a_raw_name_is_tried_in_the_set_that_the_part_declares_or_the_text)
+{
+	static const struct {
+		const char *top, *text, *attachment, *name;
+	} cases[] = {
+		{"", "X: y", "Content-Type: a/b; charset=iso-8859-7; name=\"\xf4\xe9.exe\"",
+		 "τι.exe"},
+		{"", "Content-Type: text/plain; charset=windows-1250",
+		 "Content-Type: a/b; name=\"\x9f\xf3.exe\"", "źó.exe"},
+		{"; charset=\"ISO-8859-2\"", "Content-Type: text/plain",
+		 "Content-Disposition: attachment; filename=\"\xbf\xf3.exe\"", "żó.exe"},
+		{"; charset=windows-1255", "X: y",
+		 "Content-Type: a/b; charset=us-ascii; name=\"\xe7.exe\"", "ח.exe"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(record_t) record =
+			read_parts(cases[i].top, cases[i].text, cases[i].attachment);
+		const GPtrArray *names = file_at(record, "2")->names;
+
+		cr_assert_gt(names->len, 1, "%s", cases[i].name);
+		/* The first that is made of it. */
+		cr_expect_str_eq(((struct file_name *)names->pdata[1])->text, cases[i].name);
+		cr_expect(g_str_has_suffix(((struct file_name *)names->pdata[1])->reading,
+					   "-declared"));
+	}
+}
+
+Test(mime, a_declared_set_of_any_name_does_no_harm)
+{
+	for (gsize length = 0; length < 100; length++) {
+		g_autofree char *set = g_strnfill(length, '7');
+		g_autofree char *text = g_strconcat("Content-Type: a/b; charset=\"", set,
+						    "\"; name=\"\xe7.exe\"\r\n\r\nx", NULL);
+		g_autoptr(record_t) record = read_text(text);
+
+		cr_expect_eq(file_at(record, "1")->names->len > 0, TRUE);
+		cr_expect_eq(record->caps->len, 0U);
 	}
 }
 
@@ -422,6 +481,7 @@ Test(mime, a_name_is_cut_at_nul_and_words_in_an_extended_one_are_decoded)
 					       "filename*=utf-8''=?utf-8?Q?a=2Eexe?=\r\n\r\nx");
 
 	cr_assert(has_name(file_at(first, "1"), "a.exe", "filename-cut"));
+	cr_assert(has_name(file_at(first, "1"), "a.exe.txt", "filename-joined"));
 	cr_assert(has_name(file_at(second, "1"), "a.exe", "filename*-decoded"));
 }
 

@@ -7,6 +7,15 @@ these fields.  tests/it/readings.py has them all read.
 import base64
 
 JAPANESE = "請求書.exe"
+DECLARED = (
+    ("windows-1250", "źródło.exe"),
+    ("iso-8859-2", "zażółć.exe"),
+    ("iso-8859-7", "τιμολόγιο.exe"),
+    ("windows-1254", "ğüşİ.exe"),
+    ("windows-1255", "חשבון.exe"),
+    ("windows-1256", "فاتورة.exe"),
+    ("windows-874", "ใบแจ้ง.exe"),
+)
 OCTETS = b"Content-Type: application/octet-stream"
 
 
@@ -84,7 +93,7 @@ def dispositions():
     yield b'attachment; FileName = "proof.exe"', ['proof.exe']
     yield b'attachment; filename\r\n =\r\n "proof.exe"', ['proof.exe']
     yield b'attachment; filename="pro\r\n of.exe"', ['pro of.exe']
-    yield b'attachment; filename="proof.exe\0.txt"', ['proof.exe']
+    yield b'attachment; filename="proof.exe\0.txt"', ['proof.exe', 'proof.exe.txt']
     yield b'attachment; filename="proof.exe "', ['proof.exe']
     yield b'attachment; filename="proof.exe."', ['proof.exe.','proof.exe']
     yield b'attachment; filename="proof.exe" (c)', ['proof.exe']
@@ -104,6 +113,17 @@ def dispositions():
     yield b'attachment; filename="=?utf-8?b?'+base64.b64encode(JAPANESE.encode())[:8]+b'?= =?utf-8?b?'+base64.b64encode(JAPANESE.encode())[8:]+b'?="', [JAPANESE]
     yield b'attachment; filename="=?utf-8?Q?pro of.exe?="', ['pro of.exe']
     yield b'attachment; filename="=?UTF-8?Q?proof.exe?=', ['proof.exe']
+    yield b"attachment; filename*0*=utf-8''"+percent(JAPANESE.encode())[:7]+b"; filename*1*="+percent(JAPANESE.encode())[7:], [JAPANESE]
+    # Python takes a character set off each section.
+    yield b"attachment; filename*0*=utf-8''pro; filename*1*=utf-8''of.exe", ['proof.exe']
+    yield b'attachment; filename=<proof.exe>', ['proof.exe']
+    yield b'attachment; filename="<proof.exe>"', ['proof.exe']
+    yield b'attachment; filename="a/b/"', ['b']
+    yield b'attachment; filename="proof.exe/"', ['proof.exe']
+    yield b'attachment; filename="proof.exe\\\\"', ['proof.exe']
+    yield b'attachment; filename="proof.exe\xc2\xa0"', ['proof.exe']
+    yield b'attachment; filename="pro\r\n\tof.exe"', ['pro of.exe', 'proof.exe']
+    yield b'attachment; filename=proof file.exe', ['proof file.exe', 'proof']
 
 
 def fields():
@@ -116,6 +136,12 @@ def fields():
     yield b'Content-Type: application/octet-stream; name=a.exe\r\nContent-Type: text/plain; name=b.exe\r\n', ['a.exe','b.exe']
     yield b'Content-Type: application/octet-stream; filename=proof.exe\r\n', ['proof.exe']
     yield b'Content-Type: application/octet-stream\r\nContent-Disposition: attachment; name=proof.exe\r\n', ['proof.exe']
+    # Readers take raw bytes for the character set that is declared.
+    for charset, name in DECLARED:
+        raw = name.encode(charset.replace("windows-", "cp"))
+        declared = b'Content-Type: text/plain; charset='+charset.encode()
+        yield declared+b'; name="'+raw+b'"\r\n', [name]
+        yield declared+b'\r\nContent-Disposition: attachment; filename="'+raw+b'"\r\n', [name]
 
 
 def cases():
