@@ -32,6 +32,7 @@ enum field_kind {
 	FIELD_CONTENT_DISPOSITION,
 	FIELD_CONTENT_TRANSFER_ENCODING,
 	FIELD_CONTENT_ID,
+	FIELD_CONTENT_LOCATION,
 	FIELD_SUBJECT, /* of the first entity, from here on */
 	FIELD_MESSAGE_ID,
 	FIELD_DATE,
@@ -44,7 +45,7 @@ enum field_kind {
 	FIELD_ORIGINAL_TO, /* X-Original-To */
 	FIELD_AUTHENTICATION_RESULTS,
 };
-#define ENTITY_FIELD_KINDS (FIELD_CONTENT_ID + 1)
+#define ENTITY_FIELD_KINDS (FIELD_CONTENT_LOCATION + 1)
 
 /* A header field. */
 struct field {

@@ -16,6 +16,7 @@ static const struct {
 	{"content-disposition", FIELD_CONTENT_DISPOSITION},
 	{"content-transfer-encoding", FIELD_CONTENT_TRANSFER_ENCODING},
 	{"content-id", FIELD_CONTENT_ID},
+	{"content-location", FIELD_CONTENT_LOCATION},
 	{"subject", FIELD_SUBJECT},
 	{"message-id", FIELD_MESSAGE_ID},
 	{"date", FIELD_DATE},

@@ -91,6 +91,19 @@ keep_charset(struct reader *reader, const struct entity *entity)
 		g_strlcpy(reader->first_charset, reader->charset, sizeof(reader->first_charset));
 }
 
+/*
+ * Whether readers show it in place as long as it has no name: a text of any kind (RFC 2046
+ * 4.1.4).  Those of pages saved as mail (RFC 2557) have places that are no names.
+ */
+static gboolean
+is_shown(const struct entity *entity, const struct file *file)
+{
+	if (entity->kind == ENTITY_MULTIPART || (file->flags & FILE_BODY))
+		return TRUE;
+	return g_str_has_prefix(entity->type->token, "text/") &&
+	       g_strcmp0(file->disposition, "attachment") != 0;
+}
+
 /* Sets what the entity's own header says of the file. */
 void
 mime_describe(struct reader *reader, const struct source *source, const struct entity *entity,
@@ -131,6 +144,8 @@ mime_describe(struct reader *reader, const struct source *source, const struct e
 	mime_add_names(reader, file, entity->type, "filename", FALSE);
 	add_names_again(reader, source, entity->again[FIELD_CONTENT_DISPOSITION], file);
 	add_names_again(reader, source, entity->again[FIELD_CONTENT_TYPE], file);
+	if (!file->names->len && !is_shown(entity, file))
+		mime_add_location(reader, source, entity->fields[FIELD_CONTENT_LOCATION], file);
 }
 
 /* ---- what it is opened as ---- */

@@ -317,3 +317,52 @@ mime_add_names(struct reader *reader, struct file *file, const struct content_fi
 			add_word(reader, file, parameter->word, reading);
 	}
 }
+
+/* Whether a name has an ending, as files do and places of pages do not. */
+static gboolean
+has_ending(const char *name)
+{
+	for (const char *dot = name; (dot = strchr(dot, '.')) != NULL; dot++)
+		if (dot > name && g_ascii_isalnum(dot[1]))
+			return TRUE;
+	return FALSE;
+}
+
+/* Returns the last part of a URL's path, or NULL; cuts off what follows the path. */
+static const char *
+location_end(char *url)
+{
+	const char *path = url, *host, *slash;
+
+	if (g_ascii_strncasecmp(url, "cid:", 4) == 0 || g_ascii_strncasecmp(url, "mid:", 4) == 0)
+		return NULL; /* what an entity is called, not a place */
+	url[strcspn(url, "?#")] = '\0';
+	host = strstr(url, "://");
+	if (host)
+		path = strchr(host + strlen("://"), '/');
+	slash = path ? strrchr(path, '/') : NULL;
+	return slash ? slash + 1 : path;
+}
+
+void
+mime_add_location(struct reader *reader, const struct source *source, struct span location,
+		  struct file *file)
+{
+	static const struct parameter plain = {0};
+	struct span span = mime_trim(source, location);
+	g_autofree char *url =
+		header_decode(source->bytes + span.begin, MIN(span.length, CAP_FIELD_BYTES), NULL);
+	const char *written = location_end(url);
+	g_autofree char *name = written ? g_uri_unescape_string(written, NULL) : NULL;
+	g_autoptr(GBytes) unescaped = NULL;
+	g_autoptr(GBytes) raw = NULL;
+
+	if (!written || !has_ending(name ? name : written))
+		return;
+	raw = g_bytes_new(written, strlen(written));
+	if (name && !g_str_equal(name, written)) {
+		unescaped = g_bytes_new(name, strlen(name));
+		add_name(reader, file, &plain, unescaped, "content-location");
+	}
+	add_name(reader, file, &plain, raw, "content-location");
+}

@@ -135,6 +135,13 @@ void mime_read_field(struct reader *reader, const struct source *source, const s
 void mime_add_names(struct reader *reader, struct file *file, const struct content_field *field,
 		    const char *name, gboolean extended);
 
+/*
+ * Adds the name that ends the path of a Content-Location (RFC 2557), as it is without
+ * percent-encoding and with it, if it looks like one of a file.
+ */
+void mime_add_location(struct reader *reader, const struct source *source, struct span location,
+		       struct file *file);
+
 /* ---- mime_describe.c ---- */
 
 /* Sets what the entity's own header says of the file: types, names, flags. */

@@ -455,6 +455,71 @@ Test(mime, a_declared_set_of_any_name_does_no_harm)
 	}
 }
 
+Test(mime, a_place_names_a_file_that_has_no_name)
+{
+	static const char *const cases[][3] = {
+		{"http://example.org/dir/a.exe", "a.exe", NULL},
+		{"a.exe", "a.exe", NULL},
+		{"dir/a%20b.exe?c=/d.e#/f.g", "a b.exe", "a%20b.exe"},
+		{"http://example.org/..%2Fa%2Eexe", "../a.exe", "a.exe"},
+		{"\"http://example.org/a.exe\"", "a.exe\"", "a.exe"},
+		{"=?utf-8?Q?http://example.org/a=2Eexe?=", "a.exe", NULL},
+		{"http://example.org/%zz.exe", "%zz.exe", NULL},
+		{"file:///C:\\a.exe", "C:\\a.exe", "a.exe"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text = g_strconcat(
+			"Content-Type: a/b\r\nContent-Location: ", cases[i][0], "\r\n\r\nx", NULL);
+		g_autoptr(record_t) record = read_text(text);
+		const GPtrArray *names = file_at(record, "1")->names;
+		const struct file_name *first;
+
+		cr_assert_geq(names->len, 1, "%s", cases[i][0]);
+		first = names->pdata[0];
+		cr_expect_str_eq(first->text, cases[i][1], "%s: %s", cases[i][0], first->text);
+		cr_expect_str_eq(first->reading, "content-location");
+		cr_expect(names->len > 1 || !cases[i][2], "%s", cases[i][0]);
+		if (cases[i][2] && names->len > 1)
+			cr_expect_str_eq(((struct file_name *)names->pdata[1])->text, cases[i][2]);
+	}
+}
+
+Test(mime, a_place_is_no_name_of_a_text_or_page)
+{
+	static const char *const cases[] = {
+		"Content-Type: text/html\r\nContent-Location: http://example.org/a.html",
+		"Content-Type: text/css\r\nContent-Location: http://example.org/a.css",
+		"Content-Type: a/b\r\nContent-Location: http://example.org",
+		"Content-Type: a/b\r\nContent-Location: http://example.org/",
+		"Content-Type: a/b\r\nContent-Location: http://example.org/a.b/c",
+		"Content-Type: a/b\r\nContent-Location: http://example.org/..",
+		"Content-Type: a/b\r\nContent-Location: CID:a.png@b",
+		"Content-Type: a/b\r\nContent-Location:",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text = g_strconcat(cases[i], "\r\n\r\nx", NULL);
+		g_autoptr(record_t) record = read_text(text);
+
+		cr_expect_eq(file_at(record, "1")->names->len, 0U, "%s", cases[i]);
+		cr_expect_eq(record->anomalies->len, 0U, "%s", cases[i]);
+		cr_expect_eq((file_at(record, "1")->flags & FILE_BODY) != 0, i == 0);
+	}
+}
+
+Test(mime, a_place_is_no_name_beside_a_name_but_is_one_of_an_attached_text)
+{
+	g_autoptr(record_t) named = read_text("Content-Type: a/b; name=c.exe\r\n"
+					      "Content-Location: d/e.exe\r\n\r\nx");
+	g_autoptr(record_t) attached = read_text("Content-Disposition: attachment\r\n"
+						 "Content-Location: d/e.exe\r\n\r\nx");
+
+	cr_assert_eq(file_at(named, "1")->names->len, 1U);
+	cr_assert(has_name(file_at(named, "1"), "c.exe", "name"));
+	cr_assert(has_name(file_at(attached, "1"), "e.exe", "content-location"));
+}
+
 Test(mime, names_of_the_other_of_two_fields_and_of_other_parameters_are_kept)
 {
 	g_autoptr(record_t) record = read_text(

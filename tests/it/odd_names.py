@@ -136,6 +136,8 @@ def fields():
     yield b'Content-Type: application/octet-stream; name=a.exe\r\nContent-Type: text/plain; name=b.exe\r\n', ['a.exe','b.exe']
     yield b'Content-Type: application/octet-stream; filename=proof.exe\r\n', ['proof.exe']
     yield b'Content-Type: application/octet-stream\r\nContent-Disposition: attachment; name=proof.exe\r\n', ['proof.exe']
+    yield b'Content-Type: application/octet-stream\r\nContent-Location: http://example.org/dir/proof.exe\r\n', ['proof.exe']
+    yield b'Content-Type: application/octet-stream\r\nContent-Location: proof%20file.exe?x=1\r\n', ['proof file.exe']
     # Readers take raw bytes for the character set that is declared.
     for charset, name in DECLARED:
         raw = name.encode(charset.replace("windows-", "cp"))
