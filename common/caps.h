@@ -21,6 +21,7 @@
 #define CAP_NAME_BYTES 4096 /* of one name: PATH_MAX, as file systems have it */
 #define CAP_NAME_BYTES_NAME "name-bytes"
 #define CAP_DERIVED_NAMES_BYTES (256 * 1024) /* of names that readers make of others */
+#define CAP_DERIVED_NAMES_BYTES_NAME "derived-names-bytes"
 #define CAP_RAW_NAME_BYTES 1024 /* of one whose bytes are tried in several character sets */
 #define CAP_SUBJECT_BYTES 16384 /* decoded; SMTP allows lines of 998, folded without end */
 #define CAP_SUBJECT_BYTES_NAME "subject-bytes"

@@ -41,7 +41,7 @@ has_name(const struct file *file, const char *text)
 	return FALSE;
 }
 
-/* Adds a name that some reader makes of another; these meet no cap, there are fewer then. */
+/* Adds a name that some reader makes of another; of one file there are fewer at the end. */
 static void
 add_derived(struct reader *reader, struct file *file, const char *text, const char *reading,
 	    const char *how)
@@ -50,8 +50,12 @@ add_derived(struct reader *reader, struct file *file, const char *text, const ch
 	gsize length = strlen(text);
 
 	if (!length || length > CAP_NAME_BYTES || file->names->len >= CAP_NAMES ||
-	    has_name(file, text) || reader->derived_bytes + length > CAP_DERIVED_NAMES_BYTES)
+	    has_name(file, text))
 		return;
+	if (reader->derived_bytes + length > CAP_DERIVED_NAMES_BYTES) {
+		record_note_cap(reader->record, CAP_DERIVED_NAMES_BYTES_NAME);
+		return;
+	}
 	reader->derived_bytes += length;
 	file_add_name(file, text, label, NULL);
 }
