@@ -252,6 +252,20 @@ write_sealed(struct kept *kept, const struct event *event, GBytes *json, GBytes 
 	return FALSE;
 }
 
+/* Takes an entry out whose file was written anew; with the lock. */
+static void
+forget(struct kept *kept, const char *event_id)
+{
+	for (guint i = kept->entries->len; i-- > 0;) {
+		const struct entry *entry = kept->entries->pdata[i];
+
+		if (!g_str_equal(entry->event_id, event_id))
+			continue;
+		kept->bytes -= entry->bytes;
+		g_ptr_array_remove_index(kept->entries, i);
+	}
+}
+
 gboolean
 kept_add(struct kept *kept, GBytes *json, GBytes *message, guint64 max_bytes, GError **error)
 {
@@ -268,11 +282,12 @@ kept_add(struct kept *kept, GBytes *json, GBytes *message, guint64 max_bytes, GE
 		return FALSE;
 	entry = entry_new(event, bytes);
 	g_mutex_lock(&kept->lock);
-	while (kept->entries->len &&
-	       (kept->entries->len >= CAP_LOCKED_MESSAGES || kept->bytes + bytes > max_bytes))
-		drop(kept, 0);
+	forget(kept, event->event_id);
 	kept->bytes += bytes;
 	g_ptr_array_add(kept->entries, entry);
+	g_ptr_array_sort(kept->entries, entry_order);
+	while (kept->entries->len > CAP_LOCKED_MESSAGES || kept->bytes > max_bytes)
+		drop(kept, 0);
 	g_mutex_unlock(&kept->lock);
 	return TRUE;
 }

@@ -28,8 +28,9 @@ struct kept *kept_open(const char *directory, GError **error);
 guint kept_dropped(const struct kept *kept);
 
 /*
- * Keeps a message of at most CAP_LOCKED_BYTES, whose event has this JSON.  max_bytes: of
- * all that are kept.  The oldest go to make room, in this and in CAP_LOCKED_MESSAGES.
+ * Keeps a message of at most CAP_LOCKED_BYTES, whose event has this JSON; what was kept
+ * under the event's id is replaced, and is no younger for that.  max_bytes: of all that are
+ * kept.  The oldest go to make room, in this and in CAP_LOCKED_MESSAGES.
  * FALSE with a G_FILE_ERROR if it cannot be written, is no event or is larger than may
  * be kept.
  */

@@ -52,6 +52,17 @@ keep(struct kept *kept, const char *parties, gint64 received_at_us, gsize bytes,
 	return kept_add(kept, json, message, max_bytes, NULL) ? g_strdup(event->event_id) : NULL;
 }
 
+/* Keeps an event's message anew, of so many bytes. */
+static void
+keep_again(struct kept *kept, const char *id, gsize bytes, guint64 max_bytes)
+{
+	g_autoptr(GBytes) json = NULL, before = NULL;
+	g_autoptr(GBytes) message = g_bytes_new_take(g_strnfill(bytes, 'n'), bytes);
+
+	cr_assert(kept_read(kept, id, &json, &before));
+	cr_assert(kept_add(kept, json, message, max_bytes, NULL));
+}
+
 static guint
 found(struct kept *kept, const char *parties)
 {
@@ -229,6 +240,28 @@ Test(kept, the_oldest_go_when_they_are_too_large)
 	large = keep(kept, "<e@x> <b@x>", NOW_US + 3, 80000, 80000);
 	cr_assert_null(large);
 	cr_assert_eq(kept_count(kept), 2);
+}
+
+Test(kept, what_is_kept_anew_replaces_what_was_and_is_no_younger)
+{
+	g_autoptr(kept_t) kept = open_kept();
+	g_autofree char *first = keep(kept, "<a@x> <b@x>", NOW_US, 30000, 80000);
+	g_autofree char *second = keep(kept, "<c@x> <b@x>", NOW_US + 1, 30000, 80000);
+	g_autofree char *third = NULL;
+	g_autoptr(GBytes) json = NULL, message = NULL;
+
+	for (guint i = 0; i < 3; i++)
+		keep_again(kept, first, 30001, 80000);
+	cr_assert_eq(kept_count(kept), 2);
+	cr_assert(kept_read(kept, first, &json, &message));
+	cr_expect_eq(g_bytes_get_size(message), 30001);
+	third = keep(kept, "<d@x> <b@x>", NOW_US + 2, 30000, 80000);
+	cr_assert(second && third);
+	cr_expect_eq(found(kept, "<a@x> <b@x>"), 0, "the oldest goes first");
+	cr_expect_eq(found(kept, "<c@x> <b@x>"), 1);
+	keep_again(kept, second, 70000, 80000);
+	cr_expect_eq(kept_count(kept), 1, "it is the oldest, and too large beside the third");
+	cr_expect_eq(found(kept, "<d@x> <b@x>"), 1);
 }
 
 Test(kept, what_is_left_half_written_is_removed)
