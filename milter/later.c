@@ -43,20 +43,47 @@ job_free(struct job *job)
 
 /* ---- taking a message; the sessions' threads ---- */
 
-/* Whether a member is one that a password would open: libarchive decrypts zips. */
+/* Whether a member could not be read.  An archive has the flag for its members, and a digest. */
 static gboolean
-is_locked(const struct file *file)
+is_closed(const struct file *file)
 {
-	return (file->flags & FILE_ENCRYPTED) && file_is_member(file) && file->method &&
-	       (g_str_has_prefix(file->method, "zipcrypto") ||
-		g_str_has_prefix(file->method, "aes-"));
+	static const struct digests none;
+
+	return (file->flags & FILE_ENCRYPTED) && file_is_member(file) &&
+	       memcmp(&file->digests, &none, sizeof(none)) == 0;
+}
+
+/* Whether libarchive decrypts no member of an archive: neither a rar's nor a 7z's. */
+static gboolean
+stays_closed(const struct file *archive)
+{
+	return g_strcmp0(archive->detected_type, "application/vnd.rar") == 0 ||
+	       g_strcmp0(archive->detected_type, "application/x-7z-compressed") == 0;
+}
+
+/*
+ * Whether a member is one that a password may open, that is a zip's.  libzip does not find
+ * each that libarchive decrypts, such as those of a zip with other bytes before it, so that
+ * many have no method; where it knows of no way to decrypt one, there is none.  Programs
+ * may have archives of each kind behind them, and are told by the method.
+ */
+static gboolean
+is_locked(const struct record *record, const struct file *file)
+{
+	const char *method = file->method ? file->method : "";
+
+	if (!is_closed(file) || file->parent < 0 ||
+	    stays_closed(record->files->pdata[file->parent]))
+		return FALSE;
+	return !g_str_equal(method, "unknown") && !g_str_equal(method, "7z") &&
+	       !g_str_has_prefix(method, "rar");
 }
 
 static gboolean
 has_locked(const struct record *record)
 {
 	for (guint i = 0; i < record->files->len; i++)
-		if (is_locked(record->files->pdata[i]))
+		if (is_locked(record, record->files->pdata[i]))
 			return TRUE;
 	return FALSE;
 }
