@@ -214,7 +214,7 @@ known_paths(const struct record *record)
 	for (guint i = 0; i < record->files->len; i++) {
 		const struct file *file = record->files->pdata[i];
 
-		if (!(file->flags & FILE_ENCRYPTED))
+		if (!is_closed(file))
 			g_hash_table_add(paths, g_strdup(file->path));
 	}
 	return paths;
@@ -226,7 +226,7 @@ has_opened(const GPtrArray *files, GHashTable *known)
 	for (guint i = 0; i < files->len; i++) {
 		const struct file *file = files->pdata[i];
 
-		if (file_is_member(file) && !(file->flags & FILE_ENCRYPTED) && file->method &&
+		if (file_is_member(file) && !is_closed(file) && file->method &&
 		    g_str_has_suffix(file->method, "+opened") &&
 		    !g_hash_table_contains(known, file->path))
 			return TRUE;
@@ -252,8 +252,8 @@ match_blocks(struct later *later, struct event *event, GHashTable *known)
 	block_hit_tell(later->engine, event);
 }
 
-/* Tells what opened, and lets go of what was kept for that. */
-static void
+/* Tells what opened; FALSE if the spool does not take it. */
+static gboolean
 tell(struct later *later, struct event *event, GPtrArray *files, GHashTable *known)
 {
 	g_autoptr(GBytes) json = NULL;
@@ -268,12 +268,118 @@ tell(struct later *later, struct event *event, GPtrArray *files, GHashTable *kno
 	if (!spool_append(engine_spool(later->engine), json, NULL, &error)) {
 		log_event(LOG_LEVEL_ERROR, "later-not-recorded", "event_id", event->supplements,
 			  "error", error->message, NULL);
-		return;
+		return FALSE;
 	}
 	log_event(LOG_LEVEL_INFO, "opened-later", "queue_id", event->queue_id, "event_id",
 		  event->supplements, "by", event->event_id, NULL);
-	kept_remove(later->kept, event->supplements);
+	return TRUE;
 }
+
+/* ---- keeping a message, and the rest of one ---- */
+
+static gboolean
+keep(struct later *later, GBytes *json, GBytes *message)
+{
+	g_autoptr(settings_t) settings = engine_settings(later->engine);
+	g_autoptr(GError) error = NULL;
+
+	if (kept_add(later->kept, json, message, settings->locked_bytes, &error))
+		return TRUE;
+	log_event(LOG_LEVEL_WARNING, "archive-not-kept", "error", error->message, "effect",
+		  "a later mail cannot open it", NULL);
+	return FALSE;
+}
+
+static struct event *
+decode(GBytes *json)
+{
+	gsize length;
+	const void *bytes = g_bytes_get_data(json, &length);
+
+	return ocsf_decode_event(bytes, length, NULL);
+}
+
+/* Takes over what says whether a file is closed, and what may be in it. */
+static void
+take_over(struct file *known, const struct file *file)
+{
+	known->flags = file->flags;
+	known->digests = file->digests;
+	g_free(known->detected_type);
+	known->detected_type = g_strdup(file->detected_type);
+	g_free(known->method);
+	known->method = g_strdup(file->method);
+}
+
+/* Adds a file of what was read to those that are known; its parent is among them. */
+static gboolean
+add_known(struct record *record, GHashTable *places, const GPtrArray *files,
+	  const struct file *file)
+{
+	const struct file *above = file->parent < 0 ? NULL : files->pdata[file->parent];
+	int parent = above ? GPOINTER_TO_INT(g_hash_table_lookup(places, above->path)) : 0;
+	struct file *added;
+
+	if (record->files->len >= CAP_FILES)
+		return FALSE;
+	added = record_add_file(record, file->path, parent);
+	g_hash_table_insert(places, added->path, GUINT_TO_POINTER(record->files->len - 1));
+	take_over(added, file);
+	return TRUE;
+}
+
+/*
+ * Adds what was read to what is known of a message.  What is closed in this reading alone
+ * stays open, since an earlier mail had the word for it.  FALSE if there is too much.
+ */
+static gboolean
+learn(struct record *record, const GPtrArray *files)
+{
+	g_autoptr(GHashTable) places = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < record->files->len; i++)
+		g_hash_table_insert(places, ((struct file *)record->files->pdata[i])->path,
+				    GUINT_TO_POINTER(i));
+	for (guint i = 0; i < files->len; i++) {
+		const struct file *file = files->pdata[i];
+		gpointer place;
+
+		if (!g_hash_table_lookup_extended(places, file->path, NULL, &place)) {
+			if (!add_known(record, places, files, file))
+				return FALSE;
+		} else if (!is_closed(file)) {
+			take_over(record->files->pdata[GPOINTER_TO_UINT(place)], file);
+		}
+	}
+	return TRUE;
+}
+
+/* Encodes an event; NULL if not all of its files fit, so that some would be told again. */
+static GBytes *
+encode_whole(const struct event *event)
+{
+	g_autoptr(GBytes) json = ocsf_encode_event(event, CAP_EVENT_BYTES);
+	g_autoptr(event_t) read = decode(json);
+
+	if (!read || read->record->files->len < event->record->files->len)
+		return NULL;
+	return g_steal_pointer(&json);
+}
+
+/* After some of a kept message was told: keeps it for what is still locked, or lets go of it. */
+static void
+keep_rest(struct later *later, GBytes *kept, GBytes *message, const GPtrArray *files)
+{
+	g_autoptr(event_t) event = decode(kept);
+	g_autoptr(GBytes) json = NULL;
+
+	if (learn(event->record, files) && has_locked(event->record))
+		json = encode_whole(event);
+	if (!json || !keep(later, json, message))
+		kept_remove(later->kept, event->event_id);
+}
+
+/* ---- the thread ---- */
 
 /* Tries the words of a message on the archives of an earlier one. */
 static void
@@ -289,7 +395,7 @@ try_earlier(struct later *later, const struct job *job, const char *event_id)
 
 	if (!kept_read(later->kept, event_id, &json, &message))
 		return;
-	event = ocsf_decode_event(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL);
+	event = decode(json);
 	if (!event)
 		return;
 	both = join_messages(job, message);
@@ -299,21 +405,8 @@ try_earlier(struct later *later, const struct job *job, const char *event_id)
 		return;
 	files = inner_files(whole);
 	known = known_paths(event->record);
-	if (has_opened(files, known))
-		tell(later, event, files, known);
-}
-
-/* ---- the thread ---- */
-
-static void
-keep(struct later *later, const struct job *job)
-{
-	g_autoptr(settings_t) settings = engine_settings(later->engine);
-	g_autoptr(GError) error = NULL;
-
-	if (!kept_add(later->kept, job->json, job->bytes, settings->locked_bytes, &error))
-		log_event(LOG_LEVEL_WARNING, "archive-not-kept", "error", error->message, "effect",
-			  "a later mail cannot open it", NULL);
+	if (has_opened(files, known) && tell(later, event, files, known))
+		keep_rest(later, json, message, files);
 }
 
 static void
@@ -340,7 +433,7 @@ run(gpointer data)
 		for (guint i = 0; job->earlier && i < job->earlier->len; i++)
 			try_earlier(later, job, job->earlier->pdata[i]);
 		if (job->json)
-			keep(later, job);
+			keep(later, job->json, job->bytes);
 		stopped = job->stops;
 		job_free(job);
 	}

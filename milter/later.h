@@ -6,7 +6,8 @@
  * message with an archive that no word of it opened is kept (kept.h); when a
  * later one passes between the same parties, both are read by a worker as one, so
  * that its words are tried, and what opens is told in a supplementary event
- * (event.h).  Does so in a thread of its own, after the MTA has its answer: mail
+ * (event.h).  What is still locked then waits on, and is told when it opens; nothing is
+ * told twice.  Does so in a thread of its own, after the MTA has its answer: mail
  * never waits for it, and what is in hand when the process ends is let go of.
  * Parses no message byte.  Any thread.
  */

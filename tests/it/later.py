@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "faults"))
 
 from shim import Shim
-from mtlib import SOURCE, Daemon, Site, equal, json_lines, main, make_message, program, test, wait_until
+from mtlib import SOURCE, Daemon, Site, equal, json_lines, main, make_message, program, run, test, wait_until
 
 PASSWORD = "x7kQ!9"  # of tests/data/locked-*.zip, in which is evil.exe
 LOCKED = b"MZ what was locked away\n" * 20
@@ -85,6 +85,76 @@ def kept(site):
     """Counts the kept messages."""
     return len([name for name in os.listdir(f"{site.settings['spool']['directory']}/locked")
                 if name.endswith(".sealed")])
+
+
+def sealed(site, name, content, *options, password):
+    """Has 7-Zip make an encrypted zip of one file, evil.exe; returns its bytes."""
+    work = f"{site.root}/{name}"
+    os.makedirs(work)
+    with open(f"{work}/evil.exe", "wb") as handle:
+        handle.write(content)
+    run("7z", "a", "-tzip", f"-p{password}", *options, f"{work}/a.zip", f"{work}/evil.exe")
+    with open(f"{work}/a.zip", "rb") as handle:
+        return handle.read()
+
+
+def supplements(site):
+    """Returns the events that add to another, of all that were stored of the first message."""
+    event_id = site.who("queue:FIRST", status=None)[0][0]["event_id"]
+    return [line for line in json_lines(site.mailtrace("show", "--json", event_id).stdout)
+            if line["unmapped"]["mailtrace"].get("supplements")]
+
+
+@test
+def each_of_two_zips_is_opened_by_its_mail_and_told_once():
+    other = LOCKED + b"another"
+    with running() as site:
+        for content in (LOCKED, other):
+            site.mailtrace("block", "add", hashlib.sha256(content).hexdigest(), "--mode", "observe")
+        send(site, "first", ALICE, BOB, attachments=[
+            ("a.zip", "application/zip", sealed(site, "a", LOCKED, password="Alpha77x")),
+            ("b.zip", "application/zip", sealed(site, "b", other, "-mem=AES256", password="Bravo88y"))])
+        wait_until(lambda: kept(site) == 1, "the kept message")
+        first, second = "Password: Alpha77x\r\n", "Password: Bravo88y\r\n"
+        send(site, "second", ALICE, BOB, body=first)
+        wait_until(lambda: who(site), "what the first password opened")
+        site.milter.stop()  # what is known of it is on the disk
+        site.start_milter()
+        equal(kept(site), 1, "the other zip waits")
+        send(site, "third", ALICE, BOB, body=first)
+        send(site, "fourth", BOB, ALICE, body=second)
+        sha256 = hashlib.sha256(other).hexdigest()
+        wait_until(lambda: site.who(sha256, status=None)[0], "what the second password opened")
+        wait_until(lambda: kept(site) == 0, "nothing to be kept any more")
+        send(site, "fifth", ALICE, BOB, body=first + second)
+        equal(len(supplements(site)), 2, "the third and the fifth tell nothing")
+        equal(sorted(row["hits"] for row in blocks(site)), [1, 1])
+
+
+@test
+def a_zip_in_a_zip_waits_for_both_passwords():
+    with running() as site:
+        inner = sealed(site, "inner", LOCKED, password="Alpha77x")
+        outer = sealed(site, "outer", inner, password="Bravo88y")
+        send(site, "first", ALICE, BOB, attachments=[("a.zip", "application/zip", outer)])
+        wait_until(lambda: kept(site) == 1, "the kept message")
+        send(site, "second", ALICE, BOB, body="Password: Bravo88y\r\n")
+        wait_until(lambda: len(supplements(site)) == 1, "what the first password opened")
+        equal(kept(site), 1, "the inner zip waits")
+        send(site, "third", ALICE, BOB, body="Password: Alpha77x\r\nPassword: Bravo88y\r\n")
+        wait_until(lambda: who(site), "what both opened")
+        wait_until(lambda: kept(site) == 0, "nothing to be kept any more")
+
+
+@test
+def a_zip_behind_other_bytes_is_kept_too():
+    with running() as site:
+        content = b"Dear Bob, this is text." + sealed(site, "a", LOCKED, password="Alpha77x")
+        send(site, "first", ALICE, BOB, attachments=[("a.zip", "application/zip", content)])
+        wait_until(lambda: kept(site) == 1, "the kept message")
+        send(site, "second", ALICE, BOB, body="Password: Alpha77x\r\n")
+        wait_until(lambda: who(site), "what the password opened")
+        wait_until(lambda: kept(site) == 0, "nothing to be kept any more")
 
 
 @test
