@@ -47,6 +47,14 @@ def every_cap_stands_in_security_md_with_its_value_and_a_reason():
 
 
 @test
+def no_row_of_a_table_stands_twice():
+    for name in PAGES:
+        for table in read(name).split("\n\n"):
+            firsts = re.findall(r"^\| ([^|]+) \|", table, re.M)
+            equal(sorted({first for first in firsts if firsts.count(first) > 1}), [], f"rows of {name} that begin alike")
+
+
+@test
 def every_cap_stands_in_the_page_of_the_configuration():
     with open(os.path.join(BUILD, "docs", "mailtrace.conf.5"), encoding="utf-8") as handle:
         section = handle.read().split(".Sh LIMITS")[1].split(".Sh FILES")[0]
