@@ -162,6 +162,23 @@ def check(tap, what, *options):
     return {name: {tuple(file) for file in message.files} for name, message in messages.items()}
 
 
+def check_options(tap, name, folder):
+    """Reads a message in which the engine opens more, with LF, in each way that the reader's options allow."""
+    with open(os.path.join(CORPORA, name), "rb") as handle:
+        content = handle.read().replace(b"\r\n", b"\n")
+    path = os.path.join(folder, "lf.eml")
+    with open(path, "wb") as handle:
+        handle.write(content)
+    as_is, engine = ("--as-is",), ("--engine", folder)
+    alone, sent, both, turned = read_by = [read([path], *options)[0][path].files for options in (
+        as_is, engine, as_is + engine, engine + as_is)]
+    os.unlink(path)
+    tap.check(both == turned and len(both) == len(sent) > len(alone) and both[0] == alone[0] != sent[0],
+              f"the reader reads {os.path.basename(name)} as it is and with the engine",
+              [f"{len(files)} files, {files[0][1]} bytes" for files in read_by])
+    tap.check(read([], "--as-it-is")[1] == 2, "the reader refuses what is no option of it")
+
+
 def main():
     if not os.path.isdir(CORPORA):
         print(f"1..0 # SKIP no messages in {CORPORA}")
@@ -170,6 +187,8 @@ def main():
     without = check(tap, "without the engine")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         engine = check(tap, "with it", "--engine", folder)
+        more = min(name for name, files in without.items() if len(engine[name]) > len(files))
+        check_options(tap, more, folder)
         tap.check(not os.listdir(folder), "leaves no temporary file", os.listdir(folder))
     lost = [name for name, files in without.items() if files - engine[name]]
     tap.check(not lost, "loses no file by the engine", lost)

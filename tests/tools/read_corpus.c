@@ -14,7 +14,8 @@
  *
  * Lone LF become CR LF, as a milter would be given the message, unless
  * --as-is is given.  With --engine FOLDER the ClamAV engine opens what it can, without
- * signatures, and has its temporary files there.
+ * signatures, and has its temporary files there.  Both may be given, in any order; what
+ * is neither ends it with status 2.
  */
 #include <stdio.h>
 #include <string.h>
@@ -184,22 +185,45 @@ prepare(const char *folder, GError **error)
 	return TRUE;
 }
 
+struct options {
+	gboolean as_is;
+	const char *folder; /* the engine's, or NULL for none */
+};
+
+/* Takes the command line; FALSE if it has something that is no option. */
+static gboolean
+take_options(int argc, char **argv, struct options *ret_options)
+{
+	for (int i = 1; i < argc; i++) {
+		if (g_str_equal(argv[i], "--as-is"))
+			ret_options->as_is = TRUE;
+		else if (g_str_equal(argv[i], "--engine") && i + 1 < argc)
+			ret_options->folder = argv[++i];
+		else
+			return FALSE;
+	}
+	return TRUE;
+}
+
 int
 main(int argc, char **argv)
 {
-	gboolean as_is = argc > 1 && g_str_equal(argv[1], "--as-is");
-	const char *folder = argc > 2 && g_str_equal(argv[1], "--engine") ? argv[2] : NULL;
+	struct options options = {0};
 	g_autoptr(GError) error = NULL;
 	char path[4096];
 	gboolean good = TRUE;
 
-	if (!prepare(folder, &error)) {
+	if (!take_options(argc, argv, &options)) {
+		fprintf(stderr, "usage: read_corpus [--as-is] [--engine FOLDER]\n");
+		return 2;
+	}
+	if (!prepare(options.folder, &error)) {
 		fprintf(stderr, "%s\n", error->message);
 		return 2;
 	}
 	while (fgets(path, sizeof(path), stdin)) {
 		path[strcspn(path, "\n")] = '\0';
-		good = read_one(path, as_is) && good;
+		good = read_one(path, options.as_is) && good;
 	}
 	return good ? 0 : 1;
 }
