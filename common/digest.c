@@ -89,6 +89,13 @@ digester_finish(struct digester *digester, struct digests *ret_digests)
 }
 
 void
+digester_restart(struct digester *digester)
+{
+	for (int i = 0; i < DIGEST_KINDS; i++)
+		check(EVP_DigestInit_ex(digester->contexts[i], NULL, NULL));
+}
+
+void
 digester_copy(struct digester *digester, const struct digester *from)
 {
 	for (int i = 0; i < DIGEST_KINDS; i++)

@@ -48,6 +48,9 @@ void digester_add(struct digester *digester, const void *bytes, gsize length);
 /* Writes the digests of all that was added; the digester then starts anew. */
 void digester_finish(struct digester *digester, struct digests *ret_digests);
 
+/* Forgets what was added; the digester starts anew. */
+void digester_restart(struct digester *digester);
+
 /* Makes digester one to which the same was added as to from: branches of one content. */
 void digester_copy(struct digester *digester, const struct digester *from);
 

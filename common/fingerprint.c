@@ -14,6 +14,7 @@ struct fingerprint {
 	guint64 lf_size; /* likewise */
 	guint64 pending; /* line breaks at the end so far */
 	gboolean variants;
+	gboolean begun;	   /* and not finished: a content that could not be read to its end */
 	guint64 carriages; /* CRs that came last, and are not in the LF form yet */
 	char piece[PIECE_BYTES];
 	gsize used;
@@ -34,6 +35,11 @@ fingerprint_new(void)
 void
 fingerprint_begin(struct fingerprint *fingerprint, gboolean variants)
 {
+	if (fingerprint->begun) {
+		digester_restart(fingerprint->exact);
+		digester_restart(fingerprint->lf);
+	}
+	fingerprint->begun = TRUE;
 	fingerprint->variants = variants;
 	fingerprint->size = fingerprint->lf_size = fingerprint->pending = 0;
 	fingerprint->used = 0;
@@ -190,6 +196,7 @@ fingerprint_finish(struct fingerprint *fingerprint, const void *line_break, gsiz
 	digester_finish(fingerprint->exact, &file->digests);
 	if (fingerprint->variants)
 		finish_variants(fingerprint, file);
+	fingerprint->begun = FALSE;
 }
 
 void

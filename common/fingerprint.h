@@ -20,7 +20,8 @@ struct fingerprint;
 /* Returns one to begin with.  Free with fingerprint_free(). */
 struct fingerprint *fingerprint_new(void);
 
-/* Begins a content.  variants: whether line ends mean anything in it. */
+/* Begins a content, and forgets one that was not finished.  variants: whether line ends mean
+ * anything in it. */
 void fingerprint_begin(struct fingerprint *fingerprint, gboolean variants);
 
 /* Adds length bytes of it; the LF form is made of them, CR LF becoming LF, CR CR LF too. */

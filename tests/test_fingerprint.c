@@ -147,3 +147,19 @@ Test(fingerprint, one_serves_many_contents)
 		assert_variant(file, VARIANT_LF, i == 1 ? NULL : "a\nb\r");
 	}
 }
+
+/* A member of an archive that is damaged, and the next one. */
+Test(fingerprint, what_was_not_finished_is_not_part_of_the_next)
+{
+	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
+	g_autoptr(record_t) record = record_new();
+	struct file *file = record_add_file(record, "1", -1);
+
+	fingerprint_begin(fingerprint, TRUE);
+	fingerprint_add(fingerprint, "half a\r\n", 8);
+	fingerprint_begin(fingerprint, TRUE);
+	fingerprint_add(fingerprint, "b\r\n", 3);
+	fingerprint_finish(fingerprint, NULL, 0, file);
+	assert_digests(&file->digests, "b\r\n", 3);
+	assert_variant(file, VARIANT_LF, "b\n");
+}
