@@ -45,8 +45,8 @@ static const struct signature {
 	      "7zXZ\0",
 	      "application/x-xz"),
 	MAGIC(0, "\x28\xb5\x2f\xfd", "application/zstd"),
-	MAGIC(0, "\x50\x2a\x4d\x18", "application/zstd"), /* RFC 8878 3.1.2: a frame to skip */
 	MAGIC(0, "\x04\x22\x4d\x18", "application/x-lz4"),
+	MAGIC(0, "\x02\x21\x4c\x18", "application/x-lz4"), /* as it was before it had frames */
 	WORD(0, "LZIP", "application/x-lzip"),
 	MAGIC(0, "\x5d\0\0", "application/x-lzma"),
 	MAGIC(0, "xar!\0\x1c", "application/x-xar"),
@@ -189,6 +189,71 @@ is_old_tar(const guint8 *bytes, gsize length)
 	return told == sum;
 }
 
+static guint32
+u32(const guint8 *at)
+{
+	return (guint32)at[0] | (guint32)at[1] << 8 | (guint32)at[2] << 16 | (guint32)at[3] << 24;
+}
+
+/* Zstandard's frames to be skipped (RFC 8878 3.1.2), which are those of lz4 too. */
+#define SKIPPED_HEADER_BYTES 8
+
+static gboolean
+is_skipped_frame(const guint8 *bytes, gsize length)
+{
+	return length >= SKIPPED_HEADER_BYTES && (bytes[0] & 0xf0) == 0x50 &&
+	       memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0;
+}
+
+/* What stands behind frames to be skipped says of which kind they are. */
+static const char *
+skipped_type(const guint8 *bytes, gsize length)
+{
+	while (is_skipped_frame(bytes, length)) {
+		gsize size = SKIPPED_HEADER_BYTES + (gsize)u32(bytes + 4);
+
+		if (size > length)
+			break;
+		bytes += size;
+		length -= size;
+	}
+	return length >= 4 && (memcmp(bytes, "\x04\x22\x4d\x18", 4) == 0 ||
+			       memcmp(bytes, "\x02\x21\x4c\x18", 4) == 0)
+		       ? "application/x-lz4"
+		       : "application/zstd";
+}
+
+/*
+ * The .lzma format has no signature: a byte of properties, the size of the dictionary and that
+ * of the content, then the range coder's first byte, a zero (lzma-file-format.txt 1.1).  As
+ * xz does, takes the sizes of dictionaries that encoders write.
+ */
+#define LZMA_HEADER_BYTES 13
+#define LZMA_LEAST_DICTIONARY 4096
+#define LZMA_MOST_PROPERTIES ((4 * 5 + 4) * 9 + 8) /* (pb * 5 + lp) * 9 + lc */
+#define LZMA_MOST_LITERAL_BITS 4		   /* lc and lp together, of xz */
+#define LZMA_LEAST_UNLIKELY_BITS 38		   /* of a content's size */
+
+static gboolean
+is_lzma(const guint8 *bytes, gsize length)
+{
+	guint32 dictionary, high, low, rest;
+
+	if (length <= LZMA_HEADER_BYTES || bytes[0] > LZMA_MOST_PROPERTIES ||
+	    bytes[0] % 9 + bytes[0] / 9 % 5 > LZMA_MOST_LITERAL_BITS ||
+	    bytes[LZMA_HEADER_BYTES] != 0)
+		return FALSE;
+	dictionary = u32(bytes + 1);
+	low = u32(bytes + 5);
+	high = u32(bytes + 9);
+	rest = dictionary & (dictionary - 1); /* without its lowest bit */
+	if (dictionary < LZMA_LEAST_DICTIONARY ||
+	    (rest && dictionary != G_MAXUINT32 && rest != (dictionary & ~rest) << 1))
+		return FALSE;
+	return (low == G_MAXUINT32 && high == G_MAXUINT32) ||
+	       ((low || high) && high >> (LZMA_LEAST_UNLIKELY_BITS - 32) == 0);
+}
+
 /* An image may begin with what starts a computer, which is no other kind of content. */
 static gboolean
 is_disc_image(const guint8 *bytes, gsize length)
@@ -205,6 +270,8 @@ magic_type(const void *bytes, gsize length)
 
 	if (is_disc_image(at, length))
 		return "application/x-iso9660-image";
+	if (is_skipped_frame(at, length))
+		return skipped_type(at, MIN(length, MAGIC_IMAGE_BYTES));
 	length = MIN(length, MAGIC_BYTES);
 	if (length >= 4 && (memcmp(at, "PK\3\4", 4) == 0 || memcmp(at, "PK\5\6", 4) == 0))
 		return zip_type(at, length);
@@ -218,6 +285,8 @@ magic_type(const void *bytes, gsize length)
 	}
 	if (is_old_tar(at, length))
 		return "application/x-tar";
+	if (is_lzma(at, length))
+		return "application/x-lzma";
 	if (length >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0) {
 		at += 3; /* UTF-8's byte order mark */
 		length -= 3;

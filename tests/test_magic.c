@@ -104,6 +104,59 @@ Test(magic, an_image_of_a_disc_is_known_whatever_starts_it)
 		strcmp(magic_type(image, MAGIC_IMAGE_BYTES - 1), "application/x-iso9660-image"), 0);
 }
 
+/* Those of Zstandard and lz4 are the same: what follows them tells. */
+Test(magic, what_stands_behind_frames_to_be_skipped_is_known)
+{
+	char bytes[3 * 8 + 2 + 4] = {0};
+
+	for (guint nibble = 0; nibble < 16; nibble++) {
+		for (gsize i = 0; i < 3; i++) {
+			memcpy(bytes + i * 8, "\x50\x2a\x4d\x18", 4);
+			bytes[i * 8] = (char)(bytes[i * 8] + (int)nibble);
+		}
+		bytes[2 * 8 + 4] = 2;
+		memcpy(bytes + 26, "\x04\x22\x4d\x18", 4);
+		cr_expect_str_eq(magic_type(bytes, sizeof(bytes)), "application/x-lz4");
+		memcpy(bytes + 26, "\x28\xb5\x2f\xfd", 4);
+		cr_expect_str_eq(magic_type(bytes, sizeof(bytes)), "application/zstd");
+		cr_expect_str_eq(magic_type(bytes, sizeof(bytes) - 1), "application/zstd");
+	}
+	cr_expect_str_eq(magic_type("\x02\x21\x4c\x18", 4), "application/x-lz4");
+}
+
+Test(magic, an_lzma_is_known_by_sizes_that_one_may_have)
+{
+	static const struct {
+		guint8 properties;
+		guint32 dictionary;
+		guint64 size;
+		guint8 first;
+		gboolean is;
+	} cases[] = {
+		{0x5d, 0x1000, G_MAXUINT64, 0, TRUE}, {0x5d, 0x1800, 2324, 0, TRUE},
+		{0x5e, 0x100000, 1, 0, TRUE},	      {0, 0x800000, 2324, 0, TRUE},
+		{224, 0x10000, 2324, 0, FALSE},	      {184, 0x10000, 2324, 0, TRUE},
+		{225, 0x10000, 2324, 0, FALSE},	      {0x5d, 0x10001, 2324, 0, FALSE},
+		{0x5d, 0x1400, 2324, 0, FALSE},	      {0x5d, 0x800, 2324, 0, FALSE},
+		{0x5d, 0x1000, 0, 0, FALSE},	      {0x5d, 0x1000, 2324, 1, FALSE},
+		{0x5d, 0x1000, 1ull << 38, 0, FALSE}, {0x5d, 0x1000, (1ull << 38) - 1, 0, TRUE},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		guint8 bytes[20] = {cases[i].properties};
+		guint32 dictionary = GUINT32_TO_LE(cases[i].dictionary);
+		guint64 size = GUINT64_TO_LE(cases[i].size);
+
+		memcpy(bytes + 1, &dictionary, sizeof(dictionary));
+		memcpy(bytes + 5, &size, sizeof(size));
+		bytes[13] = cases[i].first;
+		memset(bytes + 14, 0xee, 6);
+		cr_expect_eq(g_strcmp0(magic_type(bytes, sizeof(bytes)), "application/x-lzma") == 0,
+			     cases[i].is, "%zu", i);
+		cr_expect_eq(g_strcmp0(magic_type(bytes, 13), "application/x-lzma") == 0, FALSE);
+	}
+}
+
 Test(magic, bytes_beyond_those_it_looks_at_do_not_matter)
 {
 	g_autofree char *text = g_strnfill(MAGIC_BYTES + 1, 'a');
