@@ -7,6 +7,7 @@
 
 #include "archive_members.h"
 #include "archive_stream.h"
+#include "compressed_end.h"
 #include "self_extracting.h"
 
 G_DEFINE_QUARK(mailtrace_archive_stream_error, archive_stream_error)
@@ -148,6 +149,7 @@ struct archive_members {
 	gboolean may_be_none; /* nothing in it is no damage, before the first member */
 	gboolean opened;      /* asked for what is encrypted before it is, libarchive 3.6 crashes */
 	gboolean damaged;
+	gboolean followed;   /* by bytes that are none of it, where it is compressed by itself */
 	gint64 size;	     /* of the member, as the archive says */
 	guint64 position;    /* in its content */
 	gint64 block_offset; /* of the block in hand, which may stand after a hole */
@@ -282,6 +284,17 @@ enable(struct archive *archive, const struct kind *kind)
 	return result == ARCHIVE_OK;
 }
 
+/* How many of a content's bytes are what libarchive is to read. */
+static gsize
+own_bytes(const struct kind *kind, const void *bytes, gsize length)
+{
+	if (kind && kind->filter == ARCHIVE_FILTER_ZSTD)
+		return compressed_end_zstd(bytes, length);
+	if (kind && kind->filter == ARCHIVE_FILTER_XZ)
+		return compressed_end_xz(bytes, length);
+	return length;
+}
+
 static struct archive_members *
 open_as(const struct kind *kind, const void *bytes, gsize length, const char *password)
 {
@@ -294,6 +307,8 @@ open_as(const struct kind *kind, const void *bytes, gsize length, const char *pa
 		length -= (gsize)(inner - (const guint8 *)bytes);
 		bytes = inner;
 	}
+	members->followed = own_bytes(kind, bytes, length) < length;
+	length = own_bytes(kind, bytes, length);
 	members->archive = archive_read_new();
 	if (password)
 		archive_read_add_passphrase(members->archive, password);
@@ -382,7 +397,7 @@ describe_member(struct archive_members *members, struct archive_entry *entry,
 				archive_entry_is_metadata_encrypted(entry);
 	members->may_be_none = FALSE;
 	members->encrypted |= ret_member->encrypted;
-	members->damaged = FALSE;
+	members->damaged = members->followed;
 	members->size = (gint64)ret_member->size;
 	members->position = members->block_bytes = 0;
 	members->block_offset = 0;

@@ -88,7 +88,10 @@ gboolean archive_members_next(struct archive_members *members, struct archive_me
 gboolean archive_members_read(struct archive_members *members, const void **ret_bytes,
 			      gsize *ret_length, GError **error);
 
-/* Returns whether the member last read to its end had a wrong checksum or size. */
+/*
+ * Returns whether the member last read to its end had a wrong checksum or size, or is a
+ * compressed content behind which other bytes follow.
+ */
 gboolean archive_members_damaged(const struct archive_members *members);
 
 /* Returns whether anything met so far is encrypted, be it the list of members. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "archive_members.h"
 #include "archive_stream.h"
+#include "compressed_end.h"
 #include "self_extracting.h"
 
 #include <criterion/criterion.h>
@@ -130,4 +132,70 @@ Test(archive, a_7z_in_a_program_is_found_by_a_header_that_lies_within)
 
 		cr_expect_null(self_extracting_7z(copy ? copy : "", cut), "%zu", cut);
 	}
+}
+
+/* Reads the one member; *ret_damaged: what is told of it at its end. */
+static char *
+read_single(const char *type, const void *bytes, gsize length, gboolean *ret_damaged)
+{
+	g_autoptr(archive_members_t) members = archive_members_open(type, bytes, length, NULL);
+	g_autoptr(GString) content = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+	struct archive_member member;
+	const void *piece;
+	gsize got;
+
+	if (!archive_members_next(members, &member, &error))
+		return NULL;
+	while (archive_members_read(members, &piece, &got, &error))
+		g_string_append_len(content, piece, (gssize)got);
+	*ret_damaged = archive_members_damaged(members);
+	return error ? NULL : g_string_free(g_steal_pointer(&content), FALSE);
+}
+
+typedef gsize (*end_function)(const void *bytes, gsize length);
+
+/* The rest of two contents that are cut must not be taken for other bytes behind them. */
+static void
+check_end(end_function find_end, const char *type, const char *bytes, gsize length)
+{
+	g_autoptr(GString) more = g_string_new_len(bytes, (gssize)length);
+
+	g_string_append_len(more, bytes, (gssize)length);
+	for (gsize cut = 0; cut <= more->len; cut++) {
+		g_autofree char *copy = g_memdup2(more->str, cut);
+
+		cr_expect(find_end(copy ? copy : "", cut) == cut || cut > length, "%zu", cut);
+	}
+	cr_expect_eq(find_end(more->str, more->len), more->len);
+	for (gsize behind = 0; behind < 40; behind++) {
+		g_autofree char *content = NULL;
+		gboolean damaged = FALSE;
+
+		cr_expect_eq(find_end(more->str, more->len), 2 * length, "%zu", behind);
+		content = read_single(type, more->str, more->len, &damaged);
+		cr_expect_str_eq(content ? content : "", "mail\nmail\n", "%zu", behind);
+		cr_expect_eq(damaged, behind > 0);
+		g_string_append_c(more, 'j');
+	}
+}
+
+Test(archive, a_compressed_content_is_read_though_other_bytes_follow_and_that_is_told)
+{
+	check_end(compressed_end_zstd, "application/zstd", zstd, sizeof(zstd) - 1);
+	check_end(compressed_end_xz, "application/x-xz", xz, sizeof(xz) - 1);
+}
+
+Test(archive, frames_to_be_skipped_and_zeros_behind_a_stream_are_no_other_bytes)
+{
+	g_autoptr(GString) frames = g_string_new_len("\x57\x2a\x4d\x18\3\0\0\0...", 11);
+	g_autoptr(GString) padded = g_string_new_len(xz, sizeof(xz) - 1);
+
+	g_string_append_len(frames, zstd, sizeof(zstd) - 1);
+	g_string_append_len(frames, "\x50\x2a\x4d\x18\0\0\0\0", 8);
+	cr_expect_eq(compressed_end_zstd(frames->str, frames->len), frames->len);
+	cr_expect_eq(compressed_end_zstd(frames->str, frames->len - 1), frames->len - 1);
+	g_string_append_len(padded, "\0\0\0\0", 4);
+	cr_expect_eq(compressed_end_xz(padded->str, padded->len), padded->len);
+	cr_expect_eq(compressed_end_xz(padded->str, padded->len - 1), sizeof(xz) - 1);
 }
