@@ -351,9 +351,9 @@ archive_members_rar(const char *type)
 
 /* libarchive decrypts zip: ZipCrypto, and AES as WinZip has it; 7z and rar it does not. */
 gboolean
-archive_members_decrypted(const char *type)
+archive_members_decrypted(const struct archive_members *members)
 {
-	return g_strcmp0(type, "application/zip") == 0;
+	return (archive_format(members->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP;
 }
 
 static gboolean

@@ -69,8 +69,11 @@ gboolean archive_members_zip(const char *type);
 /* Returns whether a media type is that of a rar, or of a program that may have one behind it. */
 gboolean archive_members_rar(const char *type);
 
-/* Returns whether encrypted members of this media type can be read with their password. */
-gboolean archive_members_decrypted(const char *type);
+/*
+ * Returns whether the archive is one whose encrypted members can be read with their password,
+ * a zip, whatever it stands behind.  Known once archive_members_next() gave a member.
+ */
+gboolean archive_members_decrypted(const struct archive_members *members);
 
 /*
  * Goes to the next file; directories, links and devices are passed over.

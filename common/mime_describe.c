@@ -197,12 +197,6 @@ mime_is_calendar(const struct file *file)
 }
 
 gboolean
-mime_is_named_zip(const struct file *file)
-{
-	return is_named(file, ".zip") || is_named(file, ".jar");
-}
-
-gboolean
 mime_opens_in_browser(const struct file *file)
 {
 	static const char *const endings[] = {".htm", ".html", ".xhtml", ".shtml", ".svg"};

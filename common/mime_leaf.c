@@ -12,7 +12,6 @@
 #include "unpack.h"
 #include "url.h"
 #include "wide.h"
-#include "zip_views.h"
 
 /* Searches a body for links, and for words that open archives. */
 static void
@@ -92,22 +91,6 @@ mime_look_inside(struct reader *reader, guint index, const GByteArray *bytes, gu
 		unpack_file(reader->unpacker, index, bytes->data, bytes->len, depth);
 }
 
-/*
- * What a content is.  A zip may stand behind other bytes, and is opened from its end all the
- * same, but by who takes it for one.
- */
-static const char *
-detected_type(const struct file *file, const GByteArray *kept)
-{
-	const char *type = magic_type(kept->data, kept->len);
-
-	if ((!type || g_str_equal(type, "text/plain") || mime_is_named_zip(file)) &&
-	    !unpack_is_archive(kept->data, kept->len, FALSE) && !(file->flags & FILE_BODY) &&
-	    zip_ends(kept->data, kept->len))
-		return "application/zip";
-	return type;
-}
-
 /* Decodes once more a content that a zip ends, as its head did not say, to keep it whole. */
 static void
 keep_whole(struct reader *reader, const struct source *source, const struct entity *entity,
@@ -116,8 +99,7 @@ keep_whole(struct reader *reader, const struct source *source, const struct enti
 	struct file unused = {0};
 
 	if (file->flags & FILE_BODY || file->size == content->kept->len ||
-	    content->keep == CAP_KEPT_BYTES ||
-	    !memmem(content->tail, content->tail_bytes, "PK\5\6", 4))
+	    content->keep == CAP_KEPT_BYTES || !zip_tail_may_end(&content->tail))
 		return;
 	g_byte_array_set_size(content->kept, 0);
 	content->keep = CAP_KEPT_BYTES;
@@ -136,7 +118,9 @@ read_kept(struct reader *reader, const struct source *source, const struct entit
 	struct file *file = g_ptr_array_index(reader->record->files, (guint)index);
 	GByteArray *kept = content->kept;
 
-	file->detected_type = g_strdup(detected_type(file, kept));
+	file->detected_type =
+		g_strdup(file->flags & FILE_BODY ? magic_type(kept->data, kept->len)
+						 : unpack_type(kept->data, kept->len));
 	if (content->truncated)
 		file->flags |= FILE_TRUNCATED;
 	if (!(file->flags & FILE_MESSAGE))

@@ -16,6 +16,7 @@
 #include "fingerprint.h"
 #include "recode.h"
 #include "record.h"
+#include "zip_views.h"
 
 /* Encoded bytes are decoded in pieces of this size. */
 #define PIECE_BYTES (32 * 1024)
@@ -71,13 +72,9 @@ struct source {
 	int *files; /* index of each entity's file */
 };
 
-/* So many of a content's last bytes tell whether a zip ends it, with a short comment. */
-#define TAIL_BYTES 256
-
 /* A content while it is decoded. */
 struct content {
-	char tail[TAIL_BYTES]; /* its last bytes */
-	gsize tail_bytes;
+	struct zip_tail tail;
 	GByteArray *kept; /* the first bytes of it */
 	gsize keep;	  /* as many of them; of archives all */
 	gboolean known;	  /* whether it is an archive was asked */
@@ -153,7 +150,6 @@ gboolean mime_is_html(const struct entity *entity);
 gboolean mime_is_tnef(const struct file *file);
 gboolean mime_is_signed(const struct file *file);
 gboolean mime_is_calendar(const struct file *file);
-gboolean mime_is_named_zip(const struct file *file);
 
 /* Returns whether a click on the file opens it as a page, links and all. */
 gboolean mime_opens_in_browser(const struct file *file);

@@ -89,17 +89,6 @@ mime_resembled_encoding(const struct source *source, const struct entity *entity
 
 /* ---- decoding ---- */
 
-/* Keeps the last bytes of a content. */
-static void
-keep_tail(struct content *content, const char *bytes, gsize length)
-{
-	gsize some = MIN(length, TAIL_BYTES), old = MIN(content->tail_bytes, TAIL_BYTES - some);
-
-	memmove(content->tail, content->tail + content->tail_bytes - old, old);
-	memcpy(content->tail + old, bytes + length - some, some);
-	content->tail_bytes = old + some;
-}
-
 /* Keeps what is wanted of the first bytes of a content. */
 static void
 keep_head(struct content *content, const char *bytes, gsize length)
@@ -121,7 +110,7 @@ keep_head(struct content *content, const char *bytes, gsize length)
 static void
 keep(struct content *content, const char *bytes, gsize length)
 {
-	keep_tail(content, bytes, length);
+	zip_tail_add(&content->tail, bytes, length);
 	keep_head(content, bytes, length);
 }
 

@@ -46,6 +46,9 @@ unpacker_new(struct record *record, struct fingerprint *fingerprint,
 /* Of documents whose links are looked for. */
 #define PDF_TYPE "application/pdf"
 
+/* Of a zip that stands behind something else. */
+#define ZIP_TYPE "application/zip"
+
 gboolean
 unpack_is_opened(const char *type)
 {
@@ -82,46 +85,109 @@ is_hidden_rar(struct rar_headers *headers)
 	return encrypted || headers->hidden;
 }
 
+/* A member that a zip may end, of which the first bytes alone were kept. */
+struct ended {
+	guint nth;   /* file of the archive */
+	guint index; /* among the members */
+};
+
+/* Opens a member as the zip that ends it. */
 static void
+read_ended(struct unpacker *unpacker, const struct container *container,
+	   struct archive_members *members, guint index)
+{
+	g_autoptr(GByteArray) kept = g_byte_array_new();
+	struct container inner = {
+		.file = g_ptr_array_index(unpacker->members, index),
+		.parent = (int)index,
+		.depth = container->depth + 1,
+	};
+	gboolean read;
+
+	unpacker->whole = TRUE;
+	read = unpack_read_pieces(unpacker, members, kept);
+	unpacker->whole = FALSE;
+	if (!read)
+		return;
+	unpacker->kept_bytes += kept->len;
+	unpack_also_zip(unpacker, &inner, kept->data, kept->len, unpacker->members->len);
+	unpacker->kept_bytes -= kept->len;
+	if (inner.file->size == kept->len) {
+		g_free(inner.file->detected_type);
+		inner.file->detected_type = g_strdup(unpack_type(kept->data, kept->len));
+	}
+	container->file->flags |= inner.file->flags & FILE_INCOMPLETE;
+}
+
+/* Reads an archive once more, for members that turned out to end with a zip. */
+static void
+read_again(struct unpacker *unpacker, const struct container *container, const void *bytes,
+	   gsize length, const GArray *ended)
+{
+	g_autoptr(archive_members_t) members =
+		archive_members_open(container->type, bytes, length, NULL);
+	struct archive_member member;
+	guint i = 0;
+
+	for (guint n = 0; i < ended->len && !unpacker->part_spent && unpack_within_cpu(unpacker) &&
+			  archive_members_next(members, &member, NULL);
+	     n++)
+		if (g_array_index(ended, struct ended, i).nth == n)
+			read_ended(unpacker, container, members,
+				   g_array_index(ended, struct ended, i++).index);
+}
+
+/* Returns whether they are a zip's. */
+static gboolean
 read_members(struct unpacker *unpacker, const struct container *container, const void *bytes,
 	     gsize length)
 {
 	g_autoptr(archive_members_t) members =
-		archive_members_open(container->file->detected_type, bytes, length, NULL);
+		archive_members_open(container->type, bytes, length, NULL);
 	struct locked_archive *locked = locked_archive_new(container);
 	guint first = unpacker->members->len;
 	g_autoptr(GError) error = NULL;
 	struct archive_member member;
 	struct rar_headers rar;
+	g_autoptr(GArray) ended = g_array_new(FALSE, FALSE, sizeof(struct ended));
+	struct ended at = {0, first};
 	gboolean encrypted;
 
-	rar_headers_init(&rar, bytes,
-			 archive_members_rar(container->file->detected_type) ? length : 0);
+	rar_headers_init(&rar, bytes, archive_members_rar(container->type) ? length : 0);
 	while (!unpacker->part_spent && unpack_within_cpu(unpacker) &&
 	       archive_members_next(members, &member, &error)) {
 		member.encrypted |= is_encrypted_rar(&rar, &member);
-		unpack_read_member(unpacker, container, members, &member, locked);
+		if (unpack_read_member(unpacker, container, members, &member, locked))
+			g_array_append_val(ended, at);
+		at = (struct ended){at.nth + 1, unpacker->members->len};
 	}
+	if (ended->len)
+		read_again(unpacker, container, bytes, length, ended);
 	encrypted = archive_members_encrypted(members) || locked->files->len || is_hidden_rar(&rar);
 	unpack_read_views(unpacker, container, first, bytes, length);
-	unpack_keep_locked(unpacker, locked, bytes, length);
+	unpack_keep_locked(unpacker, locked, archive_members_decrypted(members), bytes, length);
 	if (encrypted)
 		container->file->flags |= FILE_ENCRYPTED;
 	else if (error)
 		container->file->flags |= FILE_INCOMPLETE;
 	if (unpacker->part_spent)
 		container->file->flags |= FILE_INCOMPLETE;
+	return archive_members_decrypted(members);
 }
 
-/* Reads an archive's members; recurses, CAP_NESTING levels at most. */
-static void
-unpack_archive(struct unpacker *unpacker, const struct container *container, const void *bytes,
-	       gsize length)
+/*
+ * Reads an archive's members as one of a type has them; recurses, CAP_NESTING levels at most.
+ * Returns whether they are a zip's.
+ */
+static gboolean
+unpack_archive(struct unpacker *unpacker, const struct container *container, const char *type,
+	       const void *bytes, gsize length)
 {
 	struct container inner = *container;
 	struct file *file = container->file;
 
-	inner.single = archive_members_single(file->detected_type);
+	inner.type = type;
+	inner.single = archive_members_single(type);
 	if (file->size > length) {
 		record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
 		file->flags |= FILE_INCOMPLETE;
@@ -129,9 +195,9 @@ unpack_archive(struct unpacker *unpacker, const struct container *container, con
 	if (container->depth >= CAP_NESTING) {
 		record_note_cap(unpacker->record, CAP_NESTING_NAME);
 		file->flags |= FILE_INCOMPLETE;
-		return;
+		return FALSE;
 	}
-	read_members(unpacker, &inner, bytes, length);
+	return read_members(unpacker, &inner, bytes, length);
 }
 
 /* What libarchive cannot decompress (implode, deflate64) the engine may. */
@@ -143,6 +209,50 @@ is_left_to_engine(const struct unpacker *unpacker, const struct container *conta
 	       scan_is_ready() && !unpacker->part_spent;
 }
 
+/* Documents hold others as they stand, which may be zips, and the last of them near the end. */
+static gboolean
+is_document(const char *type)
+{
+	static const char *const types[] = {PDF_TYPE,
+					    "application/x-ole-storage",
+					    "application/onenote",
+					    "application/vnd.ms-htmlhelp",
+					    "application/vnd.ms-outlook-pst",
+					    "application/vnd.sqlite3",
+					    NULL};
+
+	return type && g_strv_contains(types, type);
+}
+
+/*
+ * Whether a content is to be opened as a zip beside what its first bytes say.  Unzippers look
+ * for the directory at its end alone.  An archive that was read to its end is only that, though
+ * it may end with a zip that is stored in it; what is compressed by itself, or a document, does
+ * not end with all of one.  Nobody opens a body.  first: of its members.
+ */
+static gboolean
+is_also_zip(const struct unpacker *unpacker, const struct file *file, const void *bytes,
+	    gsize length, guint first)
+{
+	gboolean read = unpacker->members->len > first && !(file->flags & FILE_INCOMPLETE);
+
+	if (archive_members_zip(file->detected_type) || file->flags & FILE_BODY ||
+	    file->size != length)
+		return FALSE;
+	if ((read && archive_members_single(file->detected_type)) ||
+	    is_document(file->detected_type))
+		return zip_ends(bytes, length) == length;
+	return !(read && archive_members_known(file->detected_type)) && zip_ends(bytes, length);
+}
+
+void
+unpack_also_zip(struct unpacker *unpacker, const struct container *container, const void *bytes,
+		gsize length, guint first)
+{
+	if (is_also_zip(unpacker, container->file, bytes, length, first))
+		unpack_archive(unpacker, container, ZIP_TYPE, bytes, length);
+}
+
 /* The engine comes last, since what was read before it need not be shown again. */
 void
 unpack_content(struct unpacker *unpacker, const struct container *container, const void *bytes,
@@ -150,9 +260,12 @@ unpack_content(struct unpacker *unpacker, const struct container *container, con
 {
 	struct file *file = container->file;
 	guint before = unpacker->members->len;
+	gboolean zip = FALSE;
 
 	if (archive_members_known(file->detected_type))
-		unpack_archive(unpacker, container, bytes, length);
+		zip = unpack_archive(unpacker, container, file->detected_type, bytes, length);
+	if (!zip)
+		unpack_also_zip(unpacker, container, bytes, length, before);
 	if (g_strcmp0(file->detected_type, PDF_TYPE) == 0)
 		document_urls_of_pdf(unpacker->record, bytes, length);
 	if (file->size == length &&
@@ -168,6 +281,16 @@ unpack_is_archive(const void *bytes, gsize length, gboolean attachment)
 	return scan_has_signatures() || unpack_is_opened(type) ||
 	       g_strcmp0(type, EMBEDDED_TNEF_TYPE) == 0 ||
 	       (attachment && scan_opens_attachment(type));
+}
+
+const char *
+unpack_type(const void *bytes, gsize length)
+{
+	const char *type = magic_type(bytes, length);
+
+	if ((!type || g_str_equal(type, "text/plain")) && zip_ends(bytes, length))
+		return ZIP_TYPE;
+	return type;
 }
 
 void

@@ -75,7 +75,14 @@ void unpacker_read_mail_by(struct unpacker *unpacker, unpack_mail_function read,
 gboolean unpack_is_archive(const void *bytes, gsize length, gboolean attachment);
 
 /*
- * Reads a file of the record, if its detected_type is an archive's; otherwise does nothing.
+ * Returns the media type of a whole content: that of its first bytes, or a zip's where those
+ * say nothing better than text and a zip ends it.  Static; NULL if it is of no known kind.
+ */
+const char *unpack_type(const void *bytes, gsize length);
+
+/*
+ * Reads a file of the record, if its detected_type is an archive's, or a zip ends it
+ * behind whatever else it is; otherwise does nothing.
  * index: in record->files.  bytes: length bytes of its decoded content; fewer than
  * its size when the rest was too much to keep, which is noted.  depth: levels
  * above it.  Caps that are met are noted in the record, and mark the file.

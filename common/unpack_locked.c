@@ -75,11 +75,10 @@ describe_seven(const struct locked_archive *locked, const void *bytes, gsize len
 
 /* Keeps an archive that has encrypted members and may be opened, where there is room for it. */
 void
-unpack_keep_locked(struct unpacker *unpacker, struct locked_archive *locked, const void *bytes,
-		   gsize length)
+unpack_keep_locked(struct unpacker *unpacker, struct locked_archive *locked, gboolean zip,
+		   const void *bytes, gsize length)
 {
-	if (locked->files->len == 0 ||
-	    !archive_members_decrypted(locked->container.file->detected_type)) {
+	if (locked->files->len == 0 || !zip) {
 		describe_rar(locked, bytes, length);
 		describe_seven(locked, bytes, length);
 		locked_archive_free(locked);
@@ -149,9 +148,13 @@ open_member(struct unpacker *unpacker, const struct locked_archive *locked,
 	    struct archive_members *members, struct file *file)
 {
 	g_autoptr(GByteArray) kept = g_byte_array_new();
+	gboolean read;
 	char *method;
 
-	if (!unpack_read_pieces(unpacker, members, kept) || archive_members_damaged(members))
+	unpacker->whole = TRUE; /* a zip may end it; few members are opened by a password */
+	read = unpack_read_pieces(unpacker, members, kept);
+	unpacker->whole = FALSE;
+	if (!read || archive_members_damaged(members))
 		return;
 	fingerprint_finish(unpacker->fingerprint, NULL, 0, file);
 	file->flags &= ~(guint32)FILE_ENCRYPTED;
@@ -167,8 +170,8 @@ try_password(struct unpacker *unpacker, const struct locked_archive *locked, con
 {
 	gsize length;
 	const void *bytes = g_bytes_get_data(locked->bytes, &length);
-	g_autoptr(archive_members_t) members = archive_members_open(
-		locked->container.file->detected_type, bytes, length, password);
+	g_autoptr(archive_members_t) members =
+		archive_members_open(locked->container.type, bytes, length, password);
 	struct archive_member member;
 	guint n = 0, left = 0;
 

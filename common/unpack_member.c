@@ -148,8 +148,8 @@ is_mail(const struct unpacker *unpacker, const char *name, const GByteArray *kep
 static gboolean
 is_kept(const struct unpacker *unpacker, const GByteArray *kept)
 {
-	return unpacker->links || unpacker->mail || is_mail(unpacker, NULL, kept) ||
-	       unpack_is_opened(magic_type(kept->data, kept->len));
+	return unpacker->links || unpacker->mail || unpacker->whole ||
+	       is_mail(unpacker, NULL, kept) || unpack_is_opened(magic_type(kept->data, kept->len));
 }
 
 /* Keeps a member's first bytes, and all of them when they are an archive's. */
@@ -177,6 +177,7 @@ take_piece(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize
 	if (!unpack_within_bytes(unpacker, length))
 		return FALSE;
 	fingerprint_add(unpacker->fingerprint, bytes, length);
+	zip_tail_add(&unpacker->tail, bytes, length);
 	keep(unpacker, kept, bytes, length);
 	return TRUE;
 }
@@ -190,6 +191,7 @@ unpack_read_pieces(struct unpacker *unpacker, struct archive_members *members, G
 	gsize length;
 
 	fingerprint_begin(unpacker->fingerprint, FALSE);
+	unpacker->tail.length = 0;
 	while (archive_members_read(members, &bytes, &length, &error))
 		if (!take_piece(unpacker, kept, bytes, length))
 			return FALSE;
@@ -280,7 +282,8 @@ unpack_look_into(struct unpacker *unpacker, const struct container *container, s
 	struct container inner = {
 		.file = file, .parent = (int)index, .depth = container->depth + 1};
 
-	file->detected_type = g_strdup(magic_type(kept->data, kept->len));
+	file->detected_type = g_strdup(file->size == kept->len ? unpack_type(kept->data, kept->len)
+							       : magic_type(kept->data, kept->len));
 	unpacker->kept_bytes += kept->len;
 	if (is_mail(unpacker, file_best_name(file), kept))
 		read_mail(unpacker, &inner, kept);
@@ -303,8 +306,7 @@ may_have_links(struct unpacker *unpacker, const struct archive_member *member)
 	return FALSE;
 }
 
-/* Reads a member, and what is in it. */
-void
+gboolean
 unpack_read_member(struct unpacker *unpacker, const struct container *container,
 		   struct archive_members *members, const struct archive_member *member,
 		   struct locked_archive *locked)
@@ -312,14 +314,15 @@ unpack_read_member(struct unpacker *unpacker, const struct container *container,
 	struct file *file = unpack_describe_member(unpacker, container, member);
 	guint index = unpacker->members->len - 1;
 	g_autoptr(GByteArray) kept = NULL;
+	gboolean more;
 
 	if (!file)
-		return;
+		return FALSE;
 	file->size = member->size;
 	if (file->flags & FILE_ENCRYPTED) {
 		g_ptr_array_add(locked->files, file);
 		g_ptr_array_add(locked->names, g_strdup(member->name ? member->name : ""));
-		return;
+		return FALSE;
 	}
 	kept = g_byte_array_new();
 	unpacker->links = may_have_links(unpacker, member);
@@ -330,5 +333,7 @@ unpack_read_member(struct unpacker *unpacker, const struct container *container,
 		document_urls_of_relationships(unpacker->record, (const char *)kept->data,
 					       kept->len);
 	unpacker->links = unpacker->mail = FALSE;
+	more = file->size > kept->len && zip_tail_may_end(&unpacker->tail);
 	unpack_look_into(unpacker, container, file, index, kept);
+	return more;
 }

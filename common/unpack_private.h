@@ -13,6 +13,7 @@
 #include "archive_members.h"
 #include "passwords.h"
 #include "unpack.h"
+#include "zip_views.h"
 
 struct unpacker {
 	struct record *record;
@@ -26,9 +27,11 @@ struct unpacker {
 	guint64 part_most;
 	gsize kept_bytes;
 	gsize names_bytes;
-	gsize link_bytes; /* of members that were searched for links */
-	gboolean links;	  /* the member in hand is one of them */
-	gboolean mail;	  /* or a message, by its name */
+	gsize link_bytes;     /* of members that were searched for links */
+	gboolean links;	      /* the member in hand is one of them */
+	gboolean mail;	      /* or a message, by its name */
+	gboolean whole;	      /* or to be kept, whatever it is */
+	struct zip_tail tail; /* of the member in hand */
 	unpack_mail_function read_mail;
 	gpointer mail_user;
 	GPtrArray *locked; /* of struct locked_archive, until the end */
@@ -42,7 +45,8 @@ struct unpacker {
 /* An archive in hand. */
 struct container {
 	struct file *file;
-	int parent; /* what its members have as theirs */
+	const char *type; /* as which it is opened; static, set by unpack_content() */
+	int parent;	  /* what its members have as theirs */
 	guint depth;
 	gboolean single;
 };
@@ -60,6 +64,13 @@ struct locked_archive {
 /* Opens a content by whatever opens its type; the record has its file already. */
 void unpack_content(struct unpacker *unpacker, const struct container *container, const void *bytes,
 		    gsize length);
+
+/*
+ * Opens a content as a zip too, where one ends it and is not what its first bytes say; whole
+ * or not at all.  first: the first of its members that were read already.
+ */
+void unpack_also_zip(struct unpacker *unpacker, const struct container *container,
+		     const void *bytes, gsize length, guint first);
 
 /* Whether anything here opens contents of a type. */
 gboolean unpack_is_opened(const char *type);
@@ -122,10 +133,13 @@ gboolean unpack_read_content(struct unpacker *unpacker, struct archive_members *
 void unpack_look_into(struct unpacker *unpacker, const struct container *container,
 		      struct file *file, guint index, const GByteArray *kept);
 
-/* Reads a member, and what is in it; an encrypted one is added to locked. */
-void unpack_read_member(struct unpacker *unpacker, const struct container *container,
-			struct archive_members *members, const struct archive_member *member,
-			struct locked_archive *locked);
+/*
+ * Reads a member, and what is in it; an encrypted one is added to locked.  Returns whether
+ * a zip may end it that was not kept.
+ */
+gboolean unpack_read_member(struct unpacker *unpacker, const struct container *container,
+			    struct archive_members *members, const struct archive_member *member,
+			    struct locked_archive *locked);
 
 /* ---- unpack_locked.c ---- */
 
@@ -135,10 +149,10 @@ void locked_archive_free(struct locked_archive *locked);
 
 /*
  * Keeps an archive that has encrypted members and may be opened, where there is room
- * for it; of others it takes what their headers say.  Takes ownership of locked.
+ * for it; of others than a zip it takes what their headers say.  Takes ownership of locked.
  */
-void unpack_keep_locked(struct unpacker *unpacker, struct locked_archive *locked, const void *bytes,
-			gsize length);
+void unpack_keep_locked(struct unpacker *unpacker, struct locked_archive *locked, gboolean zip,
+			const void *bytes, gsize length);
 
 /* Tries the words of the message on what was kept: a part's worth of limits for each. */
 void unpack_open_locked(struct unpacker *unpacker);

@@ -324,9 +324,16 @@ find_end(const guint8 *bytes, gsize length)
 
 	if (length < END_BYTES)
 		return length;
-	for (gsize at = length - END_BYTES + 1; at-- > least;)
-		if (memcmp(bytes + at, END_SIGNATURE, 4) == 0)
-			return at;
+	/* Its last byte is rare in text and in what is compressed. */
+	for (gsize stop = length - END_BYTES + 4; stop - least >= 4;) {
+		const guint8 *last = memrchr(bytes + least + 3, END_SIGNATURE[3], stop - least - 3);
+
+		if (!last)
+			break;
+		if (memcmp(last - 3, END_SIGNATURE, 4) == 0)
+			return (gsize)(last - 3 - bytes);
+		stop = (gsize)(last - bytes);
+	}
 	return length;
 }
 
@@ -395,13 +402,54 @@ check_directory(struct search *search, const struct directory *directory)
 	}
 }
 
-gboolean
+gsize
 zip_ends(const void *bytes, gsize length)
 {
 	struct search search = {.bytes = bytes, .length = length};
 	gsize end = length >= END_BYTES ? find_end(bytes, length) : length;
 
-	return end < length && is_directory(&search, find_directory(&search, end).begin);
+	if (end == length || !is_directory(&search, find_directory(&search, end).begin))
+		return 0;
+	return MIN(end + END_BYTES + u16(search.bytes + end + 20), length);
+}
+
+GArray *
+zip_offsets(const void *bytes, gsize length, gsize *ret_begin)
+{
+	struct search search = {.bytes = bytes, .length = length};
+	GArray *offsets = g_array_new(FALSE, FALSE, sizeof(guint64));
+	struct directory directory;
+	struct entry central;
+	gsize at;
+
+	*ret_begin = 0;
+	if (!zip_ends(bytes, length))
+		return offsets;
+	directory = find_directory(&search, find_end(bytes, length));
+	*ret_begin = (gsize)directory.base;
+	at = directory.begin;
+	while (offsets->len < CAP_MEMBERS && read_central(&search, &at, &central)) {
+		guint64 offset = directory.base + central.offset;
+
+		g_array_append_val(offsets, offset);
+	}
+	return offsets;
+}
+
+void
+zip_tail_add(struct zip_tail *tail, const void *bytes, gsize length)
+{
+	gsize some = MIN(length, ZIP_TAIL_BYTES), old = MIN(tail->length, ZIP_TAIL_BYTES - some);
+
+	memmove(tail->bytes, tail->bytes + tail->length - old, old);
+	memcpy(tail->bytes + old, (const char *)bytes + length - some, some);
+	tail->length = old + some;
+}
+
+gboolean
+zip_tail_may_end(const struct zip_tail *tail)
+{
+	return memmem(tail->bytes, tail->length, END_SIGNATURE, 4) != NULL;
 }
 
 void

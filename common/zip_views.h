@@ -18,10 +18,33 @@
 #include <glib.h>
 
 /*
- * Returns whether a zip ends a content of length bytes, whatever stands before it: its end
- * record is there, and the directory before that (APPNOTE 4.3.16).  Readers go by it alone.
+ * Returns where the zip ends, its comment included, that ends a content of length bytes, whatever
+ * stands before it; 0 where none does.  Its end record is there, and the directory before that
+ * (APPNOTE 4.3.16); readers go by these alone, and let some bytes follow.
  */
-gboolean zip_ends(const void *bytes, gsize length);
+gsize zip_ends(const void *bytes, gsize length);
+
+/*
+ * Returns the offsets in the content of the local headers that the directory names, guint64 in
+ * its order, CAP_MEMBERS at most; *ret_begin: where the zip begins from which it counts.  Empty
+ * where no zip ends the content.  Free with g_array_unref().
+ */
+GArray *zip_offsets(const void *bytes, gsize length, gsize *ret_begin);
+
+/* So many of a content's last bytes tell whether a zip may end it, with a short comment. */
+#define ZIP_TAIL_BYTES 256
+
+/* The last bytes of a content that comes in pieces, of which not all is kept. */
+struct zip_tail {
+	char bytes[ZIP_TAIL_BYTES];
+	gsize length; /* 0 before the first piece */
+};
+
+/* Takes a piece: length bytes. */
+void zip_tail_add(struct zip_tail *tail, const void *bytes, gsize length);
+
+/* Returns whether the end record of a zip may be there: the whole is worth zip_ends(). */
+gboolean zip_tail_may_end(const struct zip_tail *tail);
 
 /* A member as some readers see it. */
 struct zip_view {

@@ -86,9 +86,10 @@ pack_one(const char *format, const char *filter, const char *name, const void *b
 	return pack(format, filter, NULL, &content, 1);
 }
 
-/* Reads an archive as if it were part "2" of a message with so many levels above it. */
+/* Reads an archive as part "2" of a message with such a text, and so many levels above it. */
 static struct record *
-read_at(const char *name, GBytes *bytes, const struct unpack_limits *limits, guint depth)
+read_with(const char *text, const char *name, GBytes *bytes, const struct unpack_limits *limits,
+	  guint depth)
 {
 	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
 	struct record *record = record_new();
@@ -101,10 +102,18 @@ read_at(const char *name, GBytes *bytes, const struct unpack_limits *limits, gui
 	file = record_add_file(record, "2", 0);
 	file_add_name(file, name, "filename", NULL);
 	file->size = length;
-	file->detected_type = g_strdup(magic_type(at, length));
+	file->detected_type = g_strdup(unpack_type(at, length));
+	if (text)
+		unpacker_add_text(unpacker, text, strlen(text), FALSE);
 	unpack_file(unpacker, 1, at, length, depth);
 	unpack_finish(unpacker);
 	return record;
+}
+
+static struct record *
+read_at(const char *name, GBytes *bytes, const struct unpack_limits *limits, guint depth)
+{
+	return read_with(NULL, name, bytes, limits, depth);
 }
 
 static struct record *
@@ -226,6 +235,120 @@ Test(unpack, an_archive_behind_a_program_is_read)
 		assert_content(find(record, "2!/dir/b.txt"), "text", 4);
 		cr_assert_eq(find(record, "2")->flags, 0u);
 		assert_tree(record);
+	}
+}
+
+/* Puts an archive behind a text and as many zeros as make so many bytes. */
+static GBytes *
+behind(const char *text, gsize text_length, gsize length, GBytes *archive)
+{
+	GByteArray *bytes = g_byte_array_new();
+
+	g_byte_array_set_size(bytes, (guint)MAX(text_length, length));
+	memset(bytes->data, 0, bytes->len);
+	memcpy(bytes->data, text, text_length);
+	g_byte_array_append(bytes, g_bytes_get_data(archive, NULL),
+			    (guint)g_bytes_get_size(archive));
+	return g_byte_array_free_to_bytes(bytes);
+}
+
+/* What a zip may stand behind: other kinds, also some that are opened themselves. */
+static const struct content heads[] = {
+	CONTENT("text", "only words\n"),
+	CONTENT("nothing known", "\1\2\3\4"),
+	CONTENT("JPEG", "\xff\xd8\xff\xe0 and more"),
+	CONTENT("GIF", "GIF89a and more"),
+	CONTENT("script", "#!/bin/sh\n"),
+	CONTENT("XML", "<?xml version='1.0'?>"),
+	CONTENT("shortcut", "L\0\0\0\x01\x14\x02\0"),
+	CONTENT("PDF", "%PDF-1.4\n"),
+	CONTENT("OLE", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+	CONTENT("no 7z", "7z\xbc\xaf\x27\x1c and no more"),
+	CONTENT("no cabinet", "MSCF and no more"),
+	CONTENT("ELF", "\177ELF"),
+	/* One empty member, whole. */
+	CONTENT("gzip", "\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0\0"),
+};
+
+Test(unpack, a_zip_behind_anything_is_opened_whatever_it_is_called)
+{
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(heads); i++) {
+		g_autoptr(GBytes) bytes = behind(heads[i].bytes, heads[i].length, 0, zip);
+		g_autoptr(record_t) record = read_archive("a.docx", bytes);
+
+		assert_content(find(record, "2!/a.js"), "alert(1)", 8);
+		assert_tree(record);
+	}
+}
+
+/* The first bytes of a large member are kept at first, which do not tell. */
+Test(unpack, a_zip_behind_anything_is_opened_in_an_archive)
+{
+	static const gsize lengths[] = {0, MAGIC_IMAGE_BYTES, 1000000};
+	static const char *const formats[] = {"zip", "7zip", "ustar"};
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(lengths) * 6; i++) {
+		gsize length = lengths[i / 6];
+		g_autoptr(GBytes) bytes =
+			behind(heads[i % 6].bytes, heads[i % 6].length, length, zip);
+		struct content contents[] = {
+			CONTENT("before", "1"),
+			{"b.bin", g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)},
+			CONTENT("after", "2"),
+			{"c.bin", g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)},
+		};
+		g_autoptr(GBytes) outer = pack(formats[i % G_N_ELEMENTS(formats)], NULL, NULL,
+					       contents, G_N_ELEMENTS(contents));
+		g_autoptr(record_t) record = read_archive("a", outer);
+
+		cr_assert_eq(record->files->len, 8u, "%s, %zu: %u", heads[i % 6].name, length,
+			     record->files->len);
+		assert_content(find(record, "2!/b.bin!/a.js"), "alert(1)", 8);
+		assert_content(find(record, "2!/c.bin!/a.js"), "alert(1)", 8);
+		assert_content(find(record, "2!/b.bin"), contents[1].bytes, contents[1].length);
+		cr_assert_eq(find(record, "2")->flags, 0u);
+		assert_tree(record);
+	}
+}
+
+/* A zip that is stored in an archive may end it too, and is not opened twice. */
+Test(unpack, an_archive_that_ends_with_a_stored_zip_is_only_that)
+{
+	static const char *const formats[] = {"ustar", "newc", "ar", "7zip"};
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
+		g_autoptr(GBytes) bytes =
+			pack_one(formats[i], NULL, "a.zip", g_bytes_get_data(zip, NULL),
+				 g_bytes_get_size(zip));
+		g_autoptr(record_t) record = read_archive("a", bytes);
+
+		cr_assert_eq(record->files->len, 4u, "%s: %u", formats[i], record->files->len);
+		assert_content(find(record, "2!/a.zip!/a.js"), "alert(1)", 8);
+	}
+}
+
+Test(unpack, a_zip_that_is_held_in_a_document_is_not_opened_by_its_end)
+{
+	static const char *const documents[] = {"%PDF-1.4\n", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"};
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(documents); i++) {
+		g_autoptr(GBytes) held = behind(documents[i], strlen(documents[i]), 0, zip);
+		g_autoptr(GByteArray) bytes = g_byte_array_new();
+		g_autoptr(GBytes) whole = NULL;
+		g_autoptr(record_t) record = NULL;
+
+		g_byte_array_append(bytes, g_bytes_get_data(held, NULL),
+				    (guint)g_bytes_get_size(held));
+		g_byte_array_set_size(bytes, bytes->len + 100);
+		whole = g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+		record = read_archive("a", whole);
+		cr_assert_eq(record->files->len, 2u);
+		cr_assert_eq(find(record, "2")->flags, 0u);
 	}
 }
 

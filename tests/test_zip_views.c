@@ -248,14 +248,34 @@ Test(zip_views, a_zip_ends_what_has_its_directory_whatever_is_before)
 	put_zip(zip, "a.txt", "hello");
 	g_byte_array_append(behind, (const guint8 *)"garbage\n", 8);
 	g_byte_array_append(behind, zip->data, zip->len);
-	cr_assert(zip_ends(zip->data, zip->len));
-	cr_assert(zip_ends(behind->data, behind->len));
+	cr_assert_eq(zip_ends(zip->data, zip->len), zip->len);
+	cr_assert_eq(zip_ends(behind->data, behind->len), behind->len);
+	g_byte_array_append(behind, (const guint8 *)"PK\5\7 bytes \6", 13);
+	cr_assert_eq(zip_ends(behind->data, behind->len), zip->len + 8);
 	for (guint length = 0; length < zip->len; length++) {
 		g_autofree guint8 *copy = g_memdup2(zip->data, length);
 
 		cr_expect(!zip_ends(copy, length), "%u", length);
 	}
 	cr_assert(!zip_ends("words about PK\5\6, and so on", 28));
+}
+
+Test(zip_views, the_last_bytes_tell_in_whatever_pieces_they_come)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+
+	g_byte_array_set_size(zip, 1000);
+	memset(zip->data, 0, zip->len);
+	put_zip(zip, "a.txt", "hello");
+	for (guint piece = 1; piece <= zip->len; piece++) {
+		struct zip_tail tail = {.length = 0};
+
+		for (guint at = 0; at < zip->len; at += piece) {
+			cr_assert(at >= 1000 || !zip_tail_may_end(&tail));
+			zip_tail_add(&tail, zip->data + at, MIN(piece, zip->len - at));
+		}
+		cr_assert(zip_tail_may_end(&tail), "%u", piece);
+	}
 }
 
 Test(zip_views, what_is_cut_or_none_has_none)
