@@ -4,11 +4,13 @@
 #include <zip.h>
 
 #include "caps.h"
+#include "zip_views.h"
 
 struct encrypted_zip {
 	zip_t *zip;
 	zip_int64_t entries;
 	zip_int64_t next;
+	GArray *offsets; /* guint64, of all entries */
 };
 
 struct encrypted_zip *
@@ -18,11 +20,14 @@ encrypted_zip_open(const void *bytes, gsize length)
 	zip_source_t *source;
 	struct encrypted_zip *zip;
 	zip_t *opened;
+	gsize begin, end = zip_ends(bytes, length);
+	g_autoptr(GArray) offsets = zip_offsets(bytes, length, &begin);
 
-	if (length == 0) /* which libzip takes for a zip without members */
+	if (end <= begin)
 		return NULL;
 	zip_error_init(&error);
-	source = zip_source_buffer_create(bytes, length, 0, &error);
+	/* libzip counts from the beginning. */
+	source = zip_source_buffer_create((const guint8 *)bytes + begin, end - begin, 0, &error);
 	opened = source ? zip_open_from_source(source, ZIP_RDONLY, &error) : NULL;
 	zip_error_fini(&error);
 	if (!opened) {
@@ -31,7 +36,8 @@ encrypted_zip_open(const void *bytes, gsize length)
 	}
 	zip = g_new0(struct encrypted_zip, 1);
 	zip->zip = opened;
-	zip->entries = MIN(zip_get_num_entries(opened, 0), CAP_MEMBERS);
+	zip->entries = MIN(zip_get_num_entries(opened, 0), (zip_int64_t)offsets->len);
+	zip->offsets = g_steal_pointer(&offsets);
 	return zip;
 }
 
@@ -41,6 +47,7 @@ encrypted_zip_free(struct encrypted_zip *zip)
 	if (!zip)
 		return;
 	zip_discard(zip->zip);
+	g_array_unref(zip->offsets);
 	g_free(zip);
 }
 
@@ -94,6 +101,8 @@ encrypted_zip_next(struct encrypted_zip *zip, struct encrypted_zip_member *ret_m
 		if ((stat.valid & ZIP_STAT_ENCRYPTION_METHOD) &&
 		    stat.encryption_method != ZIP_EM_NONE) {
 			describe(&stat, ret_member);
+			ret_member->offset =
+				g_array_index(zip->offsets, guint64, (guint)zip->next - 1);
 			return TRUE;
 		}
 	}

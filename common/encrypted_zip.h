@@ -19,13 +19,17 @@ struct encrypted_zip;
 /* An encrypted member, as the directory has it: not to be believed. */
 struct encrypted_zip_member {
 	const char *name; /* raw bytes, NUL-terminated; until encrypted_zip_free() */
+	guint64 offset;	  /* of its local header in the bytes */
 	guint64 size;	  /* of the content */
 	gboolean has_crc32;
 	guint32 crc32;	    /* of the content; AE-2, WinZip's for small files, has none */
 	const char *method; /* "zipcrypto+deflate", "aes-256+store"; static */
 };
 
-/* Opens a zip: length bytes, kept by the caller.  Returns NULL if it is none. */
+/*
+ * Opens the zip that ends length bytes, whatever stands before it; they are kept by the caller.
+ * Returns NULL if none does.
+ */
 struct encrypted_zip *encrypted_zip_open(const void *bytes, gsize length);
 
 /*

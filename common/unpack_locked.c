@@ -108,24 +108,64 @@ find_locked(const struct locked_archive *locked, const char *name)
 	return NULL;
 }
 
-/* Fills in what a zip's directory says of its encrypted members. */
+static int
+offset_order(gconstpointer a, gconstpointer b)
+{
+	const struct encrypted_zip_member *left = a, *right = b;
+
+	return (left->offset > right->offset) - (left->offset < right->offset);
+}
+
+/* A zip's encrypted files by their offsets, which is libarchive's order; folders left out. */
+static GArray *
+members_in_order(struct encrypted_zip *zip)
+{
+	GArray *members = g_array_new(FALSE, FALSE, sizeof(struct encrypted_zip_member));
+	struct encrypted_zip_member member;
+
+	while (encrypted_zip_next(zip, &member))
+		if (!g_str_has_suffix(member.name, "/"))
+			g_array_append_val(members, member);
+	g_array_sort(members, offset_order);
+	return members;
+}
+
+static void
+describe_member(struct file *file, const struct encrypted_zip_member *member)
+{
+	file->method = g_strdup(member->method);
+	file->size = member->size;
+	file->has_crc32 = member->has_crc32;
+	file->crc32 = member->crc32;
+}
+
+/*
+ * Fills in what a zip's directory says of its encrypted members.  libarchive changes some
+ * names (backslashes, what is no UTF-8), so the same number of files are told apart by place;
+ * where there is another, or another size, the name must do.
+ */
 static void
 describe_locked(const struct locked_archive *locked)
 {
 	gsize length;
 	const void *bytes = g_bytes_get_data(locked->bytes, &length);
 	g_autoptr(encrypted_zip_t) zip = encrypted_zip_open(bytes, length);
-	struct encrypted_zip_member member;
+	g_autoptr(GArray) members = NULL;
+	gboolean in_order;
 
-	while (zip && encrypted_zip_next(zip, &member)) {
-		struct file *file = find_locked(locked, member.name);
+	if (!zip)
+		return;
+	members = members_in_order(zip);
+	in_order = members->len == locked->files->len;
+	for (guint i = 0; i < members->len; i++) {
+		const struct encrypted_zip_member *member =
+			&g_array_index(members, struct encrypted_zip_member, i);
+		struct file *file = in_order ? locked->files->pdata[i] : NULL;
 
-		if (!file)
-			continue;
-		file->method = g_strdup(member.method);
-		file->size = member.size;
-		file->has_crc32 = member.has_crc32;
-		file->crc32 = member.crc32;
+		if (!file || file->method || file->size != member->size)
+			file = find_locked(locked, member->name);
+		if (file)
+			describe_member(file, member);
 	}
 }
 

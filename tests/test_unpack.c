@@ -661,6 +661,68 @@ Test(unpack, encrypted_members_are_listed_and_have_no_digests)
 	cr_assert_eq(find(record, "2")->flags, (guint32)FILE_ENCRYPTED);
 }
 
+/* A zip is one by its form, whatever its first member's name or the bytes before say that it is. */
+Test(unpack, encrypted_members_of_any_zip_are_described_and_opened)
+{
+	static const char *const firsts[] = {"a.txt", "META-INF/MANIFEST.MF", "[Content_Types].xml",
+					     "_rels/.rels"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(firsts) * G_N_ELEMENTS(heads); i++) {
+		const struct content contents[] = {{firsts[i % G_N_ELEMENTS(firsts)], "1", 1},
+						   CONTENT("secret.exe", "MZ secret")};
+		const struct content *head = &heads[i / G_N_ELEMENTS(firsts)];
+		g_autoptr(GBytes) zip =
+			pack("zip", NULL, "pass17", contents, G_N_ELEMENTS(contents));
+		g_autoptr(GBytes) bytes = behind(head->bytes, i % 2 ? head->length : 0, 0, zip);
+		g_autoptr(record_t) record = read_with("The password: pass17", "a", bytes, NULL, 1);
+		const struct file *file = find(record, "2!/secret.exe");
+
+		assert_content(file, "MZ secret", 9);
+		cr_expect_str_eq(file->method, "zipcrypto+deflate+opened", "%s: %s", head->name,
+				 file->method);
+		cr_expect_eq(file->has_crc32, TRUE);
+	}
+}
+
+/* Puts another text for one of its length, in headers and directory. */
+static GBytes *
+renamed(GBytes *zip, const char *name, const char *other)
+{
+	gsize length = 0;
+	guint8 *bytes = g_bytes_unref_to_data(zip, &length);
+
+	for (gsize i = 0; i + strlen(name) <= length; i++)
+		if (memcmp(bytes + i, name, strlen(name)) == 0)
+			memcpy(bytes + i, other, strlen(name));
+	return g_bytes_new_take(bytes, length);
+}
+
+/* libarchive shows some names otherwise than they stand, so the place tells the members apart. */
+Test(unpack, encrypted_members_are_described_whatever_their_names)
+{
+	static const struct content contents[] = {CONTENT("d~a.exe", "MZ secret"),
+						  CONTENT("d~b.exe", "MZ other."),
+						  CONTENT("d~c.exe", "MZ 3rd and longer")};
+	static const guint32 sums[] = {0x2fef6f2a, 0x462e1d70, 0xf7c354f2};
+	static const char *const others[] = {"\\", "\xff", "/", "~"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+		g_autoptr(GBytes) bytes =
+			renamed(pack("zip", NULL, "pass17", contents, G_N_ELEMENTS(contents)), "~",
+				others[i]);
+		g_autoptr(record_t) record = read_archive("a.zip", bytes);
+
+		cr_assert_eq(record->files->len, 5u);
+		for (guint k = 0; k < 3; k++) {
+			const struct file *file = g_ptr_array_index(record->files, k + 2);
+
+			cr_expect_str_eq(file->method ? file->method : "", "zipcrypto+deflate");
+			cr_expect_eq(file->size, contents[k].length);
+			cr_expect_eq(file->crc32, sums[k]);
+		}
+	}
+}
+
 Test(unpack, an_archive_cut_anywhere_never_gives_a_digest_of_what_was_not_read)
 {
 	static const char *const formats[] = {"zip", "7zip", "ustar", "newc"};
