@@ -79,8 +79,13 @@ static const struct set {
 	{"UTF-32", "UTF-32", FALSE, " utf32 ucs4 iso10646ucs4 "},
 };
 
+/* Sets that text is written in as well, by their names above. */
+static const char *const written[] = {"Shift_JIS", "GBK",    "Windows-1251", "Windows-1252",
+				      "EUC-KR",	   "IBM437", "IBM866"};
+
 /* Converters by the index of sets; opened once, closed never. */
 struct converters {
+	iconv_t to[G_N_ELEMENTS(written)];
 	iconv_t of[G_N_ELEMENTS(sets)];
 	const char *missing;  /* the first promised set that has none */
 	char western[256][5]; /* Windows-1252; its holes and NUL escaped */
@@ -133,44 +138,6 @@ fill_western(struct converters *converters)
 		iconv_close(converter);
 }
 
-static gpointer
-converters_open(gpointer unused)
-{
-	struct converters *converters = g_new0(struct converters, 1);
-
-	for (gsize i = 0; i < G_N_ELEMENTS(sets); i++) {
-		if (!sets[i].converter)
-			continue;
-		converters->of[i] = iconv_open("UTF-8", sets[i].converter);
-		if (converters->of[i] == (iconv_t)-1 && sets[i].promised && !converters->missing)
-			converters->missing = sets[i].name;
-	}
-	fill_western(converters);
-	return converters;
-}
-
-static struct converters *
-converters_get(void)
-{
-	static GOnce once = G_ONCE_INIT;
-
-	return g_once(&once, converters_open, NULL);
-}
-
-gboolean
-charset_preload(GError **error)
-{
-	const struct converters *converters = converters_get();
-
-	if (converters->missing) {
-		g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
-			    "the C library has no converter for %s: install its gconv modules",
-			    converters->missing);
-		return FALSE;
-	}
-	return TRUE;
-}
-
 /* A set's name without what mailers vary: case and punctuation. */
 static void
 set_key(const char *charset, char ret_key[32])
@@ -197,6 +164,46 @@ set_find(const char *charset)
 		if (strstr(sets[i].aliases, key))
 			return &sets[i];
 	return NULL;
+}
+
+static gpointer
+converters_open(gpointer unused)
+{
+	struct converters *converters = g_new0(struct converters, 1);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(sets); i++) {
+		if (!sets[i].converter)
+			continue;
+		converters->of[i] = iconv_open("UTF-8", sets[i].converter);
+		if (converters->of[i] == (iconv_t)-1 && sets[i].promised && !converters->missing)
+			converters->missing = sets[i].name;
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(written); i++)
+		converters->to[i] = iconv_open(set_find(written[i])->converter, "UTF-8");
+	fill_western(converters);
+	return converters;
+}
+
+static struct converters *
+converters_get(void)
+{
+	static GOnce once = G_ONCE_INIT;
+
+	return g_once(&once, converters_open, NULL);
+}
+
+gboolean
+charset_preload(GError **error)
+{
+	const struct converters *converters = converters_get();
+
+	if (converters->missing) {
+		g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+			    "the C library has no converter for %s: install its gconv modules",
+			    converters->missing);
+		return FALSE;
+	}
+	return TRUE;
 }
 
 static gboolean
@@ -230,6 +237,17 @@ charset_convert(const char *charset, const void *bytes, gsize length)
 		return convert_with(converter, bytes, length);
 	euc = jis_to_euc(bytes, length);
 	return euc ? convert_with(converter, euc->str, euc->len) : NULL;
+}
+
+char *
+charset_encode(const char *charset, const char *text)
+{
+	const struct converters *converters = converters_get();
+
+	for (gsize i = 0; i < G_N_ELEMENTS(written); i++)
+		if (g_str_equal(written[i], charset) && converters->to[i] != (iconv_t)-1)
+			return convert_with(converters->to[i], text, strlen(text));
+	return NULL;
 }
 
 gboolean

@@ -24,6 +24,14 @@ gboolean charset_preload(GError **error);
  */
 char *charset_convert(const char *charset, const void *bytes, gsize length);
 
+/*
+ * The other way: UTF-8, NUL-terminated, in one of the few sets that archives are
+ * written with: Shift_JIS, GBK, Windows-1251, Windows-1252, EUC-KR, IBM437, IBM866.
+ * Returns NULL where the set is none of them, or lacks a character; else bytes, with
+ * NUL behind.  Free with g_free().
+ */
+char *charset_encode(const char *charset, const char *text);
+
 /* Returns whether charset_convert() has a converter for the named set. */
 gboolean charset_known(const char *charset);
 

@@ -150,3 +150,27 @@ Test(charset, sets_without_a_converter_are_not_known)
 	cr_assert(charset_known("cp932"));
 	cr_assert_not(charset_known("x-none"));
 }
+
+Test(charset, writes_the_sets_of_archives)
+{
+	static const struct conversion cases[] = {
+		{"Windows-1252", "gr\xfcn", "grün"},
+		{"IBM437", "gr\x81n", "grün"},
+		{"Shift_JIS", "\x95\x5c", "表"},
+		{"EUC-KR", "\xc7\xd1", "한"},
+		{"Windows-1251", "\xcf\xf0", "Пр"},
+		{"IBM866", "\x8f\xe0", "Пр"},
+		{"GBK", "\xd6\xd0", "中"},
+		{"Windows-1252", NULL, "表"},
+		{"x-klingon", NULL, "a"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *bytes = charset_encode(cases[i].charset, cases[i].text);
+
+		if (cases[i].bytes)
+			cr_expect_str_eq(bytes, cases[i].bytes);
+		else
+			cr_expect_null(bytes);
+	}
+}
