@@ -162,9 +162,8 @@ collect_plain(struct collector *collector, const char *text, gsize length)
 
 /* ---- HTML ---- */
 
-/* Decodes the character reference at "&"; returns its length, 0 when it is none. */
-static gsize
-reference_decode(const char *at, const char *end, GString *out)
+gsize
+url_reference_decode(const char *at, const char *end, GString *out)
 {
 	const char *name = at + 1;
 	gboolean hex = end - at > 3 && at[1] == '#' && (at[2] == 'x' || at[2] == 'X');
@@ -210,7 +209,7 @@ references_decode(const char *at, const char *end, GString *out)
 		g_string_append_len(out, at, (mark ? mark : end) - at);
 		if (!mark)
 			return;
-		taken = reference_decode(mark, end, out);
+		taken = url_reference_decode(mark, end, out);
 		if (!taken)
 			g_string_append_c(out, *mark);
 		at = mark + MAX(taken, 1);

@@ -20,4 +20,11 @@ struct record;
  * whether it is HTML.
  */
 void url_collect(struct record *record, const char *text, gsize length, gboolean html);
+
+/*
+ * Appends what the character reference (HTML 13.5) at at stands for: a number, or one
+ * of the names that occur in URLs.  at: at a "&"; end: where the text ends.  Returns
+ * the reference's bytes, 0 when it is none, and then nothing is appended.
+ */
+gsize url_reference_decode(const char *at, const char *end, GString *out);
 #endif
