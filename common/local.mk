@@ -62,6 +62,8 @@ common_libread_a_SOURCES = \
 	common/mime.c common/mime_describe.c common/mime_header.c common/mime_leaf.c \
 	common/mime_names.c common/mime_otherwise.c common/mime_reader.h common/mime_transfer.c \
 	common/passwords.c common/passwords.h \
+	common/password_labels.c common/password_labels.h \
+	common/password_text.c common/password_text.h \
 	common/pasted.c common/pasted.h \
 	common/rar_headers.c common/rar_headers.h common/seven_headers.c common/seven_headers.h \
 	common/readings.c common/readings.h \

@@ -4,30 +4,41 @@
 #include <string.h>
 
 #include "caps.h"
+#include "charset.h"
+#include "password_labels.h"
+#include "password_text.h"
 
 #define ALONE_CHARS_MIN 4 /* of a word that stands alone on its line without any label */
 #define ALONE_CHARS_MAX 64
+#define PHRASE_BYTES 256 /* looked at behind a label: a sentence */
+#define LABELS_MAX 500	 /* looked at in a message: who writes more means none of them */
+#define AWAITED_LINES 2	 /* behind one with a label, in which the word may stand alone */
+#define PHRASE_WORDS 4	 /* of a password with blanks */
 
-/* What people write before a password, case-folded; longer ones before their beginnings. */
-static const char *const labels[] = {
-	"password",   "passwort",   "passphrase", "passcode",	"passwd", "mot de passe",
-	"contraseña", "contrasena", "wachtwoord", "kennwort",	"senha",  "pwd",
-	"pass",	      "pw",	    "pin",	  "パスワード", "パス",	  "解凍キー",
-	"解凍",	      "暗証番号",   "密码",	  "密碼",	"口令",	  "비밀번호",
+/* How likely a word is, the likeliest first. */
+enum rank {
+	RANK_SURE,    /* right behind a label and a colon or the like */
+	RANK_FORM,    /* the same with the marks that were left out behind it */
+	RANK_LIKELY,  /* elsewhere behind a label */
+	RANK_MADE_UP, /* alone on a line, and no word of a language */
+	RANK_GUESS,   /* before a label */
+	RANK_ALONE,   /* alone on a line; from here on behind the site's list */
+	RANK_QUOTED,
+	RANKS
 };
-
-/* Marks that end a word where people quote it or end a sentence with it. */
-static const char *const closers[] = {"」", "』", "】", "）", "。", "、", "”", "’", ")", "]",
-				      ">",  "\"", "'",	".",  ",",  ";",  ":", "!", "?"};
 
 /* The site's own, set before the first message is read. */
 static const char *const *listed;
 
 struct passwords {
-	GPtrArray *labelled; /* of char *, in order of appearance */
-	GPtrArray *alone;
+	GPtrArray *texts;	 /* of struct text *, not read yet */
+	GPtrArray *words[RANKS]; /* of char *, in order of appearance */
+	GPtrArray *encoded;	 /* of char *: what order has of them in other sets than UTF-8 */
+	GPtrArray *order;	 /* the words to try, borrowed; NULL when it is to be made */
 	gsize text_bytes;
-	gboolean awaited; /* a label ended the line before */
+	guint labels_left;
+	guint awaited;	  /* lines in which the word of a label before may stand */
+	gboolean at_once; /* the next of them must have it */
 };
 
 void
@@ -43,13 +54,31 @@ wipe(gpointer word)
 	g_free(word);
 }
 
+/* A text that is not read yet. */
+struct text {
+	char *bytes; /* UTF-8 */
+	gboolean html;
+};
+
+static void
+text_free(gpointer data)
+{
+	struct text *text = data;
+
+	g_free(text->bytes);
+	g_free(text);
+}
+
 struct passwords *
 passwords_new(void)
 {
 	struct passwords *passwords = g_new0(struct passwords, 1);
 
-	passwords->labelled = g_ptr_array_new_with_free_func(wipe);
-	passwords->alone = g_ptr_array_new_with_free_func(wipe);
+	passwords->texts = g_ptr_array_new_with_free_func(text_free);
+	for (guint rank = 0; rank < RANKS; rank++)
+		passwords->words[rank] = g_ptr_array_new_with_free_func(wipe);
+	passwords->encoded = g_ptr_array_new_with_free_func(wipe);
+	passwords->labels_left = LABELS_MAX;
 	return passwords;
 }
 
@@ -58,8 +87,11 @@ passwords_free(struct passwords *passwords)
 {
 	if (!passwords)
 		return;
-	g_ptr_array_unref(passwords->labelled);
-	g_ptr_array_unref(passwords->alone);
+	g_clear_pointer(&passwords->order, g_ptr_array_unref);
+	for (guint rank = 0; rank < RANKS; rank++)
+		g_ptr_array_unref(passwords->words[rank]);
+	g_ptr_array_unref(passwords->encoded);
+	g_ptr_array_unref(passwords->texts);
 	g_free(passwords);
 }
 
@@ -72,99 +104,69 @@ has_word(const GPtrArray *words, const char *word)
 }
 
 static void
-add_word(struct passwords *passwords, GPtrArray *words, const char *word, gsize length)
+add_word(struct passwords *passwords, enum rank rank, const char *word, gsize length)
 {
+	GPtrArray *words = passwords->words[rank];
 	g_autofree char *text = NULL;
 
-	if (length == 0 || length > CAP_PASSWORD_BYTES)
+	if (length == 0 || length > CAP_PASSWORD_BYTES || words->len >= CAP_PASSWORDS)
 		return;
 	text = g_strndup(word, length);
-	if (has_word(passwords->labelled, text) || has_word(words, text))
-		return;
-	if (words->len < CAP_PASSWORDS)
+	if (!has_word(words, text))
 		g_ptr_array_add(words, g_steal_pointer(&text));
 }
 
-/* Returns the length of a word without the closing marks behind it. */
+/*
+ * Returns the length of the ASCII that a word begins with, where what follows it is of a
+ * script written without blanks, "x7kQです", or nothing; else 0.
+ */
 static gsize
-trimmed_length(const char *word, gsize length)
+ascii_length(const char *word, gsize length)
 {
-	gsize i = 0;
+	gsize ascii = 0;
 
-	while (i < G_N_ELEMENTS(closers)) {
-		gsize mark = strlen(closers[i]);
-
-		if (length > mark && memcmp(word + length - mark, closers[i], mark) == 0) {
-			length -= mark;
-			i = 0;
-		} else {
-			i++;
-		}
-	}
-	return length;
+	while (ascii < length && (guchar)word[ascii] < 0x80)
+		ascii++;
+	return ascii < length && g_utf8_get_char(word + ascii) < 0x0e00 ? 0 : ascii;
 }
 
-/* Returns the length up to a mark that closes a quotation, which need not be at the end. */
-static gsize
-quoted_length(const char *word, gsize length)
+/* Whether a word is no more than the end of a sentence. */
+static gboolean
+is_mark(const char *word, gsize length)
 {
-	static const char *const ends[] = {"」", "』", "】", "）", "”", "’", "\"", "'", ")", "]"};
-
-	for (gsize i = 0; i < G_N_ELEMENTS(ends); i++) {
-		const char *end = g_strstr_len(word, (gssize)length, ends[i]);
-
-		if (end && end > word)
-			length = (gsize)(end - word);
-	}
-	return length;
+	return length == 1 && g_ascii_ispunct(*word);
 }
 
-/* A word as it stands, without closing marks, and in half-width letters where it has others. */
+/* A word without closing marks and what is written on to it, and then as it stands. */
 static void
-add_forms(struct passwords *passwords, GPtrArray *words, const char *word, gsize length)
+add_forms(struct passwords *passwords, enum rank rank, const char *word, gsize length)
 {
-	gsize trimmed = trimmed_length(word, length);
-	g_autofree char *plain = NULL;
+	enum rank other = rank == RANK_SURE ? RANK_FORM : rank;
+	gsize ascii;
 
-	add_word(passwords, words, word, trimmed);
-	add_word(passwords, words, word, quoted_length(word, length));
-	add_word(passwords, words, word, length);
-	plain = g_utf8_normalize(word, (gssize)trimmed, G_NORMALIZE_NFKC);
-	if (plain)
-		add_word(passwords, words, plain, strlen(plain));
-}
-
-/* ---- a line ---- */
-
-/* Returns what stands behind a character that is no part of a word, or at. */
-static const char *
-skip_filler(const char *at)
-{
-	static const char *const fillers[] = {
-		" ",  "\t", ":", "=", "-", ">",	 "\"", "'",  "(", "[", "：",  "＝",  "「",   "『",
-		"【", "（", "“", "‘", "→", "　", "は", "が", "*", "_", "is ", "IS ", "ist ", "est ",
-	};
-
-	for (gsize i = 0; i < G_N_ELEMENTS(fillers);) {
-		if (g_str_has_prefix(at, fillers[i])) {
-			at += strlen(fillers[i]);
-			i = 0;
-		} else {
-			i++;
-		}
-	}
-	return at;
+	if (length > PHRASE_BYTES || is_mark(word, length))
+		return;
+	ascii = ascii_length(word, length);
+	if (ascii)
+		add_word(passwords, rank, word, password_trimmed_length(word, ascii));
+	add_word(passwords, rank, word, password_trimmed_length(word, length));
+	add_word(passwords, other, word, password_quoted_length(word, length));
+	add_word(passwords, other, word, length);
 }
 
 static gsize
 word_length(const char *at)
 {
-	const char *end = at;
-
-	while (*end && !g_unichar_isspace(g_utf8_get_char(end)))
-		end = g_utf8_next_char(end);
-	return (gsize)(end - at);
+	return strcspn(at, " \t");
 }
+
+static void
+add_first(struct passwords *passwords, enum rank rank, const char *at)
+{
+	add_forms(passwords, rank, at, word_length(at));
+}
+
+/* ---- behind a label ---- */
 
 /* Returns what follows the last colon or the like of a text, or NULL. */
 static const char *
@@ -182,194 +184,425 @@ behind_colon(const char *text)
 	return found;
 }
 
-/* What follows a label: the word at once, or behind the line's colon, or on the next line. */
 static void
-take_labelled(struct passwords *passwords, const char *rest)
+take_quoted(struct passwords *passwords, enum rank rank, const char *text, gboolean blanks)
 {
-	const char *colon = behind_colon(rest);
-	const char *word = skip_filler(rest);
+	gsize length;
 
-	passwords->awaited = *word == '\0';
-	if (colon) {
-		colon = skip_filler(colon);
-		add_forms(passwords, passwords->labelled, colon, word_length(colon));
-		passwords->awaited |= *colon == '\0';
+	for (const char *at = text; (at = password_next_quoted(at, &length)); at += length + 1) {
+		const char *word = at;
+		gsize size = length;
+
+		while (size && *word == ' ')
+			word++, size--;
+		while (size && word[size - 1] == ' ')
+			size--;
+		if (blanks || !memchr(word, ' ', size))
+			add_word(passwords, rank, word, size);
+		if (!at[length])
+			return;
 	}
-	add_forms(passwords, passwords->labelled, word, word_length(word));
 }
 
-/* Whether a label stands by itself at a place of a text, and not within a word of letters. */
-static gboolean
-is_apart(const char *text, const char *at, gsize length)
+/* The first Latin word or number of a phrase in another script. */
+static void
+take_ascii(struct passwords *passwords, enum rank rank, const char *phrase)
 {
-	return (at == text || !g_ascii_isalnum(at[-1])) && !g_ascii_isalnum(at[length]);
+	const char *at = phrase;
+
+	while (*at && !g_ascii_isalnum(*at))
+		at++;
+	while (at > phrase && g_ascii_ispunct(at[-1]) && !strchr("\"'([<-=:>|", at[-1]))
+		at--;
+	add_first(passwords, rank, at);
+}
+
+/* A password with blanks in it: all of a short phrase. */
+static void
+take_several(struct passwords *passwords, enum rank rank, const char *phrase)
+{
+	guint blanks = 0;
+
+	for (const char *at = phrase; *at; at++)
+		blanks += *at == ' ' || *at == '\t';
+	if (blanks && blanks < PHRASE_WORDS)
+		add_forms(passwords, rank, phrase, strlen(phrase));
+}
+
+/* The word that follows a verb or colon further on; TRUE where there is one. */
+static gboolean
+take_behind(struct passwords *passwords, const char *phrase)
+{
+	const char *behind = password_behind_verb(phrase);
+	gboolean separated;
+
+	if (!behind)
+		return FALSE;
+	behind = password_skip_filler(behind, &separated);
+	add_first(passwords, RANK_SURE, behind);
+	take_several(passwords, RANK_GUESS, behind);
+	return *behind != '\0';
+}
+
+/* What is less likely than the word right behind the label, if there is one, but may be it. */
+static void
+take_rest(struct passwords *passwords, const char *phrase, const char *word, gboolean separated)
+{
+	const char *colon = behind_colon(phrase);
+
+	take_quoted(passwords, separated ? RANK_LIKELY : RANK_SURE, phrase, TRUE);
+	add_first(passwords, RANK_LIKELY, word);
+	if (separated)
+		take_several(passwords, RANK_LIKELY, word);
+	if (!colon)
+		return;
+	colon += strspn(colon, " \t");
+	add_first(passwords, RANK_LIKELY, colon);
+	colon = password_skip_filler(colon, &separated);
+	add_first(passwords, RANK_LIKELY, colon);
 }
 
 /*
- * Finds a label in a line and its case-folded form, which are as long as each
- * other, or there is none.
+ * What follows a label: the word at once, or behind a colon or "is", or in one of the
+ * next lines.  foreign: the label is of another script than the word is likely to be.
  */
-static const char *
-find_label(const char *line, const char *folded)
+static void
+take_phrase(struct passwords *passwords, const char *phrase, gboolean foreign)
 {
-	for (gsize i = 0; i < G_N_ELEMENTS(labels); i++) {
-		gsize length = strlen(labels[i]);
+	gboolean separated;
+	const char *word = password_skip_filler(phrase, &separated);
+	gboolean ascii = *word && (guchar)*word < 0x80;
 
-		for (const char *at = folded; (at = strstr(at, labels[i])); at++)
-			if (is_apart(folded, at, length))
-				return line + (at - folded) + length;
+	passwords->awaited = AWAITED_LINES;
+	passwords->at_once = *word == '\0';
+	if (separated && (ascii || !foreign))
+		add_first(passwords, RANK_SURE, word);
+	else if (foreign)
+		take_ascii(passwords, ascii || separated ? RANK_SURE : RANK_LIKELY, word);
+	if (!separated && *word)
+		passwords->at_once = !take_behind(passwords, word) && password_behind_verb(word);
+	take_rest(passwords, phrase, word, separated);
+}
+
+static void
+take_labelled(struct passwords *passwords, const char *rest, gsize length, gboolean foreign)
+{
+	const char *end = rest + MIN(length, PHRASE_BYTES);
+	g_autofree char *phrase = NULL;
+
+	while (end > rest && ((guchar)*end & 0xc0) == 0x80)
+		end--; /* not within a character */
+	phrase = g_strndup(rest, (gsize)(end - rest));
+	take_phrase(passwords, g_strstrip(phrase), foreign);
+}
+
+/* "Use x7kQ as the password": the word before a label. */
+static void
+take_before(struct passwords *passwords, const char *line, const char *label)
+{
+	static const char *const as[] = {" as ", " als ", " comme ", " como ", " come ", " jako "};
+	const char *begin = line + MAX(label - line - PHRASE_BYTES / 2, 0);
+	g_autofree char *part = NULL;
+	const char *word;
+
+	while (((guchar)*begin & 0xc0) == 0x80)
+		begin++;
+	part = g_strndup(begin, (gsize)(label - begin));
+	for (gsize i = 0; i < G_N_ELEMENTS(as); i++) {
+		char *at = g_strrstr(part, as[i]);
+		gboolean separated;
+
+		if (!at)
+			continue;
+		*at = '\0';
+		word = strrchr(part, ' ');
+		word = password_skip_filler(word ? word : part, &separated);
+		add_first(passwords, RANK_GUESS, word);
 	}
-	return NULL;
+}
+
+/* ---- a line ---- */
+
+/*
+ * Reads what follows and precedes each label of a line; folded: it in small letters.
+ * Returns whether there is a label.
+ */
+static gboolean
+take_labels(struct passwords *passwords, const char *line, const char *folded)
+{
+	gsize length = strlen(line);
+	gboolean found = FALSE, weak = FALSE;
+	gsize at = 0, label;
+
+	while (at < length && passwords->labels_left) {
+		label = password_label(folded, folded + at, &weak);
+		if (!label) {
+			at++;
+			continue;
+		}
+		passwords->labels_left--;
+		found = TRUE;
+		take_before(passwords, line, line + at);
+		take_labelled(passwords, line + at + label, length - at - label,
+			      (guchar)folded[at] >= 0xd0);
+		at += label;
+	}
+	return found;
 }
 
 /* A word alone on its line that does not look like one of a language. */
 static gboolean
 looks_made_up(const char *word, gsize length)
 {
-	glong chars = g_utf8_strlen(word, (gssize)length);
-
-	if (chars < ALONE_CHARS_MIN || chars > ALONE_CHARS_MAX)
-		return FALSE;
 	for (gsize i = 0; i < length; i++)
 		if (g_ascii_isdigit(word[i]) || g_ascii_ispunct(word[i]))
-			return strstr(word, "://") == NULL;
+			return TRUE;
 	return FALSE;
 }
 
-/* line: stripped, NUL-terminated UTF-8. */
-static void
-take_line(struct passwords *passwords, const char *line)
+/* Whether a line is one word that may be a password: no link, no greeting, no sentence. */
+static gboolean
+is_single(const char *line, gsize length)
 {
-	g_autofree char *folded = g_utf8_strdown(line, -1);
-	gsize length = word_length(line);
-	gboolean awaited = passwords->awaited;
-	const char *rest;
+	glong chars;
 
-	if (!*line)
+	if (line[length] || length > 4 * ALONE_CHARS_MAX)
+		return FALSE;
+	chars = g_utf8_strlen(line, (gssize)length);
+	return chars >= ALONE_CHARS_MIN && chars <= ALONE_CHARS_MAX && !strstr(line, "://") &&
+	       line[length - 1] != ',' && !g_str_has_suffix(line, "。") &&
+	       !g_str_has_suffix(line, "、");
+}
+
+static void
+take_alone(struct passwords *passwords, const char *line)
+{
+	gsize length = word_length(line);
+
+	if (is_single(line, length))
+		add_forms(passwords, looks_made_up(line, length) ? RANK_MADE_UP : RANK_ALONE, line,
+			  length);
+}
+
+/* A line after one with a label. */
+static void
+take_awaited(struct passwords *passwords, const char *line)
+{
+	gboolean separated;
+	const char *word = password_skip_filler(line, &separated);
+	gsize length = word_length(word);
+
+	passwords->awaited--;
+	if (passwords->at_once) {
+		add_forms(passwords, RANK_SURE, word, length);
+		add_first(passwords, RANK_LIKELY, line);
+		take_several(passwords, RANK_LIKELY, word);
+	} else if (is_single(word, length)) {
+		add_forms(passwords, RANK_LIKELY, word, length);
+	}
+	passwords->at_once = FALSE;
+}
+
+/* Whether a line is a ruler, as "-----", or empty. */
+static gboolean
+is_ruler(const char *line)
+{
+	gunichar first = g_utf8_get_char(line);
+	const char *at = line;
+
+	while (*at && g_utf8_get_char(at) == first)
+		at = g_utf8_next_char(at);
+	return !*at && (!first || !g_unichar_isalnum(first));
+}
+
+/* Returns a line without the marks of a quoted mail and the blanks around it. */
+static char *
+strip_line(char *line)
+{
+	g_strstrip(line);
+	while (*line == '>' && (line[1] == ' ' || line[1] == '>'))
+		line = g_strchug(line + 1);
+	return line;
+}
+
+static void
+take_line(struct passwords *passwords, char *line, const char *folded)
+{
+	char *text;
+
+	if (take_labels(passwords, line, folded))
 		return;
-	passwords->awaited = FALSE;
-	rest = strlen(folded) == strlen(line) ? find_label(line, folded) : NULL;
-	if (rest)
-		take_labelled(passwords, rest);
-	else if (awaited)
-		add_forms(passwords, passwords->labelled, line, length);
-	else if (!line[length] && looks_made_up(line, length))
-		add_forms(passwords, passwords->alone, line, length);
+	text = strip_line(line);
+	if (is_ruler(text))
+		return;
+	if (passwords->awaited)
+		take_awaited(passwords, text);
+	else
+		take_alone(passwords, text);
+	if (passwords->words[RANK_QUOTED]->len < CAP_PASSWORDS)
+		take_quoted(passwords, RANK_QUOTED, text, FALSE);
 }
 
 static void
 take_lines(struct passwords *passwords, char *text)
 {
+	g_autofree char *folded = password_text_fold(text);
+	char *lower = folded;
 	char *end;
 
 	for (char *line = text; line; line = end) {
-		end = strpbrk(line, "\r\n");
-		if (end)
-			*end++ = '\0';
-		take_line(passwords, g_strstrip(line));
-	}
-}
-
-/* ---- HTML ---- */
-
-/* The few character references that stand in passwords. */
-static gsize
-take_reference(const char *at, GString *out)
-{
-	static const struct {
-		const char *reference;
-		char character;
-	} references[] = {
-		{"&amp;", '&'},	 {"&lt;", '<'},	  {"&gt;", '>'},
-		{"&quot;", '"'}, {"&#39;", '\''}, {"&nbsp;", ' '},
-	};
-
-	for (gsize i = 0; i < G_N_ELEMENTS(references); i++) {
-		if (g_str_has_prefix(at, references[i].reference)) {
-			g_string_append_c(out, references[i].character);
-			return strlen(references[i].reference);
-		}
-	}
-	g_string_append_c(out, *at);
-	return 1;
-}
-
-/* Tags that stand within a line; any other ends it. */
-static gboolean
-is_inline(const char *tag)
-{
-	static const char *const names[] = {
-		"b>", "/b>", "strong", "/strong", "span", "/span", "font", "/font", "i>", "/i>",
-		"em", "/em", "code",   "/code",	  "u>",	  "/u>",   "wbr",  "a ",    "/a>"};
-
-	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
-		if (g_ascii_strncasecmp(tag, names[i], strlen(names[i])) == 0)
-			return TRUE;
-	return FALSE;
-}
-
-static char *
-text_of_html(const char *html)
-{
-	GString *out = g_string_new(NULL);
-
-	while (*html) {
-		const char *end = *html == '<' ? strchr(html, '>') : NULL;
-
+		end = strchr(line, '\n');
 		if (end) {
-			if (!is_inline(html + 1))
-				g_string_append_c(out, '\n');
-			html = end + 1;
-		} else {
-			html += take_reference(html, out);
+			lower[end - line] = '\0';
+			*end++ = '\0';
 		}
+		take_line(passwords, line, lower);
+		lower += end ? end - line : 0;
 	}
-	return g_string_free(out, FALSE);
+	passwords->awaited = 0;
+	passwords->at_once = FALSE;
 }
 
+/* ---- a text ---- */
+
+/* As people mean its characters, and then as they are, where that is not the same. */
+static void
+take_text(struct passwords *passwords, const struct text *text)
+{
+	g_autofree char *shown = text->html ? password_text_of_html(text->bytes) : NULL;
+	const char *lines = shown ? shown : text->bytes;
+	g_autofree char *plain = password_text_clean(lines, TRUE);
+	g_autofree char *clean = password_text_clean(lines, FALSE);
+	gboolean same = g_str_equal(clean, plain);
+
+	take_lines(passwords, plain);
+	if (!same)
+		take_lines(passwords, clean);
+}
+
+/* Most mails have nothing to open: their texts are kept, and read when they are to be. */
 void
 passwords_add_text(struct passwords *passwords, const char *text, gsize length, gboolean html)
 {
 	gsize room = CAP_PASSWORD_TEXT_BYTES - passwords->text_bytes;
-	g_autofree char *part = NULL;
-	g_autofree char *valid = NULL;
+	struct text *kept;
 
 	length = MIN(length, room);
+	if (!length)
+		return;
 	passwords->text_bytes += length;
-	part = g_strndup(text, length);
-	valid = g_utf8_make_valid(part, -1);
-	if (html) {
-		g_autofree char *plain = text_of_html(valid);
-
-		take_lines(passwords, plain);
-	} else {
-		take_lines(passwords, valid);
-	}
-	passwords->awaited = FALSE;
+	g_clear_pointer(&passwords->order, g_ptr_array_unref);
+	kept = g_new(struct text, 1);
+	kept->bytes = g_utf8_make_valid(text, (gssize)strnlen(text, length));
+	kept->html = html;
+	g_ptr_array_add(passwords->texts, kept);
 }
 
 /* ---- what came of it ---- */
 
-static guint
-listed_count(void)
+/* The sets that people's archivers take a password in, by the script of its letters. */
+static const struct {
+	GUnicodeScript script;
+	const char *sets[2];
+} encodings[] = {
+	{G_UNICODE_SCRIPT_LATIN, {"Windows-1252", "IBM437"}},
+	{G_UNICODE_SCRIPT_CYRILLIC, {"Windows-1251", "IBM866"}},
+	{G_UNICODE_SCRIPT_HIRAGANA, {"Shift_JIS", NULL}},
+	{G_UNICODE_SCRIPT_KATAKANA, {"Shift_JIS", NULL}},
+	{G_UNICODE_SCRIPT_HAN, {"Shift_JIS", "GBK"}},
+	{G_UNICODE_SCRIPT_HANGUL, {"EUC-KR", NULL}},
+};
+
+static void
+order_word(struct passwords *passwords, const char *word)
 {
-	return listed ? g_strv_length((char **)listed) : 0;
+	if (passwords->order->len < CAP_PASSWORDS && !has_word(passwords->order, word))
+		g_ptr_array_add(passwords->order, (gpointer)word);
+}
+
+static void
+order_encoded(struct passwords *passwords, const char *word, const char *set)
+{
+	char *bytes = set ? charset_encode(set, word) : NULL;
+
+	if (!bytes)
+		return;
+	g_ptr_array_add(passwords->encoded, bytes);
+	if (strlen(bytes) <= CAP_PASSWORD_BYTES)
+		order_word(passwords, bytes);
+}
+
+/* Orders a word that is not ASCII in the sets of its first letter that is none. */
+static void
+order_encodings(struct passwords *passwords, const char *word)
+{
+	const char *at = word;
+	GUnicodeScript script;
+
+	while (*at && ((guchar)*at < 0x80 || !g_unichar_isalpha(g_utf8_get_char(at))))
+		at = g_utf8_next_char(at);
+	if (!*at)
+		return;
+	script = g_unichar_get_script(g_utf8_get_char(at));
+	for (gsize i = 0; i < G_N_ELEMENTS(encodings); i++)
+		if (encodings[i].script == script)
+			for (gsize n = 0; n < G_N_ELEMENTS(encodings[i].sets); n++)
+				order_encoded(passwords, word, encodings[i].sets[n]);
+}
+
+static void
+order_rank(struct passwords *passwords, enum rank rank)
+{
+	for (guint i = 0; i < passwords->words[rank]->len; i++)
+		order_word(passwords, passwords->words[rank]->pdata[i]);
+}
+
+static void
+order_rank_encoded(struct passwords *passwords, enum rank rank)
+{
+	for (guint i = 0; i < passwords->words[rank]->len; i++)
+		order_encodings(passwords, passwords->words[rank]->pdata[i]);
+}
+
+/* What other sets make of a word that is hardly one must not take the place of the others. */
+static void
+order_all(struct passwords *passwords)
+{
+	order_rank(passwords, RANK_SURE);
+	order_rank(passwords, RANK_FORM);
+	order_rank_encoded(passwords, RANK_SURE);
+	order_rank(passwords, RANK_LIKELY);
+	order_rank(passwords, RANK_MADE_UP);
+	order_rank(passwords, RANK_GUESS);
+	for (gsize i = 0; listed && listed[i]; i++)
+		order_word(passwords, listed[i]);
+	order_rank(passwords, RANK_ALONE);
+	order_rank(passwords, RANK_QUOTED);
+	order_rank_encoded(passwords, RANK_LIKELY);
+}
+
+static const GPtrArray *
+order_get(struct passwords *passwords)
+{
+	if (passwords->order)
+		return passwords->order;
+	for (guint i = 0; i < passwords->texts->len; i++)
+		take_text(passwords, passwords->texts->pdata[i]);
+	g_ptr_array_set_size(passwords->texts, 0);
+	passwords->order = g_ptr_array_new();
+	g_ptr_array_set_size(passwords->encoded, 0);
+	order_all(passwords);
+	return passwords->order;
 }
 
 guint
-passwords_count(const struct passwords *passwords)
+passwords_count(struct passwords *passwords)
 {
-	return MIN(passwords->labelled->len + passwords->alone->len + listed_count(),
-		   CAP_PASSWORDS);
+	return order_get(passwords)->len;
 }
 
 const char *
-passwords_nth(const struct passwords *passwords, guint n)
+passwords_nth(struct passwords *passwords, guint n)
 {
-	if (n < passwords->labelled->len)
-		return passwords->labelled->pdata[n];
-	n -= passwords->labelled->len;
-	if (n < passwords->alone->len)
-		return passwords->alone->pdata[n];
-	return listed[n - passwords->alone->len];
+	return order_get(passwords)->pdata[n];
 }

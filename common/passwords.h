@@ -2,11 +2,11 @@
 /*
  * passwords.h - words of a message that may be the password of its archives.
  *
- * People write "Password: x7kQ" or 「パスワード：x7kQ」, or the word alone on a line.
- * Collects such words from texts, best first, and no more of them than
- * CAP_PASSWORDS: to try many is guessing, and costs time.  A password never leaves
- * the worker: records say that an archive was opened, not by which word.
- * The site's list, where there is one, stands behind them.  One thread.
+ * People write "Password: x7kQ", "Das Passwort lautet x7kQ" or 「パスワードはx7kQです」,
+ * or the word alone on a line.  Collects such words from texts, best first, and no more of them
+ * than CAP_PASSWORDS: to try many is guessing, and costs time.  A password never leaves the worker:
+ * records say that an archive was opened, not by which word. The site's list, where there is one,
+ * stands behind them, and behind that words that nothing but their place speaks for.  One thread.
  */
 #ifndef MAILTRACE_PASSWORDS_H
 #define MAILTRACE_PASSWORDS_H
@@ -16,8 +16,8 @@
 struct passwords;
 
 /*
- * Has the words of a list tried after those of each message, which are tried first
- * and may leave no room for them.  list: NULL-terminated, borrowed for good; NULL
+ * Has the words of a list tried after those of each message that stand by a label or
+ * look made up, which may leave no room for them.  list: NULL-terminated, borrowed for good; NULL
  * for none.  To be called before the first message is read.
  */
 void passwords_use_list(const char *const *list);
@@ -26,16 +26,19 @@ void passwords_use_list(const char *const *list);
 struct passwords *passwords_new(void);
 
 /*
- * Adds the words of a text: length bytes of UTF-8.  html: tags are left out, and
- * end lines.  Only the first CAP_PASSWORD_TEXT_BYTES are looked at.
+ * Adds the words of a text: length bytes of UTF-8.  html: it is read as it is
+ * shown.  Only the first CAP_PASSWORD_TEXT_BYTES are looked at.
  */
 void passwords_add_text(struct passwords *passwords, const char *text, gsize length, gboolean html);
 
 /* Returns how many words there are to try, the list's among them, at most CAP_PASSWORDS. */
-guint passwords_count(const struct passwords *passwords);
+guint passwords_count(struct passwords *passwords);
 
-/* Returns the n-th best word, UTF-8, borrowed. */
-const char *passwords_nth(const struct passwords *passwords, guint n);
+/*
+ * Returns the n-th best word, NUL-terminated: UTF-8, or one with other letters than
+ * ASCII in a set of archives besides.  Borrowed until text is added.
+ */
+const char *passwords_nth(struct passwords *passwords, guint n);
 
 /* Wipes and frees.  NULL is allowed. */
 void passwords_free(struct passwords *passwords);
