@@ -99,10 +99,23 @@ tnef_flush(struct tnef *tnef)
 	g_ptr_array_set_size(tnef->names, 0);
 }
 
+/* Returns how long a name of so many bytes is without its terminating NULs (MS-OXCDATA 2.11.1). */
+static gsize
+name_bytes(const guint8 *at, gsize length, gsize character_bytes)
+{
+	static const guint8 nul[2];
+
+	length -= length % character_bytes;
+	while (length && memcmp(at + length - character_bytes, nul, character_bytes) == 0)
+		length -= character_bytes;
+	return length;
+}
+
 static void
 take_name(struct tnef *tnef, guint32 type, struct cursor value)
 {
-	gsize length = (gsize)(value.end - value.at);
+	gsize length = name_bytes(value.at, (gsize)(value.end - value.at),
+				  type == TYPE_WIDE_STRING ? 2 : 1);
 	char *name = type == TYPE_WIDE_STRING ? charset_convert("utf-16le", value.at, length)
 					      : g_strndup((const char *)value.at, length);
 

@@ -393,6 +393,24 @@ Test(embedded, tnef_has_attachments_as_properties_with_both_their_names)
 	}
 }
 
+Test(embedded, names_in_tnef_end_before_their_terminating_nul)
+{
+	static const char longs[] = "\1\0\0\0"
+				    "\x1f\0\x07\x37\1\0\0\0\6\0\0\0\xe4\0.\0\0\0\0\0"
+				    "\x1f\0\x04\x37\1\0\0\0\5\0\0\0w\0\0\0\0\0\0\0"
+				    "\x1f\0\x04\x37\1\0\0\0\2\0\0\0\0\0\0\0"
+				    "\x1e\0\x04\x37\1\0\0\0\4\0\0\0A\0\0\0";
+	g_autoptr(GByteArray) tnef = g_byte_array_new();
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	g_byte_array_append(tnef, (const guint8 *)"\x78\x9f\x3e\x22\1\0", 6);
+	put_attribute(tnef, 0x00069002, "r", 1);
+	put_attribute(tnef, 0x0006800f, "hello", 5);
+	put_attribute(tnef, 0x00069005, longs, sizeof(longs) - 1);
+	embedded_in_tnef(tnef->data, tnef->len, collect, found);
+	cr_assert_str_eq(found->str, "tnef \xc3\xa4.|w|A=hello;", "%s", found->str);
+}
+
 Test(embedded, tnef_that_is_cut_anywhere_is_read_up_to_there)
 {
 	g_autoptr(GByteArray) tnef = g_byte_array_new();
