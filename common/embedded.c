@@ -388,6 +388,7 @@ read_yenc_file(struct lines *lines, const char *line, gsize length, struct parts
 #define BINHEX_HEADER 22 /* bytes of its header beside the name */
 #define BINHEX_RUN 0x90	 /* repeats the byte before it, so many times */
 #define BINHEX_GROWTH 16 /* runs make no more of a text than that; real ones double it */
+#define BINHEX_MOST (128 * 1024 * 1024) /* and no more than this: a worker has a gigabyte */
 
 static int
 binhex_value(char byte)
@@ -429,7 +430,8 @@ binhex_expand(const GByteArray *in)
 {
 	GByteArray *out = g_byte_array_new();
 
-	for (guint i = 0; i < in->len && out->len / BINHEX_GROWTH <= in->len; i++) {
+	for (guint i = 0;
+	     i < in->len && out->len / BINHEX_GROWTH <= in->len && out->len < BINHEX_MOST; i++) {
 		guint8 byte = in->data[i];
 		guint times = 1;
 
@@ -471,6 +473,9 @@ read_binhex(struct lines *lines, embedded_function found, gpointer user)
 	       sizes[3];
 	data = g_byte_array_new();
 	g_byte_array_append(data, all->data + head, (guint)MIN(size, all->len - head));
+	/* What is found may be read in turn, at any depth. */
+	g_clear_pointer(&packed, g_byte_array_unref);
+	g_clear_pointer(&all, g_byte_array_unref);
 	if (data->len)
 		found("binhex-in-text", (const char *[]){name, NULL}, data, user);
 }

@@ -9,6 +9,7 @@
 #include "recode.h"
 
 #define ATTACH "ATTACH;"
+#define PARAMETERS_BYTES (1024 * 1024) /* of one line: they are parted into many small pieces */
 
 /* Returns the next content line, folds taken out (RFC 5545 3.1), or NULL at the end. */
 static GString *
@@ -43,7 +44,7 @@ parameters_length(const char *text, gsize length)
 {
 	gboolean quoted = FALSE;
 
-	for (gsize i = 0; i < length; i++) {
+	for (gsize i = 0; i < MIN(length, PARAMETERS_BYTES); i++) {
 		if (text[i] == '"')
 			quoted = !quoted;
 		else if (text[i] == ':' && !quoted)

@@ -322,6 +322,45 @@ Test(embedded, binhex_gives_its_data_fork)
 	cr_assert_str_eq(open, "");
 }
 
+static void
+take_length(const char *how, const char *const *names, const GByteArray *bytes, gpointer user)
+{
+	*(gsize *)user = bytes->len;
+}
+
+Test(embedded, runs_of_binhex_end_at_their_cap)
+{
+	/* A name of one byte, a data fork of all there is, and runs of 255. */
+	static const char head[] = "(This file must be converted with BinHex 4.0)\n:"
+				   "!@B!!!!!!!!!!!!!!!rrrrm!!!!!!!!!";
+	const gsize runs = 12 * 1024 * 1024;
+	g_autoptr(GString) text = g_string_new(head);
+	gsize length = 0;
+
+	while (text->len < runs)
+		g_string_append(text, "BC$rBC$r");
+	embedded_in_text(text->str, text->len, take_length, &length);
+	cr_assert_gt(length, (gsize)100 * 1024 * 1024, "%zu", length);
+	cr_assert_leq(length, (gsize)128 * 1024 * 1024 + 255);
+}
+
+Test(embedded, parameters_of_a_calendars_line_end_at_their_cap)
+{
+	static const char end[] = ";ENCODING=BASE64:aGVsbG8=\n";
+	const gsize most = 1024 * 1024;
+
+	for (int past = -1; past <= 1; past++) {
+		/* The colon is the last byte that is looked at. */
+		gsize filled = most - strlen("ATTACH") - strlen(";ENCODING=BASE64:");
+		g_autofree char *fill = g_strnfill((gsize)((gssize)filled + past), ';');
+		g_autofree char *text = g_strconcat("ATTACH", fill, end, NULL);
+		gsize length = 0;
+
+		embedded_in_calendar(text, strlen(text), take_length, &length);
+		cr_assert_eq(length, past == 1 ? 0u : 5u);
+	}
+}
+
 /* A TNEF attribute: level 2, its id and value. */
 static void
 put_attribute(GByteArray *out, guint32 id, const char *value, guint32 length)
