@@ -39,8 +39,14 @@ gboolean embedded_begins(const void *bytes, gsize length);
  */
 void embedded_in_html(const void *bytes, gsize length, embedded_function found, gpointer user);
 
+/* Returns whether a file of this name is opened by a browser, as a page.  name: may be NULL. */
+gboolean embedded_page_is_named(const char *name);
+
 /* Calls found for each attachment in base64 of a calendar of length bytes (RFC 5545). */
 void embedded_in_calendar(const void *bytes, gsize length, embedded_function found, gpointer user);
+
+/* Returns whether a file of this name is a calendar.  name: may be NULL. */
+gboolean embedded_calendar_is_named(const char *name);
 
 /* What magic_type() says of a TNEF stream. */
 #define EMBEDDED_TNEF_TYPE "application/ms-tnef"

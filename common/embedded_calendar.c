@@ -106,6 +106,14 @@ read_attachment(const GString *line, embedded_function found, gpointer user)
 		found("calendar-attachment", (const char *[]){name, NULL}, data, user);
 }
 
+gboolean
+embedded_calendar_is_named(const char *name)
+{
+	gsize length = name ? strlen(name) : 0;
+
+	return length >= 4 && g_ascii_strcasecmp(name + length - 4, ".ics") == 0;
+}
+
 void
 embedded_in_calendar(const void *bytes, gsize length, embedded_function found, gpointer user)
 {

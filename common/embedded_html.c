@@ -217,6 +217,21 @@ without_references(const char *at, const char *end)
 	return out;
 }
 
+gboolean
+embedded_page_is_named(const char *name)
+{
+	static const char *const endings[] = {".htm", ".html", ".xhtml", ".shtml", ".svg"};
+	gsize length = name ? strlen(name) : 0;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(endings); i++) {
+		gsize ending = strlen(endings[i]);
+
+		if (length >= ending && g_ascii_strcasecmp(name + length - ending, endings[i]) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 void
 embedded_in_html(const void *bytes, gsize length, embedded_function found, gpointer user)
 {

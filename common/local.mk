@@ -72,7 +72,7 @@ common_libread_a_SOURCES = \
 	common/wide.c common/wide.h \
 	common/unpack.c common/unpack.h common/unpack_private.h \
 	common/unpack_account.c common/unpack_engine.c common/unpack_locked.c \
-	common/unpack_member.c common/unpack_views.c \
+	common/unpack_member.c common/unpack_views.c common/unpack_wrapper.c \
 	common/zip_views.c common/zip_views.h \
 	common/url.c
 common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)

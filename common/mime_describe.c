@@ -170,6 +170,19 @@ is_named(const struct file *file, const char *suffix)
 	return FALSE;
 }
 
+/* Whether any of its names is one of a kind. */
+static gboolean
+has_name(const struct file *file, gboolean (*is_one)(const char *name))
+{
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
+
+		if (is_one(name->text))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static gboolean
 is_typed(const struct file *file, const char *type, const char *suffix)
 {
@@ -193,22 +206,18 @@ mime_is_signed(const struct file *file)
 gboolean
 mime_is_calendar(const struct file *file)
 {
-	return is_typed(file, "text/calendar", ".ics");
+	return (file->declared_type && g_str_has_suffix(file->declared_type, "text/calendar")) ||
+	       has_name(file, embedded_calendar_is_named);
 }
 
 gboolean
 mime_opens_in_browser(const struct file *file)
 {
-	static const char *const endings[] = {".htm", ".html", ".xhtml", ".shtml", ".svg"};
-
 	if (file->declared_type && (g_str_equal(file->declared_type, "text/html") ||
 				    g_str_equal(file->declared_type, "application/xhtml+xml") ||
 				    g_str_equal(file->declared_type, "image/svg+xml")))
 		return TRUE;
-	for (gsize i = 0; i < G_N_ELEMENTS(endings); i++)
-		if (is_named(file, endings[i]))
-			return TRUE;
-	return FALSE;
+	return has_name(file, embedded_page_is_named);
 }
 
 /* Whether readers show a content of this type of message's as it stands (RFC 3464, 3798, …). */
@@ -248,13 +257,5 @@ mime_is_message_otherwise(const struct file *file)
 {
 	if (file->flags & FILE_MESSAGE)
 		return FALSE;
-	if (is_message_type(file->declared_type))
-		return TRUE;
-	for (guint i = 0; i < file->names->len; i++) {
-		const struct file_name *name = g_ptr_array_index(file->names, i);
-
-		if (mail_file_is_named(name->text))
-			return TRUE;
-	}
-	return FALSE;
+	return is_message_type(file->declared_type) || has_name(file, mail_file_is_named);
 }

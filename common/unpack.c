@@ -104,9 +104,9 @@ read_ended(struct unpacker *unpacker, const struct container *container,
 	};
 	gboolean read;
 
-	unpacker->whole = TRUE;
-	read = unpack_read_pieces(unpacker, members, kept);
-	unpacker->whole = FALSE;
+	unpacker->keep_all = TRUE;
+	read = unpack_read_pieces(unpacker, members, inner.file, kept);
+	unpacker->keep_all = FALSE;
 	if (!read)
 		return;
 	unpacker->kept_bytes += kept->len;
@@ -268,6 +268,9 @@ unpack_content(struct unpacker *unpacker, const struct container *container, con
 		unpack_also_zip(unpacker, container, bytes, length, before);
 	if (g_strcmp0(file->detected_type, PDF_TYPE) == 0)
 		document_urls_of_pdf(unpacker->record, bytes, length);
+	/* Of the parts of a message mime_otherwise.c reads these. */
+	if (file_is_member(file))
+		unpack_read_wrapper(unpacker, container, bytes, length);
 	if (file->size == length &&
 	    (unpack_is_to_scan(unpacker, file) || is_left_to_engine(unpacker, container)))
 		unpack_scan(unpacker, container, bytes, length, before);

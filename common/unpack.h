@@ -10,6 +10,9 @@
  * A member that is a message (mail_file.h) is read as one by mime.c, and what is in it
  * stands below it: "2!/a.eml!/1.2" is the part 1.2 of that message.
  *
+ * A member that holds files as mail programs find them in an attachment (embedded.h: uuencode,
+ * TNEF, ...) has these below it in the same way: "2!/a.uue!/f.exe".
+ *
  * A member's path is that of its archive, "!/" and its name there, with all of
  * its folders: "2!/dir/a.js", "2!/inner.zip!/a.js".  When that path is there
  * already, "#2", "#3", ... follows.  Its name is the last part, behind any slash or

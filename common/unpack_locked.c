@@ -191,9 +191,9 @@ open_member(struct unpacker *unpacker, const struct locked_archive *locked,
 	gboolean read;
 	char *method;
 
-	unpacker->whole = TRUE; /* a zip may end it; few members are opened by a password */
-	read = unpack_read_pieces(unpacker, members, kept);
-	unpacker->whole = FALSE;
+	unpacker->keep_all = TRUE; /* a zip may end it; few members are opened by a password */
+	read = unpack_read_pieces(unpacker, members, file, kept);
+	unpacker->keep_all = FALSE;
 	if (!read || archive_members_damaged(members))
 		return;
 	fingerprint_finish(unpacker->fingerprint, NULL, 0, file);

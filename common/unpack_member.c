@@ -144,12 +144,24 @@ is_mail(const struct unpacker *unpacker, const char *name, const GByteArray *kep
 	       (mail_file_is_named(name) || mail_file_begins((const char *)kept->data, kept->len));
 }
 
-/* Whether more than the first bytes of the member in hand are wanted. */
+/* Whether all of a member is wanted, by its first bytes. */
 static gboolean
-is_kept(const struct unpacker *unpacker, const GByteArray *kept)
+begins_to_be_kept(const struct unpacker *unpacker, const GByteArray *kept)
 {
-	return unpacker->links || unpacker->mail || unpacker->whole ||
-	       is_mail(unpacker, NULL, kept) || unpack_is_opened(magic_type(kept->data, kept->len));
+	const char *type = magic_type(kept->data, kept->len);
+
+	return is_mail(unpacker, NULL, kept) || unpack_is_opened(type) ||
+	       unpack_wrapper_begins(type, kept->data, kept->len);
+}
+
+/* Whether more than the first bytes of the member in hand, which are at hand, are wanted. */
+static gboolean
+is_kept(struct unpacker *unpacker, const GByteArray *kept)
+{
+	if (!unpacker->asked)
+		unpacker->whole |= begins_to_be_kept(unpacker, kept);
+	unpacker->asked = TRUE;
+	return unpacker->links || unpacker->whole;
 }
 
 /* Keeps a member's first bytes, and all of them when they are an archive's. */
@@ -184,12 +196,17 @@ take_piece(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize
 
 /* Hashes a member's content, up to fingerprint_finish(); FALSE when not all of it could be read. */
 gboolean
-unpack_read_pieces(struct unpacker *unpacker, struct archive_members *members, GByteArray *kept)
+unpack_read_pieces(struct unpacker *unpacker, struct archive_members *members,
+		   const struct file *file, GByteArray *kept)
 {
+	const char *name = file_best_name(file);
 	g_autoptr(GError) error = NULL;
 	const void *bytes;
 	gsize length;
 
+	unpacker->asked = FALSE;
+	unpacker->whole = unpacker->keep_all || (unpacker->read_mail && mail_file_is_named(name)) ||
+			  unpack_wrapper_is_named(name);
 	fingerprint_begin(unpacker->fingerprint, FALSE);
 	unpacker->tail.length = 0;
 	while (archive_members_read(members, &bytes, &length, &error))
@@ -202,7 +219,7 @@ gboolean
 unpack_read_content(struct unpacker *unpacker, struct archive_members *members, struct file *file,
 		    GByteArray *kept)
 {
-	if (!unpack_read_pieces(unpacker, members, kept))
+	if (!unpack_read_pieces(unpacker, members, file, kept))
 		return FALSE;
 	fingerprint_finish(unpacker->fingerprint, NULL, 0, file);
 	if (archive_members_damaged(members))
@@ -326,13 +343,12 @@ unpack_read_member(struct unpacker *unpacker, const struct container *container,
 	}
 	kept = g_byte_array_new();
 	unpacker->links = may_have_links(unpacker, member);
-	unpacker->mail = unpacker->read_mail && mail_file_is_named(member->name);
 	if (!unpack_read_content(unpacker, members, file, kept))
 		file->flags |= FILE_INCOMPLETE;
 	if (unpacker->links)
 		document_urls_of_relationships(unpacker->record, (const char *)kept->data,
 					       kept->len);
-	unpacker->links = unpacker->mail = FALSE;
+	unpacker->links = FALSE;
 	more = file->size > kept->len && zip_tail_may_end(&unpacker->tail);
 	unpack_look_into(unpacker, container, file, index, kept);
 	return more;

@@ -4,8 +4,9 @@
  *
  * unpack.c goes from a content to what opens it; unpack_member.c makes a file of each
  * member; unpack_account.c has the limits; unpack_locked.c archives that are encrypted,
- * unpack_views.c zips on whose members readers disagree, unpack_engine.c what libclamav
- * opens.  Runs in the worker: all of it is an attacker's bytes.
+ * unpack_views.c zips on whose members readers disagree, unpack_wrapper.c members
+ * that are no archives but hold files, unpack_engine.c what libclamav opens.  Runs in the worker:
+ * all of it is an attacker's bytes.
  */
 #ifndef MAILTRACE_UNPACK_PRIVATE_H
 #define MAILTRACE_UNPACK_PRIVATE_H
@@ -29,9 +30,10 @@ struct unpacker {
 	gsize names_bytes;
 	gsize link_bytes;     /* of members that were searched for links */
 	gboolean links;	      /* the member in hand is one of them */
-	gboolean mail;	      /* or a message, by its name */
-	gboolean whole;	      /* or to be kept, whatever it is */
-	struct zip_tail tail; /* of the member in hand */
+	gboolean keep_all;    /* it is to be kept, whatever it is */
+	gboolean whole;	      /* all of it is wanted: for that, by its name or by its first bytes */
+	gboolean asked;	      /* whether these were asked */
+	struct zip_tail tail; /* of it */
 	unpack_mail_function read_mail;
 	gpointer mail_user;
 	GPtrArray *locked; /* of struct locked_archive, until the end */
@@ -119,13 +121,13 @@ struct file *unpack_describe_member(struct unpacker *unpacker, const struct cont
 				    const struct archive_member *member);
 
 /*
- * Hashes a member's content, up to fingerprint_finish(), and keeps in kept what is to
- * be looked into.  FALSE when not all of it could be read.
+ * Hashes the content of a member whose file is given, up to fingerprint_finish(), and
+ * keeps in kept what is to be looked into.  FALSE when not all of it could be read.
  */
 gboolean unpack_read_pieces(struct unpacker *unpacker, struct archive_members *members,
-			    GByteArray *kept);
+			    const struct file *file, GByteArray *kept);
 
-/* Likewise, and fills in size and digests of its file. */
+/* Likewise, and fills in size and digests of the file. */
 gboolean unpack_read_content(struct unpacker *unpacker, struct archive_members *members,
 			     struct file *file, GByteArray *kept);
 
@@ -163,6 +165,18 @@ void unpack_open_locked(struct unpacker *unpacker);
  */
 void unpack_read_views(struct unpacker *unpacker, const struct container *container, guint first,
 		       const void *bytes, gsize length);
+
+/* ---- unpack_wrapper.c ---- */
+
+/* Returns whether a member may hold files as an attachment may (embedded.h), by its name. */
+gboolean unpack_wrapper_is_named(const char *name);
+
+/* Likewise by its first bytes.  type: what magic_type() says of them. */
+gboolean unpack_wrapper_begins(const char *type, const void *bytes, gsize length);
+
+/* Reads the files that a member holds, if it may; each is a member below it. */
+void unpack_read_wrapper(struct unpacker *unpacker, const struct container *container,
+			 const void *bytes, gsize length);
 
 /* ---- unpack_engine.c ---- */
 

@@ -448,6 +448,103 @@ Test(unpack, nesting_ends_at_its_cap)
 	}
 }
 
+/* ---- wrappers ---- */
+
+#define UU_HELLO "begin 644 dir/f.exe\n%:&5L;&\\ \n`\nend\n"
+#define YENC_HELLO "=ybegin line=128 size=5 name=f.exe\r\n\x92\x8f\x96\x96\x99\r\n=yend size=5\r\n"
+#define TNEF_HELLO                                     \
+	"\x78\x9f\x3e\x22\1\0"                         \
+	"\2\2\x90\6\0\1\0\0\0r\0\0"                    \
+	"\2\x10\x80\1\0\6\0\0\0f.exe\0\0\0"            \
+	"\2\x0f\x80\6\0\5\0\0\0hello\0\0"              \
+	"\2\5\x90\6\0\x2c\0\0\0\2\0\0\0"               \
+	"\x1f\0\x07\x37\1\0\0\0\6\0\0\0g\0h\0\0\0\0\0" \
+	"\2\1\x01\x37\1\0\0\0\5\0\0\0hello\0\0\0\0\0"
+
+Test(unpack, files_in_wrappers_in_archives_are_read)
+{
+	static const struct content contents[] = {
+		CONTENT("d/a.txt", "Words.\n" UU_HELLO),
+		CONTENT("b", YENC_HELLO),
+		CONTENT("c", "begin-base64 644 f.exe\naGVsbG8=\n====\n"),
+		CONTENT("d.hqx", "(This file must be converted with BinHex 4.0)\r\n\r\n"
+				 ":\"@BZCAKP!!!!!!!!!!!!!!!!!!!&!!!!!!!!D'9XE'm!!!:"),
+		CONTENT("winmail.dat", TNEF_HELLO),
+		CONTENT("e.ICS", "ATTACH;FILENAME=f.exe;ENCODING=BASE64:aGVsbG8=\r\n"),
+		CONTENT("f", "BEGIN:VCALENDAR\r\nATTACH;ENCODING=BASE64:aGVsbG8=\r\n"),
+		CONTENT("g.svg", "<a href='data:a/b;base64,aGVsbG8='>"),
+		CONTENT("h", "<!doctype html><a href='data:a/b;base64,aGVsbG8='>"),
+	};
+	static const char *const paths[] = {
+		"2!/d/a.txt!/dir/f.exe",
+		"2!/b!/f.exe",
+		"2!/c!/f.exe",
+		"2!/d.hqx!/f.exe",
+		"2!/winmail.dat!/f.exe",
+		"2!/e.ICS!/f.exe",
+		"2!/f!/data",
+		"2!/g.svg!/data",
+		"2!/h!/data",
+	};
+	g_autoptr(GBytes) zip = pack("zip", NULL, NULL, contents, G_N_ELEMENTS(contents));
+	g_autoptr(record_t) record = read_archive("a.zip", zip);
+	const struct file *file;
+
+	assert_tree(record);
+	for (gsize i = 0; i < G_N_ELEMENTS(paths); i++)
+		assert_content(find(record, paths[i]), "hello", 5);
+	cr_assert_eq(record->files->len, 2 + 2 * G_N_ELEMENTS(contents));
+	cr_assert_eq(record->caps->len, 0);
+	file = find(record, "2!/d/a.txt!/dir/f.exe");
+	cr_assert_str_eq(file_best_name(file), "f.exe");
+	cr_assert_str_eq(file->detected_type, "text/plain");
+	cr_assert_eq(file->readings->len, 0);
+	cr_assert_str_eq(((struct file *)record->files->pdata[file->parent])->path, "2!/d/a.txt");
+	file = find(record, "2!/winmail.dat!/f.exe");
+	cr_assert_eq(file->names->len, 2);
+	cr_assert_str_eq(((struct file_name *)file->names->pdata[1])->text, "gh");
+}
+
+Test(unpack, no_other_members_are_wrappers)
+{
+	static const struct content contents[] = {
+		CONTENT("a.txt", "We begin 644 a\n" UU_HELLO + 1),
+		CONTENT("b.txt", "<a href='data:a/b;base64,aGVsbG8='>"),
+		CONTENT("c.html", "<img src='data:image/png;base64,aGVsbG8='>"),
+		CONTENT("winmail.dat", "hello"), CONTENT("d.ics", "")};
+	g_autoptr(GBytes) zip = pack("zip", NULL, NULL, contents, G_N_ELEMENTS(contents));
+	g_autoptr(record_t) record = read_archive("a.zip", zip);
+
+	cr_assert_eq(record->files->len, 2 + G_N_ELEMENTS(contents));
+	cr_assert_eq(record->caps->len, 0);
+	for (guint i = 1; i < record->files->len; i++)
+		cr_assert_eq(((struct file *)record->files->pdata[i])->flags, 0u);
+}
+
+/* Returns a link of HTML with these bytes in it. */
+static char *
+in_html(GBytes *bytes)
+{
+	g_autofree char *text =
+		g_base64_encode(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+
+	return g_strdup_printf("<a href='data:a/b;base64,%s'>", text);
+}
+
+Test(unpack, archives_in_wrappers_in_archives_are_opened)
+{
+	g_autofree char *content = g_strnfill(3 * MAGIC_IMAGE_BYTES, 'x');
+	g_autoptr(GBytes) inner = pack_one("ustar", NULL, "a.js", content, 3 * MAGIC_IMAGE_BYTES);
+	g_autofree char *html = in_html(inner);
+	g_autofree char *text = g_strconcat(html, "\n" UU_HELLO, NULL);
+	g_autoptr(GBytes) gz = pack_one("raw", "gzip", "b.html", text, strlen(text));
+	g_autoptr(record_t) record = read_archive("b.html.gz", gz);
+
+	assert_tree(record);
+	assert_content(find(record, "2!/b.html!/data!/a.js"), content, 3 * MAGIC_IMAGE_BYTES);
+	cr_assert_eq(record->caps->len, 0);
+}
+
 /* ---- names ---- */
 
 Test(unpack, names_without_a_character_set_are_guessed_and_their_bytes_kept)
@@ -883,6 +980,51 @@ Test(unpack, an_archive_too_large_to_keep_is_read_as_far_as_it_is_kept)
 		cr_assert_eq(met(record, CAP_KEPT_BYTES_NAME), past == 1);
 		cr_assert_eq(find(record, "2!/a.tar")->flags & FILE_INCOMPLETE,
 			     past == 1 ? (guint32)FILE_INCOMPLETE : 0u);
+	}
+}
+
+Test(unpack, a_wrapper_is_read_as_far_as_there_is_room)
+{
+	g_autofree char *words = g_strnfill(3 * MAGIC_IMAGE_BYTES, 'x');
+	g_autofree char *text = g_strconcat(UU_HELLO, words, "\n" UU_HELLO, NULL);
+	gsize length = strlen(text);
+	g_autoptr(GBytes) bytes = pack_one("zip", NULL, "a", text, length);
+
+	for (int past = -1; past <= 1; past++) {
+		struct unpack_limits limits = wide;
+		g_autoptr(record_t) record = NULL;
+
+		/* It is kept once, and three times is decoded. */
+		limits.kept_bytes = 4 * (length - (gsize)past);
+		record = read_at("a.zip", bytes, &limits, 1);
+		assert_content(find(record, "2!/a"), text, length);
+		assert_content(find(record, "2!/a!/dir/f.exe"), "hello", 5);
+		cr_assert_eq(met(record, CAP_KEPT_BYTES_NAME), past == 1);
+		cr_assert_eq(find(record, "2!/a")->flags,
+			     past == 1 ? (guint32)FILE_INCOMPLETE : 0u);
+	}
+}
+
+Test(unpack, files_in_wrappers_are_within_the_account_of_members)
+{
+	static const char text[] = UU_HELLO "begin-base64 644 g\nYmFy\n====\n";
+	static const char *const caps[] = {CAP_MEMBERS_NAME, CAP_UNPACKED_BYTES_NAME,
+					   CAP_NAMES_BYTES_NAME, CAP_NESTING_NAME};
+	g_autoptr(GBytes) bytes = pack_one("zip", NULL, "a", text, strlen(text));
+
+	for (gsize i = 0; i < G_N_ELEMENTS(caps); i++) {
+		struct unpack_limits limits = wide;
+		g_autoptr(record_t) record = NULL;
+
+		limits.members = i == 0 ? 2 : 100;
+		limits.bytes = i == 1 ? strlen(text) + 7 : 1000;
+		limits.names_bytes = i == 2 ? 42 : 1000;
+		record = read_at("a.zip", bytes, &limits, i == 3 ? CAP_NESTING - 1 : 1);
+		cr_assert(met(record, caps[i]), "%s", caps[i]);
+		cr_assert_eq(record->caps->len, 1);
+		cr_assert_eq(record->files->len, i == 3 ? 3u : 4u, "%s", caps[i]);
+		cr_assert_eq(find(record, "2!/a")->flags, (guint32)FILE_INCOMPLETE);
+		cr_assert_eq(find(record, "2")->flags, (guint32)FILE_INCOMPLETE);
 	}
 }
 
