@@ -202,18 +202,22 @@ static GString *
 without_references(const char *at, const char *end)
 {
 	GString *out = g_string_sized_new((gsize)(end - at));
+	const char *mark;
 
-	while (at < end) {
+	while ((mark = memchr(at, '&', (gsize)(end - at))) != NULL) {
 		const char *after = NULL;
-		char byte = *at == '&' ? reference(at + 1, end, &after) : 0;
+		char byte = reference(mark + 1, end, &after);
 
+		g_string_append_len(out, at, (gssize)(mark - at));
+		at = mark + 1;
 		if (byte && !strchr("\"'<>", byte)) {
 			g_string_append_c(out, byte);
 			at = after;
 		} else {
-			g_string_append_c(out, *at++);
+			g_string_append_c(out, '&');
 		}
 	}
+	g_string_append_len(out, at, (gssize)(end - at));
 	return out;
 }
 
