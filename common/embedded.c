@@ -296,7 +296,8 @@ static void
 parts_flush(struct parts *parts, embedded_function found, gpointer user)
 {
 	if (parts->bytes && parts->bytes->len)
-		found("yenc-in-text", (const char *[]){parts->name, NULL}, parts->bytes, user);
+		found("yenc-in-text", (const char *[]){parts->name, NULL}, parts->bytes,
+		      parts->bytes->len, user);
 	g_clear_pointer(&parts->bytes, g_byte_array_unref);
 	g_clear_pointer(&parts->name, g_free);
 }
@@ -387,8 +388,6 @@ read_yenc_file(struct lines *lines, const char *line, gsize length, struct parts
 #define BINHEX_LINE "(This file must be converted with BinHex"
 #define BINHEX_HEADER 22 /* bytes of its header beside the name */
 #define BINHEX_RUN 0x90	 /* repeats the byte before it, so many times */
-#define BINHEX_GROWTH 16 /* runs make no more of a text than that; real ones double it */
-#define BINHEX_MOST (128 * 1024 * 1024) /* and no more than this: a worker has a gigabyte */
 
 static int
 binhex_value(char byte)
@@ -425,37 +424,73 @@ binhex_bytes(struct lines *lines)
 	return out;
 }
 
-static GByteArray *
-binhex_expand(const GByteArray *in)
+/*
+ * Undoes the runs; puts what is from begin to end of all that they make into ret_bytes,
+ * unless that is NULL.  Returns how many bytes of it there are.
+ */
+static gsize
+binhex_expand(const GByteArray *in, gsize begin, gsize end, guint8 *ret_bytes)
 {
-	GByteArray *out = g_byte_array_new();
+	guint8 byte = BINHEX_RUN;
+	gsize at = 0;
 
-	for (guint i = 0;
-	     i < in->len && out->len / BINHEX_GROWTH <= in->len && out->len < BINHEX_MOST; i++) {
-		guint8 byte = in->data[i];
-		guint times = 1;
+	for (guint i = 0; i < in->len && at < end; i++) {
+		gsize times = 1, from, to;
 
-		if (byte == BINHEX_RUN && i + 1 < in->len) {
-			times = in->data[++i];
+		if (in->data[i] == BINHEX_RUN && i + 1 < in->len) {
 			/* Once of the run is there already; none stands for the mark itself. */
-			byte = times && out->len ? out->data[out->len - 1] : BINHEX_RUN;
+			times = in->data[++i];
+			byte = times ? byte : BINHEX_RUN;
 			times = times ? times - 1 : 1;
+		} else {
+			byte = in->data[i];
 		}
-		while (times--)
-			g_byte_array_append(out, &byte, 1);
+		from = MAX(at, begin);
+		to = MIN(at + times, end);
+		if (ret_bytes && from < to)
+			memset(ret_bytes + from - begin, byte, to - from);
+		at += times;
 	}
-	return out;
+	return CLAMP(at, begin, end) - begin;
 }
 
-/* Reads the data fork that follows BinHex's line. */
-static void
-read_binhex(struct lines *lines, embedded_function found, gpointer user)
+/* Returns the bytes of the header, which has the name first, or 0 when it is not all there. */
+static gsize
+binhex_header(const GByteArray *packed, guint8 *ret_header)
 {
-	g_autoptr(GByteArray) packed = NULL, all = NULL, data = NULL;
+	gsize bytes;
+
+	if (!binhex_expand(packed, 0, 1, ret_header))
+		return 0;
+	bytes = ret_header[0] + (gsize)BINHEX_HEADER;
+	return binhex_expand(packed, 0, bytes, ret_header) == bytes ? bytes : 0;
+}
+
+/* Returns the data fork, up to the room for it, and how many bytes it has. */
+static GByteArray *
+binhex_data(const GByteArray *packed, const guint8 *header, gsize head, gsize room, gsize *ret_size)
+{
+	const guint8 *sizes = header + header[0] + 12;
+	gsize told =
+		(gsize)sizes[0] << 24 | (gsize)sizes[1] << 16 | (gsize)sizes[2] << 8 | sizes[3];
+	/* Less may be there than is told: it is counted before there is memory for it. */
+	gsize size = binhex_expand(packed, head, head + told, NULL);
+	gsize length = MIN(size, room);
+	guint8 *bytes = g_malloc(MAX(length, 1));
+
+	binhex_expand(packed, head, head + length, bytes);
+	*ret_size = size;
+	return g_byte_array_new_take(bytes, length);
+}
+
+/* Reads the data fork that follows BinHex's line, and takes what it needs of the room. */
+static void
+read_binhex(struct lines *lines, gsize *room, embedded_function found, gpointer user)
+{
+	guint8 header[G_MAXUINT8 + BINHEX_HEADER];
+	g_autoptr(GByteArray) packed = NULL, data = NULL;
 	g_autofree char *name = NULL;
-	const guint8 *sizes;
-	guint32 size;
-	gsize head;
+	gsize head, size;
 
 	while (lines->at < lines->end && g_ascii_isspace(*lines->at))
 		lines->at++;
@@ -463,21 +498,16 @@ read_binhex(struct lines *lines, embedded_function found, gpointer user)
 		return;
 	lines->at++;
 	packed = binhex_bytes(lines);
-	all = binhex_expand(packed);
-	head = all->len ? all->data[0] + (gsize)BINHEX_HEADER : 0;
-	if (!head || all->len < head)
+	head = binhex_header(packed, header);
+	if (!head)
 		return;
-	name = g_strndup((const char *)all->data + 1, all->data[0]);
-	sizes = all->data + all->data[0] + 12;
-	size = (guint32)sizes[0] << 24 | (guint32)sizes[1] << 16 | (guint32)sizes[2] << 8 |
-	       sizes[3];
-	data = g_byte_array_new();
-	g_byte_array_append(data, all->data + head, (guint)MIN(size, all->len - head));
-	/* What is found may be read in turn, at any depth. */
+	name = g_strndup((const char *)header + 1, header[0]);
+	data = binhex_data(packed, header, head, *room, &size);
+	*room -= data->len;
+	/* What is found may be looked into, and need the memory. */
 	g_clear_pointer(&packed, g_byte_array_unref);
-	g_clear_pointer(&all, g_byte_array_unref);
-	if (data->len)
-		found("binhex-in-text", (const char *[]){name, NULL}, data, user);
+	if (size)
+		found("binhex-in-text", (const char *[]){name, NULL}, data, size, user);
 }
 
 /* ---- what begins with a line of its own ---- */
@@ -529,7 +559,7 @@ read_by_lines(const char *begin, const char *end, const GByteArray *fitting, con
 
 	if (bytes->len &&
 	    (bytes->len != fitting->len || memcmp(bytes->data, fitting->data, bytes->len) != 0))
-		found("uuencode-by-lines", (const char *[]){name, NULL}, bytes, user);
+		found("uuencode-by-lines", (const char *[]){name, NULL}, bytes, bytes->len, user);
 }
 
 /* Reads the file that begins after this line, if one does. */
@@ -555,13 +585,14 @@ read_form(struct lines *lines, const char *line, gsize length, embedded_function
 	if (!bytes->len)
 		return;
 	*lines = behind;
-	found(text_forms[form].how, (const char *[]){name, NULL}, bytes, user);
+	found(text_forms[form].how, (const char *[]){name, NULL}, bytes, bytes->len, user);
 	if (differs)
 		read_by_lines(begin, behind.at, bytes, name, found, user);
 }
 
 void
-embedded_in_text(const void *bytes, gsize length, embedded_function found, gpointer user)
+embedded_in_text(const void *bytes, gsize length, gsize *room, embedded_function found,
+		 gpointer user)
 {
 	struct lines lines = {bytes, (const char *)bytes + length};
 	struct parts parts = {0};
@@ -573,7 +604,7 @@ embedded_in_text(const void *bytes, gsize length, embedded_function found, gpoin
 		else if (length > 8 && (*line == 'b' || *line == 'B'))
 			read_form(&lines, line, length, found, user);
 		else if (begins(line, length, BINHEX_LINE))
-			read_binhex(&lines, found, user);
+			read_binhex(&lines, room, found, user);
 	parts_flush(&parts, found, user);
 }
 

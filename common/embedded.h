@@ -5,8 +5,8 @@
  * Mail programs offer as attachments what a text holds as uuencode, yEnc or a
  * "begin-base64" block or as BinHex, what is in a calendar, what Outlook wraps in TNEF
  * (MS-OXTNEF) and the content of opaquely signed S/MIME (RFC 8551 3.5.2, of DER and BER), without
- * MIME saying that it is there.  Bounded by the content: no file is longer than it. Pure; any
- * thread.
+ * MIME saying that it is there.  Bounded by the content: no file is longer than it, but of
+ * BinHex, whose runs the caller bounds. Pure; any thread.
  */
 #ifndef MAILTRACE_EMBEDDED_H
 #define MAILTRACE_EMBEDDED_H
@@ -18,13 +18,18 @@
 
 /*
  * how: a label, static, of how a file was embedded.  names: as written, up to a NULL; some
- * may be empty.  Neither names nor bytes are kept.
+ * may be empty.  Neither names nor bytes are kept.  size: bytes that the file has; there are fewer
+ * where there was no room for more.
  */
 typedef void (*embedded_function)(const char *how, const char *const *names,
-				  const GByteArray *bytes, gpointer user);
+				  const GByteArray *bytes, guint64 size, gpointer user);
 
-/* Calls found for each file in a text of length bytes. */
-void embedded_in_text(const void *bytes, gsize length, embedded_function found, gpointer user);
+/*
+ * Calls found for each file in a text of length bytes.  room: so many bytes may those in BinHex
+ * have, whose runs make up to 95 times of a text; what they take of it is taken away.
+ */
+void embedded_in_text(const void *bytes, gsize length, gsize *room, embedded_function found,
+		      gpointer user);
 
 /* So many bytes of a file tell whether it holds others as a text does. */
 #define EMBEDDED_HEAD 4096

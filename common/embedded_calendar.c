@@ -103,7 +103,7 @@ read_attachment(const GString *line, embedded_function found, gpointer user)
 	name = parameter_value(parameters, "FILENAME");
 	data = recode_base64(line->str + length + 1, line->len - length - 1);
 	if (data->len)
-		found("calendar-attachment", (const char *[]){name, NULL}, data, user);
+		found("calendar-attachment", (const char *[]){name, NULL}, data, data->len, user);
 }
 
 gboolean

@@ -83,7 +83,7 @@ read_data_link(const char *head, const char *end, gboolean href, embedded_functi
 	else
 		data = g_byte_array_ref(plain);
 	if (data->len)
-		found("data-link", (const char *[]){NULL}, data, user);
+		found("data-link", (const char *[]){NULL}, data, data->len, user);
 }
 
 /* Returns where the value of the attribute begins that "data:" at at begins, or NULL. */

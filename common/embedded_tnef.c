@@ -90,10 +90,10 @@ tnef_flush(struct tnef *tnef)
 	g_ptr_array_add(tnef->names, NULL);
 	if (tnef->data && tnef->data->len)
 		tnef->found("tnef", (const char *const *)tnef->names->pdata, tnef->data,
-			    tnef->user);
+			    tnef->data->len, tnef->user);
 	if (tnef->object && tnef->object->len)
 		tnef->found("tnef", (const char *const *)tnef->names->pdata, tnef->object,
-			    tnef->user);
+			    tnef->object->len, tnef->user);
 	g_clear_pointer(&tnef->data, g_byte_array_unref);
 	g_clear_pointer(&tnef->object, g_byte_array_unref);
 	g_ptr_array_set_size(tnef->names, 0);

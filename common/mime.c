@@ -398,6 +398,7 @@ read_member_mail(const char *bytes, gsize length, guint depth, const struct unpa
 		.enclosed_bytes = outer->enclosed_bytes,
 		.readings = outer->readings,
 		.reading_bytes = outer->reading_bytes,
+		.runs_room = outer->runs_room,
 		.depth = depth,
 	};
 
@@ -408,6 +409,7 @@ read_member_mail(const char *bytes, gsize length, guint depth, const struct unpa
 	outer->enclosed_bytes = reader.enclosed_bytes;
 	outer->readings = reader.readings;
 	outer->reading_bytes = reader.reading_bytes;
+	outer->runs_room = reader.runs_room;
 	return reader.record;
 }
 
@@ -417,7 +419,12 @@ mime_read(const void *bytes, gsize length)
 	g_autofree char *piece = g_malloc(PIECE_BYTES * 2);
 	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
 	struct record *record = record_new();
-	struct reader reader = {.record = record, .fingerprint = fingerprint, .piece = piece};
+	struct reader reader = {
+		.record = record,
+		.fingerprint = fingerprint,
+		.piece = piece,
+		.runs_room = CAP_KEPT_BYTES,
+	};
 	const char *message = length ? bytes : "";
 
 	record->size = length;

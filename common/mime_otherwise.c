@@ -40,9 +40,24 @@ mime_may_read(struct reader *reader, guint64 bytes)
 	return reader->readings <= CAP_READINGS && reader->reading_bytes <= CAP_READING_BYTES;
 }
 
-/* Adds a content that another reading of a file shows; returns its file, or NULL. */
+/* Says that a file has more bytes than were read: their digest is not its own. */
+static void
+note_unread(struct reader *reader, struct file *file)
+{
+	record_note_cap(reader->record, CAP_KEPT_BYTES_NAME);
+	if (!file)
+		return;
+	file->flags |= FILE_INCOMPLETE;
+	file->digests = (struct digests){0};
+}
+
+/*
+ * Adds a content that another reading of a file shows; returns its file, or NULL.  size: of
+ * the content, of which there are as many bytes as could be read.
+ */
 static struct file *
-add_content(const struct recoding *recoding, const char *name, const GByteArray *bytes)
+add_content(const struct recoding *recoding, const char *name, const GByteArray *bytes,
+	    guint64 size)
 {
 	struct reader *reader = recoding->reader;
 	struct file scratch = {0};
@@ -53,7 +68,9 @@ add_content(const struct recoding *recoding, const char *name, const GByteArray 
 	fingerprint_begin(reader->fingerprint, FALSE);
 	fingerprint_add(reader->fingerprint, bytes->data, bytes->len);
 	fingerprint_finish(reader->fingerprint, NULL, 0, &scratch);
-	file = readings_add(reader->record, recoding->index, name, bytes->len, &scratch.digests);
+	file = readings_add(reader->record, recoding->index, name, size, &scratch.digests);
+	if (size > bytes->len)
+		note_unread(reader, file);
 	if (!file)
 		return NULL;
 	file->detected_type = g_strdup(magic_type(bytes->data, bytes->len));
@@ -63,11 +80,12 @@ add_content(const struct recoding *recoding, const char *name, const GByteArray 
 
 /* A file in a text or a wrapper has its own name and no type. */
 static void
-add_embedded(const char *how, const char *const *names, const GByteArray *bytes, gpointer user)
+add_embedded(const char *how, const char *const *names, const GByteArray *bytes, guint64 size,
+	     gpointer user)
 {
 	const struct recoding *recoding = user;
 	struct recoding inner = *recoding;
-	struct file *file = add_content(recoding, how, bytes);
+	struct file *file = add_content(recoding, how, bytes, size);
 
 	if (!file)
 		return;
@@ -180,12 +198,12 @@ add_pasted_part(const char *at, gsize length, gpointer user)
 static void
 read_in_text(const struct recoding *recoding, const char *text, gsize length)
 {
-	const struct reader *reader = recoding->reader;
+	struct reader *reader = recoding->reader;
 	struct recoding into = *recoding;
 
 	if (mime_is_html(recoding->entity))
 		embedded_in_html(text, length, add_embedded, &into);
-	embedded_in_text(text, length, add_embedded, &into);
+	embedded_in_text(text, length, &reader->runs_room, add_embedded, &into);
 	/* Of other readings' bodies most are a message's source by themselves. */
 	if (reader->options == &mime_plain_reading && reader->record == reader->result)
 		pasted_messages(text, length, add_pasted, &into);
@@ -209,7 +227,8 @@ read_in_attachment(const struct recoding *recoding, const struct file *file,
 	if (mime_opens_in_browser(file))
 		embedded_in_html(text, bytes->len, add_embedded, &into);
 	if (embedded_begins(text, bytes->len))
-		embedded_in_text(text, bytes->len, add_embedded, &into);
+		embedded_in_text(text, bytes->len, &recoding->reader->runs_room, add_embedded,
+				 &into);
 }
 
 /* Reads what stands in a leaf's own content without MIME's saying so. */
@@ -268,7 +287,7 @@ mime_read_embedded(struct reader *reader, const struct source *source, const str
 	if (!(file->flags & FILE_BODY) && mime_encoding(file) == ENCODING_IDENTITY &&
 	    !embedded_begins(kept->data, kept->len))
 		embedded_in_text(source->bytes + entity->body.begin, entity->body.length,
-				 add_embedded, &recoding);
+				 &reader->runs_room, add_embedded, &recoding);
 }
 
 /* Whether a decoding is of the same bytes as one that was read, or as the plain one. */
@@ -323,7 +342,7 @@ add_decoding(const struct decoding *decoding, const GByteArray *bytes, gpointer 
 					      bytes->len, entity->depth);
 	if (above->flags & FILE_MESSAGE)
 		return;
-	if (add_content(recoding, decoding->name, bytes)) {
+	if (add_content(recoding, decoding->name, bytes, bytes->len)) {
 		recoding->shown++;
 		read_in_content(recoding, bytes);
 	} else {

@@ -53,6 +53,7 @@ struct reader {
 	guint doubts;		       /* of enum doubt, met by the plain reading */
 	guint readings;		       /* other readings and decodings tried so far */
 	guint64 reading_bytes;	       /* and what they read */
+	gsize runs_room;	       /* bytes that runs of BinHex may make yet */
 	const char *whole;	       /* the message in hand, as it came */
 	gsize leaf_begin;	       /* of it: where the leaf in hand begins, for those in that */
 	GHashTable *spans;	       /* set of contents of it that the plain reading saw */

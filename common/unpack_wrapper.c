@@ -18,6 +18,7 @@
 struct wrapper {
 	struct unpacker *unpacker;
 	const struct container *container;
+	gsize runs_room;	 /* for what runs of BinHex make of it */
 	const struct file *last; /* that was found in it */
 };
 
@@ -108,15 +109,16 @@ add_member(struct wrapper *wrapper, const char *how, const char *const *names,
 	add_names(unpacker, file, how, names);
 	file->size = found->size;
 	file->digests = found->digests;
+	file->flags |= found->flags;
 	wrapper->last = file;
 	look_into(wrapper, file, bytes);
 	return TRUE;
 }
 
-/* Takes a file within the account of the part. */
+/* Takes a file of so many bytes within the account of the part. */
 static gboolean
 take_file(struct wrapper *wrapper, const char *how, const char *const *names,
-	  const GByteArray *bytes)
+	  const GByteArray *bytes, guint64 size)
 {
 	struct unpacker *unpacker = wrapper->unpacker;
 	struct file found = {0};
@@ -130,15 +132,22 @@ take_file(struct wrapper *wrapper, const char *how, const char *const *names,
 	fingerprint_begin(unpacker->fingerprint, FALSE);
 	fingerprint_add(unpacker->fingerprint, bytes->data, bytes->len);
 	fingerprint_finish(unpacker->fingerprint, NULL, 0, &found);
+	if (size > bytes->len) {
+		record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
+		found.digests = (struct digests){0};
+		found.size = size;
+		found.flags = FILE_INCOMPLETE;
+	}
 	return add_member(wrapper, how, names, &found, bytes);
 }
 
 static void
-take_embedded(const char *how, const char *const *names, const GByteArray *bytes, gpointer user)
+take_embedded(const char *how, const char *const *names, const GByteArray *bytes, guint64 size,
+	      gpointer user)
 {
 	struct wrapper *wrapper = user;
 
-	if (!take_file(wrapper, how, names, bytes))
+	if (!take_file(wrapper, how, names, bytes, size))
 		wrapper->container->file->flags |= FILE_INCOMPLETE;
 }
 
@@ -155,7 +164,7 @@ find_files(struct wrapper *wrapper, const void *bytes, gsize length)
 	if (is_page(file))
 		embedded_in_html(bytes, length, take_embedded, wrapper);
 	if (embedded_begins(bytes, length))
-		embedded_in_text(bytes, length, take_embedded, wrapper);
+		embedded_in_text(bytes, length, &wrapper->runs_room, take_embedded, wrapper);
 }
 
 void
@@ -178,6 +187,7 @@ unpack_read_wrapper(struct unpacker *unpacker, const struct container *container
 		record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
 		file->flags |= FILE_INCOMPLETE;
 	}
+	wrapper.runs_room = room - some * WRAPPER_COPIES;
 	unpacker->kept_bytes += some * WRAPPER_COPIES;
 	find_files(&wrapper, bytes, some);
 	unpacker->kept_bytes -= some * WRAPPER_COPIES;

@@ -214,3 +214,60 @@ Test(caps, reading_bytes_are_counted_to_the_byte)
 		cr_expect_eq(record->files->len, over > 0 ? 3 : 4, "%u", record->files->len);
 	}
 }
+
+/* ---- bytes that runs of BinHex make ---- */
+
+/* Appends a byte, six bits a character; what is left of it waits for the next. */
+static void
+put_sixes(GString *text, guint8 byte, guint32 *bits, guint *count)
+{
+	static const char alphabet[] =
+		"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr";
+
+	*bits = *bits << 8 | byte;
+	for (*count += 8; *count >= 6; *count -= 6)
+		g_string_append_c(text, alphabet[*bits >> (*count - 6) & 077]);
+}
+
+/* A text with a file of so many zeros, "a", in BinHex. */
+static GString *
+zeros_in_binhex(guint32 length)
+{
+	GString *text = g_string_new("\r\n(This file must be converted with BinHex 4.0)\r\n\r\n:");
+	guint8 head[24] = {1, 'a'};
+	guint32 bits = 0, left = length - 1;
+	guint count = 0;
+
+	for (int i = 0; i < 4; i++)
+		head[13 + i] = (guint8)(length >> (24 - 8 * i));
+	/* The last is the first of the zeros. */
+	for (gsize i = 0; i < sizeof(head); i++)
+		put_sixes(text, head[i], &bits, &count);
+	for (guint32 some; left; left -= some) {
+		some = MIN(left, 254);
+		put_sixes(text, 0x90, &bits, &count);
+		put_sixes(text, (guint8)(some + 1), &bits, &count);
+	}
+	put_sixes(text, 0, &bits, &count);
+	g_string_append(text, ":\r\n");
+	return text;
+}
+
+Test(caps, runs_of_binhex_are_kept_to_their_cap_and_have_no_digest_beyond)
+{
+	static const struct digests none;
+
+	for (int over = -1; over <= 1; over++) {
+		guint32 length = (guint32)(CAP_KEPT_BYTES + over);
+		g_autoptr(GString) text = zeros_in_binhex(length);
+		g_autoptr(record_t) record = mime_read(text->str, text->len);
+		const struct file *file = record->files->pdata[record->files->len - 1];
+
+		cr_assert_str_eq(file->readings->pdata[0], "binhex-in-text");
+		cr_expect_eq(file->size, length);
+		cr_expect_eq(file->flags, over > 0 ? (guint32)FILE_INCOMPLETE : 0u);
+		cr_expect_eq(memcmp(&file->digests, &none, sizeof(none)) == 0, over > 0);
+		cr_expect_eq(only_cap(record, CAP_KEPT_BYTES_NAME), over > 0);
+		cr_expect_eq(record->caps->len, over > 0 ? 1 : 0, "%s", caps_text(record));
+	}
+}

@@ -4,21 +4,27 @@
 
 #include "embedded.h"
 
+#define PLENTY 1000000 /* room for what runs make */
+
 static void
-collect(const char *how, const char *const *names, const GByteArray *bytes, gpointer user)
+collect(const char *how, const char *const *names, const GByteArray *bytes, guint64 size,
+	gpointer user)
 {
 	g_string_append_printf(user, "%s %s", how, *names ? *names : "-");
 	for (; *names && names[1]; names++)
 		g_string_append_printf(user, "|%s", names[1]);
 	g_string_append_printf(user, "=%.*s;", (int)bytes->len, (const char *)bytes->data);
+	if (size != bytes->len)
+		g_string_append_printf(user, "of %" G_GUINT64_FORMAT ";", size);
 }
 
 static char *
 files_in(const char *text)
 {
 	GString *found = g_string_new(NULL);
+	gsize room = PLENTY;
 
-	embedded_in_text(text, strlen(text), collect, found);
+	embedded_in_text(text, strlen(text), &room, collect, found);
 	return g_string_free(found, FALSE);
 }
 
@@ -323,25 +329,10 @@ Test(embedded, binhex_gives_its_data_fork)
 }
 
 static void
-take_length(const char *how, const char *const *names, const GByteArray *bytes, gpointer user)
+take_length(const char *how, const char *const *names, const GByteArray *bytes, guint64 size,
+	    gpointer user)
 {
 	*(gsize *)user = bytes->len;
-}
-
-Test(embedded, runs_of_binhex_end_at_their_cap)
-{
-	/* A name of one byte, a data fork of all there is, and runs of 255. */
-	static const char head[] = "(This file must be converted with BinHex 4.0)\n:"
-				   "!@B!!!!!!!!!!!!!!!rrrrm!!!!!!!!!";
-	const gsize runs = 12 * 1024 * 1024;
-	g_autoptr(GString) text = g_string_new(head);
-	gsize length = 0;
-
-	while (text->len < runs)
-		g_string_append(text, "BC$rBC$r");
-	embedded_in_text(text->str, text->len, take_length, &length);
-	cr_assert_gt(length, (gsize)100 * 1024 * 1024, "%zu", length);
-	cr_assert_leq(length, (gsize)128 * 1024 * 1024 + 255);
 }
 
 Test(embedded, parameters_of_a_calendars_line_end_at_their_cap)
@@ -358,6 +349,104 @@ Test(embedded, parameters_of_a_calendars_line_end_at_their_cap)
 
 		embedded_in_calendar(text, strlen(text), take_length, &length);
 		cr_assert_eq(length, past == 1 ? 0u : 5u);
+	}
+}
+
+/* Appends bytes as BinHex has them, six bits a character. */
+static void
+put_binhex(GString *text, const guint8 *bytes, gsize length)
+{
+	static const char alphabet[] =
+		"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr";
+
+	g_string_append(text, "(This file must be converted with BinHex 4.0)\n:");
+	for (gsize i = 0; i * 6 < length * 8; i++) {
+		gsize bit = i * 6, at = bit / 8;
+		guint two = (guint)bytes[at] << 8 | (at + 1 < length ? bytes[at + 1] : 0);
+
+		g_string_append_c(text, alphabet[two >> (10 - bit % 8) & 077]);
+	}
+	g_string_append(text, ":\n");
+}
+
+/* A file "a" of length times "x", said to be of told bytes, with a run of 255 for each 254. */
+static void
+put_run(GString *text, guint32 length, guint32 told)
+{
+	static const guint8 run[] = {0x90, 0xff};
+	guint8 head[23] = {1, 'a'};
+	guint8 rest[] = {0x90, (guint8)((length - 1) % 254 + 1)};
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+	for (int i = 0; i < 4; i++)
+		head[13 + i] = (guint8)(told >> (24 - 8 * i));
+	g_byte_array_append(bytes, head, sizeof(head));
+	g_byte_array_append(bytes, (const guint8 *)"x", 1);
+	for (guint32 i = 0; i < (length - 1) / 254; i++)
+		g_byte_array_append(bytes, run, sizeof(run));
+	g_byte_array_append(bytes, rest, sizeof(rest));
+	put_binhex(text, bytes->data, bytes->len);
+}
+
+/* Tells of a file of "x" alone how many there are, and how many it has. */
+static void
+collect_sizes(const char *how, const char *const *names, const GByteArray *bytes, guint64 size,
+	      gpointer user)
+{
+	for (guint i = 0; i < bytes->len; i++)
+		cr_assert_eq(bytes->data[i], 'x');
+	g_string_append_printf(user, "%u/%" G_GUINT64_FORMAT " ", bytes->len, size);
+}
+
+static char *
+sizes_in(const GString *text, gsize room)
+{
+	GString *found = g_string_new(NULL);
+
+	embedded_in_text(text->str, text->len, &room, collect_sizes, found);
+	return g_string_free(found, FALSE);
+}
+
+Test(embedded, runs_of_binhex_make_all_that_there_is_room_for)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *less = NULL, *just = NULL, *more = NULL;
+
+	put_run(text, 100000, 100000);
+	less = sizes_in(text, 99999);
+	just = sizes_in(text, 100000);
+	more = sizes_in(text, 100001);
+	cr_expect_str_eq(less, "99999/100000 ");
+	cr_expect_str_eq(just, "100000/100000 ");
+	cr_expect_str_eq(more, "100000/100000 ");
+}
+
+Test(embedded, files_in_binhex_share_the_room_and_none_is_passed_over)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *sizes = NULL;
+
+	for (int i = 0; i < 3; i++)
+		put_run(text, 1000, 1000);
+	sizes = sizes_in(text, 1500);
+	cr_assert_str_eq(sizes, "1000/1000 500/1000 0/1000 ");
+}
+
+Test(embedded, binhex_is_as_long_as_it_says_or_ends)
+{
+	static const guint32 told[] = {0, 10, 300, G_MAXUINT32};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(told); i++) {
+		g_autoptr(GString) text = g_string_new(NULL), found = g_string_new(NULL);
+		g_autofree char *content = g_strnfill(MIN(told[i], 300), 'x');
+		g_autofree char *wanted = g_strdup_printf("binhex-in-text a=%s;", content);
+
+		gsize room = PLENTY;
+
+		put_run(text, 300, told[i]);
+		embedded_in_text(text->str, text->len, &room, collect, found);
+		cr_expect_str_eq(found->str, told[i] ? wanted : "", "%s", found->str);
+		cr_expect_eq(room, PLENTY - MIN(told[i], 300));
 	}
 }
 

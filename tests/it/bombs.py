@@ -10,6 +10,7 @@ Memory is the most that one process, the scanner or a worker, had resident
 time that of the scanner from its start and of all its workers together, so the
 bomb's own is less than what is shown.
 """
+import base64
 import contextlib
 import hashlib
 import io
@@ -28,6 +29,8 @@ RCPT = ("--client", "203.0.113.5", "--rcpt", "<b@example.org>")
 CPU_SECONDS = 5.0
 MEMORY_KB = 256 * 1024
 BESIDE = 5
+# caps.h
+CAP_KEPT_BYTES = 128 * 1024 * 1024
 CLEAN = b"the file of a message that is no bomb\n" * 50
 FIRST = ("From: s@example.net\r\nTo: b@example.org\r\nSubject: bomb\r\nMIME-Version: 1.0\r\n")
 
@@ -228,6 +231,28 @@ def lines_of_dashes_in_many_open_multiparts_cost_what_they_are():
 def links_of_a_pdf_are_read_once():
     for name, key in (("hexadecimal", "/URI<"), ("literal", "/URI(")):
         explode(name, attached("a.pdf", ("%PDF-1.4\n" + key * 200000).encode()), cut=False)
+
+
+def binhex(prefix, length):
+    """A file in BinHex, as text, of this many bytes: the prefix, and runs of one character."""
+    head = b"\1a\0TEXTtext\0\0" + struct.pack(">II", length, 0) + b"\0\0"
+    packed = head + prefix + b"\r\n!" + b"\x90\xff" * ((length - len(prefix)) // 254)
+    # Base64 with another alphabet.
+    text = base64.b64encode(packed + bytes(-len(packed) % 3)).translate(bytes.maketrans(
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+        b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"))
+    return b"(This file must be converted with BinHex 4.0)\r\n\r\n:" + text + b":\r\n"
+
+
+@test
+def runs_of_binhex_in_runs_make_no_more_than_their_cap():
+    text = b""
+    for _ in range(3):
+        # It begins as no text, which the engine would look into.
+        text = binhex(b"\0\r\n" + text, CAP_KEPT_BYTES // 2)
+    assert len(text) < CAP_KEPT_BYTES // 32, len(text)
+    explode("binhex", FIRST.encode() + b"Content-Type: application/mac-binhex40; name=a.hqx\r\n\r\n" + text,
+            "kept-bytes")
 
 
 main()
