@@ -8,8 +8,6 @@
 
 #include "recode.h"
 
-#define DATA_HEAD 256 /* a media type with parameters, up to the comma */
-
 /* Types of what a page shows in place; their links are no files to the reader. */
 static gboolean
 is_shown_in_place(const char *head, gsize length)
@@ -71,7 +69,7 @@ static void
 read_data_link(const char *head, const char *end, gboolean href, embedded_function found,
 	       gpointer user)
 {
-	const char *comma = memchr(head, ',', MIN((gsize)(end - head), DATA_HEAD));
+	const char *comma = memchr(head, ',', (gsize)(end - head));
 	g_autoptr(GByteArray) plain = NULL;
 	g_autoptr(GByteArray) data = NULL;
 

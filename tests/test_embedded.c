@@ -292,6 +292,16 @@ Test(embedded, a_link_that_holds_its_target_is_a_file_and_an_image_is_none)
 	cr_assert_str_eq(found->str, "data-link -=hello;");
 }
 
+Test(embedded, a_link_has_a_media_type_of_any_length)
+{
+	g_autofree char *value = g_strnfill(100000, 'x');
+	g_autofree char *text = g_strdup_printf("<a href='data:a/b;c=%s;base64,aGVsbG8='>", value);
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	embedded_in_html(text, strlen(text), collect, found);
+	cr_assert_str_eq(found->str, "data-link -=hello;");
+}
+
 Test(embedded, a_link_is_read_however_it_is_written)
 {
 	static const char *const links[] = {
