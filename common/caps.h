@@ -73,13 +73,17 @@
 #define CAP_UNPACK_FREE_BYTES (256 * 1024 * 1024) /* where no ratio counts: a second's work */
 #define CAP_KEPT_BYTES (128 * 1024 * 1024) /* of archives in memory to look into, at one time */
 #define CAP_KEPT_BYTES_NAME "kept-bytes"
-#define CAP_SCAN_NAME "scan"	/* a limit of the engine's, which are those of unpacking */
-#define CAP_SIGNATURES 64	/* of one file that are named; more say nothing new */
+#define CAP_SCAN_NAME "scan" /* a limit of the engine's, which are those of unpacking */
+#define CAP_SIGNATURES 64    /* of one file that are named; more say nothing new */
+#define CAP_SIGNATURES_NAME "signatures"
 #define CAP_SIGNATURE_BYTES 256 /* of a signature's name */
-#define SCAN_LEVELS 32		/* of files in files that the engine opens; it recurses */
-#define CAP_PASSWORDS 20	/* words of a message tried on an archive; it is among the first */
-#define CAP_PASSWORD_BYTES 128	/* of one; people type shorter ones */
+#define CAP_SIGNATURE_BYTES_NAME "signature-bytes"
+#define SCAN_LEVELS 32 /* of files in files that the engine opens; it recurses */
+#define CAP_PASSWORDS 20   /* words of a message tried on an archive; it is among the first */
+#define CAP_PASSWORDS_NAME "passwords"
+#define CAP_PASSWORD_BYTES 128		     /* of one; people type shorter ones */
 #define CAP_PASSWORD_TEXT_BYTES (256 * 1024) /* text that is searched for them */
+#define CAP_PASSWORD_TEXT_BYTES_NAME "password-text-bytes"
 #define CAP_UNPACK_CPU_MS 4000 /* beside what the mail itself needs of the worker's seconds */
 #define CAP_UNPACK_CPU_MS_NAME "unpack-cpu"
 

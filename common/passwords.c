@@ -39,6 +39,8 @@ struct passwords {
 	guint labels_left;
 	guint awaited;	  /* lines in which the word of a label before may stand */
 	gboolean at_once; /* the next of them must have it */
+	gboolean words_left;
+	gboolean text_left;
 };
 
 void
@@ -109,11 +111,15 @@ add_word(struct passwords *passwords, enum rank rank, const char *word, gsize le
 	GPtrArray *words = passwords->words[rank];
 	g_autofree char *text = NULL;
 
-	if (length == 0 || length > CAP_PASSWORD_BYTES || words->len >= CAP_PASSWORDS)
+	if (length == 0 || length > CAP_PASSWORD_BYTES)
 		return;
 	text = g_strndup(word, length);
-	if (!has_word(words, text))
+	if (has_word(words, text))
+		return;
+	if (words->len < CAP_PASSWORDS)
 		g_ptr_array_add(words, g_steal_pointer(&text));
+	else
+		passwords->words_left = TRUE;
 }
 
 /*
@@ -487,6 +493,8 @@ passwords_add_text(struct passwords *passwords, const char *text, gsize length, 
 	gsize room = CAP_PASSWORD_TEXT_BYTES - passwords->text_bytes;
 	struct text *kept;
 
+	if (length > room)
+		passwords->text_left = TRUE;
 	length = MIN(length, room);
 	if (!length)
 		return;
@@ -516,8 +524,12 @@ static const struct {
 static void
 order_word(struct passwords *passwords, const char *word)
 {
-	if (passwords->order->len < CAP_PASSWORDS && !has_word(passwords->order, word))
+	if (has_word(passwords->order, word))
+		return;
+	if (passwords->order->len < CAP_PASSWORDS)
 		g_ptr_array_add(passwords->order, (gpointer)word);
+	else
+		passwords->words_left = TRUE;
 }
 
 static void
@@ -599,6 +611,19 @@ guint
 passwords_count(struct passwords *passwords)
 {
 	return order_get(passwords)->len;
+}
+
+gboolean
+passwords_words_left(struct passwords *passwords)
+{
+	order_get(passwords);
+	return passwords->words_left;
+}
+
+gboolean
+passwords_text_left(const struct passwords *passwords)
+{
+	return passwords->text_left;
 }
 
 const char *

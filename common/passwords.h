@@ -34,6 +34,12 @@ void passwords_add_text(struct passwords *passwords, const char *text, gsize len
 /* Returns how many words there are to try, the list's among them, at most CAP_PASSWORDS. */
 guint passwords_count(struct passwords *passwords);
 
+/* Returns whether there are more words than CAP_PASSWORDS, which are not to be tried. */
+gboolean passwords_words_left(struct passwords *passwords);
+
+/* Returns whether there was more text than CAP_PASSWORD_TEXT_BYTES. */
+gboolean passwords_text_left(const struct passwords *passwords);
+
 /*
  * Returns the n-th best word, NUL-terminated: UTF-8, or one with other letters than
  * ASCII in a set of archives besides.  Borrowed until text is added.

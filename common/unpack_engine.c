@@ -130,14 +130,20 @@ static void
 take_match(const char *signature, void *data)
 {
 	struct scanning *scanning = data;
+	struct record *record = scanning->unpacker->record;
 	GPtrArray *names = scanning->matches;
-	char *text = text_from_bytes(signature, strlen(signature), CAP_SIGNATURE_BYTES, NULL);
+	gboolean cut;
+	g_autofree char *text =
+		text_from_bytes(signature, strlen(signature), CAP_SIGNATURE_BYTES, &cut);
 
-	if (names->len < CAP_SIGNATURES &&
-	    !g_ptr_array_find_with_equal_func(names, text, g_str_equal, NULL))
-		g_ptr_array_add(names, text);
+	if (cut)
+		record_note_cap(record, CAP_SIGNATURE_BYTES_NAME);
+	if (g_ptr_array_find_with_equal_func(names, text, g_str_equal, NULL))
+		return;
+	if (names->len < CAP_SIGNATURES)
+		g_ptr_array_add(names, g_steal_pointer(&text));
 	else
-		g_free(text);
+		record_note_cap(record, CAP_SIGNATURES_NAME);
 }
 
 /* A body is the mail's own text, in which the engine has no file to find. */

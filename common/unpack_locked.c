@@ -229,6 +229,16 @@ try_password(struct unpacker *unpacker, const struct locked_archive *locked, con
 	return unpacker->part_spent || left == 0;
 }
 
+/* Notes why an archive may have stayed shut although its password is there. */
+static void
+note_untried(struct unpacker *unpacker)
+{
+	if (passwords_words_left(unpacker->passwords))
+		record_note_cap(unpacker->record, CAP_PASSWORDS_NAME);
+	if (passwords_text_left(unpacker->passwords))
+		record_note_cap(unpacker->record, CAP_PASSWORD_TEXT_BYTES_NAME);
+}
+
 /* A part's worth of limits is begun for each; archives that are met in one follow it. */
 void
 unpack_open_locked(struct unpacker *unpacker)
@@ -248,6 +258,8 @@ unpack_open_locked(struct unpacker *unpacker)
 		for (guint n = 0; n < passwords_count(unpacker->passwords) && !open; n++)
 			open = try_password(unpacker, locked,
 					    passwords_nth(unpacker->passwords, n));
+		if (!open)
+			note_untried(unpacker);
 		unpack_end_part(unpacker);
 	}
 }

@@ -366,6 +366,50 @@ is_found_behind(gsize bytes)
 	return strcmp(words, "x7kQ") == 0;
 }
 
+/* Whether a collection with so many words of each kind, and a list, has more than is tried. */
+static gboolean
+words_left_of(guint labelled, guint alone, const char *const *list)
+{
+	g_autoptr(passwords_t) passwords = passwords_new();
+	g_autoptr(GString) text = g_string_new(NULL);
+	gboolean left;
+
+	for (guint i = 0; i < labelled; i++)
+		g_string_append_printf(text, "pw: word%u\n", i);
+	for (guint i = 0; i < alone; i++)
+		g_string_append_printf(text, "alone%u\nalone%u\n", i, i);
+	passwords_add_text(passwords, text->str, text->len, FALSE);
+	passwords_use_list(list);
+	left = passwords_words_left(passwords);
+	passwords_use_list(NULL);
+	return left;
+}
+
+Test(passwords, words_beyond_the_cap_are_known_of_whatever_their_kind)
+{
+	static const char *const list[] = {"listed1", "listed2", NULL};
+
+	for (guint over = 0; over < 2; over++) {
+		cr_expect_eq(words_left_of(CAP_PASSWORDS + over, 0, NULL), over);
+		cr_expect_eq(words_left_of(0, CAP_PASSWORDS + over, NULL), over);
+		cr_expect_eq(words_left_of(5 + over, CAP_PASSWORDS - 5, NULL), over);
+		cr_expect_eq(words_left_of(5, CAP_PASSWORDS - 7 + over, list), over);
+	}
+}
+
+Test(passwords, text_beyond_the_cap_is_known_of)
+{
+	g_autofree char *text = g_strnfill(CAP_PASSWORD_TEXT_BYTES, '\n');
+	g_autoptr(passwords_t) passwords = passwords_new();
+
+	passwords_add_text(passwords, text, CAP_PASSWORD_TEXT_BYTES - 1, FALSE);
+	cr_expect_not(passwords_text_left(passwords));
+	passwords_add_text(passwords, text, 1, FALSE);
+	cr_expect_not(passwords_text_left(passwords));
+	passwords_add_text(passwords, text, 1, FALSE);
+	cr_expect(passwords_text_left(passwords));
+}
+
 Test(passwords, text_is_looked_at_up_to_its_cap)
 {
 	cr_expect(is_found_behind(CAP_PASSWORD_TEXT_BYTES - 9));

@@ -1028,6 +1028,64 @@ Test(unpack, files_in_wrappers_are_within_the_account_of_members)
 	}
 }
 
+/* Reads a zip that is locked with "x7kQ!9" in a message with this text. */
+static struct record *
+read_locked(const char *text)
+{
+	static const struct content content = CONTENT("a.txt", "hello");
+	g_autoptr(GBytes) bytes = pack("zip", NULL, "x7kQ!9", &content, 1);
+	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
+	struct record *record = record_new();
+	struct unpacker *unpacker = unpacker_new(record, fingerprint, NULL);
+	gsize length;
+	const void *at = g_bytes_get_data(bytes, &length);
+	struct file *file = record_add_file(record, "0", -1);
+
+	file->size = length;
+	file->detected_type = g_strdup(magic_type(at, length));
+	unpacker_add_text(unpacker, text, strlen(text), FALSE);
+	unpack_file(unpacker, 0, at, length, 1);
+	unpack_finish(unpacker);
+	return record;
+}
+
+Test(unpack, words_left_untried_are_noted_where_a_zip_stays_shut)
+{
+	for (int over = -1; over <= 1; over++) {
+		for (int first = 0; first < 2; first++) {
+			g_autoptr(GString) text = g_string_new(first ? "pw: x7kQ!9\n" : "");
+			g_autoptr(record_t) record = NULL;
+
+			for (int i = 0; i < CAP_PASSWORDS + over - first; i++)
+				g_string_append_printf(text, "pw: wrong%d\n", i);
+			record = read_locked(text->str);
+			cr_expect_eq(find(record, "0!/a.txt")->flags,
+				     first ? 0u : (guint32)FILE_ENCRYPTED);
+			cr_expect_eq(met(record, CAP_PASSWORDS_NAME), !first && over > 0, "%d %d",
+				     over, first);
+		}
+	}
+}
+
+Test(unpack, text_left_unsearched_is_noted_where_a_zip_stays_shut)
+{
+	for (int over = -1; over <= 1; over++) {
+		for (int first = 0; first < 2; first++) {
+			g_autofree char *text =
+				g_strnfill((gsize)(CAP_PASSWORD_TEXT_BYTES + over), '\n');
+			g_autoptr(record_t) record = NULL;
+
+			if (first)
+				memcpy(text, "pw: x7kQ!9", strlen("pw: x7kQ!9"));
+			record = read_locked(text);
+			cr_expect_eq(find(record, "0!/a.txt")->flags,
+				     first ? 0u : (guint32)FILE_ENCRYPTED);
+			cr_expect_eq(met(record, CAP_PASSWORD_TEXT_BYTES_NAME), !first && over > 0,
+				     "%d %d", over, first);
+		}
+	}
+}
+
 Test(unpack, a_bomb_in_one_part_leaves_the_next_part_its_own)
 {
 	g_autofree char *content = g_strnfill(100000, 'x');

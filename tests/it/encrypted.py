@@ -129,6 +129,7 @@ def the_twentieth_word_is_tried_and_no_further_one():
         member = next(file for file in told["files"] if file["path"] == "2!/evil.exe")
         equal(member["method"], "zipcrypto+deflate" + ("+opened" if place <= CAP_PASSWORDS else ""), place)
         equal(member.get("flags"), None if place <= CAP_PASSWORDS else ["encrypted"], place)
+        equal(told.get("caps"), None if place <= CAP_PASSWORDS else ["passwords"], place)
 
 
 main()

@@ -184,7 +184,7 @@ def inspect_opens_them_too_and_names_what_matches():
 
 
 def matched(site, names):
-    """Returns the names that inspect tells of a file in which signatures of these names match."""
+    """Returns what inspect tells of a file in which signatures of these names match: names, and caps met."""
     folder = f"{site.root}/capped"
     texts = [f"what number {i:04d} matches\n" for i in range(len(names))]
     os.makedirs(folder, exist_ok=True)
@@ -195,20 +195,23 @@ def matched(site, names):
     path = make_message(f"{site.root}/capped.eml", attachments=[
         ("a.bin", "application/octet-stream", "".join(texts).encode())])
     event, = json_lines(site.mailtrace("--json", "inspect", path).stdout)
-    files = event["unmapped"]["mailtrace"]["files"]
-    return next(file["malware"] for file in files if file.get("malware"))
+    told = event["unmapped"]["mailtrace"]
+    return next(file["malware"] for file in told["files"] if file.get("malware")), told.get("caps")
 
 
 @test
 def names_of_signatures_and_their_length_end_at_their_caps():
     site = Site()
     for count in range(CAP_SIGNATURES - 1, CAP_SIGNATURES + 2):
-        equal(len(matched(site, [f"Test.Many-{i}" for i in range(count)])), min(count, CAP_SIGNATURES))
+        names, caps = matched(site, [f"Test.Many-{i}" for i in range(count)])
+        equal(len(names), min(count, CAP_SIGNATURES))
+        equal(caps, ["signatures"] if count > CAP_SIGNATURES else None)
     # the engine adds to names of signatures that are not ClamAV's own
     added = len(".UNOFFICIAL")
     for length in range(CAP_SIGNATURE_BYTES - 1, CAP_SIGNATURE_BYTES + 2):
-        name, = matched(site, ["T" * (length - added)])
+        (name,), caps = matched(site, ["T" * (length - added)])
         equal(len(name), min(length, CAP_SIGNATURE_BYTES))
+        equal(caps, ["signature-bytes"] if length > CAP_SIGNATURE_BYTES else None)
 
 
 main()
