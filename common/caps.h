@@ -78,7 +78,7 @@
 #define CAP_SIGNATURES_NAME "signatures"
 #define CAP_SIGNATURE_BYTES 256 /* of a signature's name */
 #define CAP_SIGNATURE_BYTES_NAME "signature-bytes"
-#define SCAN_LEVELS 32 /* of files in files that the engine opens; it recurses */
+#define CAP_SCAN_LEVELS 32 /* of files in files that the engine opens; it recurses */
 #define CAP_PASSWORDS 20   /* words of a message tried on an archive; it is among the first */
 #define CAP_PASSWORDS_NAME "passwords"
 #define CAP_PASSWORD_BYTES 128		     /* of one; people type shorter ones */

@@ -36,7 +36,7 @@ struct scan {
 	gboolean stopped;
 	gboolean limited;
 	guint mail_level; /* of a mail that we are in, 0: none */
-	struct shown shown[SCAN_LEVELS + 1];
+	struct shown shown[CAP_SCAN_LEVELS + 1];
 };
 
 /* ---- the engine ---- */
@@ -132,9 +132,9 @@ name_hash(const char *name)
 static void
 note_shown(struct scan *scan, guint level, const char *type, const char *name)
 {
-	if (level > SCAN_LEVELS)
+	if (level > CAP_SCAN_LEVELS)
 		return;
-	for (guint below = level + 1; below <= SCAN_LEVELS; below++)
+	for (guint below = level + 1; below <= CAP_SCAN_LEVELS; below++)
 		scan->shown[below].is = FALSE;
 	scan->shown[level] = (struct shown){
 		.is = TRUE,
@@ -154,7 +154,7 @@ is_cut_from_ole(const struct scan *scan, guint level, const char **ancestors)
 {
 	const struct shown *above;
 
-	if (level < 2 || level > SCAN_LEVELS || !ancestors)
+	if (level < 2 || level > CAP_SCAN_LEVELS || !ancestors)
 		return FALSE;
 	above = &scan->shown[level - 1];
 	return scan->shown[level - 2].ole &&

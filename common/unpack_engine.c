@@ -178,7 +178,7 @@ limits_of(const struct unpacker *unpacker)
 	return (struct scan_limits){
 		.bytes = MIN(left, WORKER_TEMP_BYTES),
 		.files = unpacker->limits.members,
-		.levels = SCAN_LEVELS,
+		.levels = CAP_SCAN_LEVELS,
 		.ms = unpacker->limits.cpu_ms,
 	};
 }

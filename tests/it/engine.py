@@ -8,8 +8,11 @@ besides.  Databases are made here: of ClamAV's official one nothing is needed.
 import contextlib
 import glob
 import hashlib
+import io
 import os
 import signal
+import struct
+import zipfile
 
 from mtlib import Site, children, equal, json_lines, main, make_message, run, program, test, wait_until
 
@@ -19,6 +22,7 @@ HOW_MANY = 44
 # caps.h
 CAP_SIGNATURES = 64
 CAP_SIGNATURE_BYTES = 256
+CAP_SCAN_LEVELS = 32
 RCPT = ("--rcpt", "<alice@example.org>")
 
 
@@ -212,6 +216,39 @@ def names_of_signatures_and_their_length_end_at_their_caps():
         (name,), caps = matched(site, ["T" * (length - added)])
         equal(len(name), min(length, CAP_SIGNATURE_BYTES))
         equal(caps, ["signature-bytes"] if length > CAP_SIGNATURE_BYTES else None)
+
+
+def szdd(content):
+    """What COMPRESS.EXE makes of a content, without compressing any of it; only the engine opens it."""
+    literal = b"".join(b"\xff" + content[i:i + 8] for i in range(0, len(content), 8))
+    return b"SZDD\x88\xf0'3A\0" + struct.pack("<I", len(content)) + literal
+
+
+def zip_in_zips(levels, content):
+    for level in range(levels):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr(f"{level}.bin", content)
+        content = packed.getvalue()
+    return content
+
+
+@test
+def the_engine_opens_files_in_files_up_to_its_cap_and_says_so_beyond():
+    site = Site()
+    innermost = digests(WITHIN)[2]
+    for layers in range(CAP_SCAN_LEVELS - 1, CAP_SCAN_LEVELS + 2):
+        # The first is what SZDD makes, the last the program.
+        path = make_message(f"{site.root}/{layers}.eml", attachments=[
+            ("a.bi_", "application/octet-stream", szdd(zip_in_zips(layers - 2, innermost)))])
+        event, = json_lines(site.mailtrace("--json", "inspect", path).stdout)
+        told = event["unmapped"]["mailtrace"]
+        over = layers > CAP_SCAN_LEVELS
+        digest = hashlib.sha256(innermost).hexdigest()
+        equal(told.get("caps"), ["scan"] if over else None, layers)
+        equal(next(file for file in told["files"] if file["path"] == "2").get("flags"),
+              ["incomplete"] if over else None, layers)
+        equal(any(file.get("sha256") == digest for file in told["files"]), not over, layers)
 
 
 main()
