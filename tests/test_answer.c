@@ -56,10 +56,27 @@ Test(answer, of_another_message_is_refused)
 Test(answer, over_its_cap_is_refused_unread)
 {
 	g_autofree char *bytes = g_malloc0(CAP_ANSWER_BYTES + 1);
-	g_autoptr(GError) error = NULL;
 
-	cr_assert_null(answer_decode(bytes, CAP_ANSWER_BYTES + 1, 0, &error));
-	cr_assert(g_error_matches(error, ANSWER_ERROR, ANSWER_ERROR_SIZE));
+	for (int over = -1; over <= 1; over++) {
+		g_autoptr(GError) error = NULL;
+
+		/* None of them is an answer; only what is too long is not looked at. */
+		cr_assert_null(answer_decode(bytes, (gsize)(CAP_ANSWER_BYTES + over), 0, &error));
+		cr_expect_eq(g_error_matches(error, ANSWER_ERROR, ANSWER_ERROR_SIZE), over > 0);
+	}
+}
+
+Test(answer, tells_the_size_of_a_message_up_to_its_cap)
+{
+	for (int over = -1; over <= 1; over++) {
+		g_autoptr(record_t) record = plain_record(), back = NULL;
+		g_autoptr(GBytes) bytes = NULL;
+
+		record->size = (guint64)(CAP_MESSAGE_BYTES + over);
+		bytes = answer_encode(record, TICKET);
+		back = decode(bytes, NULL);
+		cr_expect_eq(back != NULL, over <= 0);
+	}
 }
 
 Test(answer, cut_or_extended_is_refused)

@@ -57,11 +57,14 @@ Test(queue_request, every_member_is_needed_and_no_other_is_taken)
 Test(queue_request, a_cut_or_longer_line_is_refused)
 {
 	g_autofree char *padded = g_strdup_printf("%s%*s", REQUEST, CAP_QUEUE_ANSWER_BYTES, "");
+	g_autoptr(queue_request_t) shorter =
+		queue_request_decode(padded, CAP_QUEUE_ANSWER_BYTES - 1, NULL);
 	g_autoptr(queue_request_t) longest =
 		queue_request_decode(padded, CAP_QUEUE_ANSWER_BYTES, NULL);
 
 	for (gsize length = 0; length < strlen(REQUEST); length++)
 		cr_assert_null(queue_request_decode(REQUEST, length, NULL), "%zu", length);
+	cr_assert_not_null(shorter);
 	cr_assert_not_null(longest);
 	cr_assert_null(queue_request_decode(padded, CAP_QUEUE_ANSWER_BYTES + 1, NULL));
 }

@@ -628,6 +628,7 @@ Test(session, recipients_meet_their_cap)
 
 	open_site("");
 	session = connect_from(OUTSIDE);
+	check_recipient_cap(session, CAP_RECIPIENTS - 1, FALSE);
 	check_recipient_cap(session, CAP_RECIPIENTS, FALSE);
 	check_recipient_cap(session, CAP_RECIPIENTS + 1, TRUE);
 	session_free(session);
