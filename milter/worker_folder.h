@@ -14,8 +14,8 @@
 char *worker_folder_make(const char *directory);
 
 /*
- * Removes a folder and all in it, and frees its path.  Links are not followed, nor is
- * another file system entered.  NULL is allowed.
+ * Removes a folder and all in it, at any depth and of any mode, and frees its path.  Links
+ * are not followed, nor is another file system entered.  NULL is allowed.
  */
 void worker_folder_remove(char *folder);
 

@@ -6,8 +6,8 @@ The scanner is the product's own with the reading of one message replaced
 (tests/tools/hostile_scanner.c).  Each attack tells how it was answered: by the
 kernel, with an error or with death, or by whoever checks the worker's answer.
 """
-from attacked import Attack, Attacked
-from mtlib import equal, main, test
+from attacked import Attack, Attacked, landlock_interface
+from mtlib import equal, main, test, wait_until
 
 WORKER_MESSAGES = 200  # caps.h: then a worker is replaced
 SECRET = "the-secret-of-another-message"  # hostile_scanner.c looks for it
@@ -29,6 +29,16 @@ def landlock_refuses_paths_and_the_spool_among_them():
     for name in ("passwd", "spool"):
         attack = Attack(site, name)
         equal((attack.told(), attack.reason), (["EACCES"], None), attack.log())
+    site.stop()
+
+
+@test
+def a_folder_is_removed_however_deep_its_worker_made_it():
+    site = Attacked()
+    attack = Attack(site, "burrow")
+    attack.dies_of("ABRT")
+    equal(attack.told(), ["done"] * 2 if landlock_interface() > 0 else ["EACCES"] * 2)
+    wait_until(lambda: len(site.worker_folders()) <= 1, "only the folder of the worker that lives")
     site.stop()
 
 

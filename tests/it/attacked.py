@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A site whose scanner's workers do what messages say (tests/tools/hostile_scanner.c), and such a message."""
 import contextlib
+import ctypes
 import os
 import re
 import sqlite3
@@ -12,11 +13,16 @@ RCPT = ("--client", "203.0.113.5", "-r", "<b@example.org>")
 READ_TIMEOUT_MS = 30000  # half of it an attempt; long, so that another barrier is met first
 
 
+def landlock_interface():
+    """The number of the kernel's Landlock, or -1: landlock_create_ruleset(2), which has this number everywhere."""
+    return ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1)
+
+
 class Attacked(Site):
     """A milter whose scanner does what messages say."""
 
     def __init__(self, read_timeout_ms=READ_TIMEOUT_MS):
-        shm = mtlib.temporary_directory(prefix="mailtrace-attack.", parent="/dev/shm")
+        self.shm = shm = mtlib.temporary_directory(prefix="mailtrace-attack.", parent="/dev/shm")
         super().__init__(scanner={"workers": 1, "temp_directory": shm, "read_timeout_ms": read_timeout_ms})
         os.makedirs(f"{self.root}/libexec")
         for name in os.listdir(mtlib.libexec()):
@@ -28,6 +34,9 @@ class Attacked(Site):
 
     def log(self):
         return self.milter.text()
+
+    def worker_folders(self):
+        return os.listdir(self.shm)
 
     def mail(self, name, attack=None, body="hello\r\n", file=None):
         path = os.path.join(self.root, f"{name}.eml")

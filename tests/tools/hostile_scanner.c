@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -112,6 +114,25 @@ static void
 open_spool(const char *name)
 {
 	tell_errno(name, openat(AT_FDCWD, spool_path, O_RDONLY) < 0);
+}
+
+/* Directories deeper than the longest path, with one that nobody may enter, are left behind. */
+static void
+burrow(const char *name)
+{
+	int fd = mkdir(temp_path, 0700) == 0 ? openat(AT_FDCWD, temp_path, O_PATH | O_DIRECTORY)
+					     : -1;
+
+	for (gsize depth = 0; fd >= 0 && depth < PATH_MAX; depth += strlen("directory/")) {
+		int below = mkdirat(fd, "directory", 0700) == 0
+				    ? openat(fd, "directory", O_PATH | O_DIRECTORY)
+				    : -1;
+
+		close(fd);
+		fd = below;
+	}
+	tell_errno(name, fd < 0 || mkdirat(fd, "closed", 0) != 0);
+	abort();
 }
 
 static void
@@ -242,7 +263,7 @@ static const struct {
 	{"exec", exec_shell},	 {"memory", fill_memory},
 	{"file", fill_file},	 {"loop", loop},
 	{"clock", stop_clock},	 {"nearly", burn_nearly_all},
-	{"beyond", burn_beyond},
+	{"beyond", burn_beyond}, {"burrow", burrow},
 };
 
 /* Copies the value of the field; FALSE if there is none. */
