@@ -241,13 +241,16 @@ static const int plain_calls[] = {
  * Refused, but not with death: libraries try these when they meet something
  * they have not loaded, such as a character set named by the message, and live
  * with the refusal.  If they killed, any mail could end the worker that reads
- * it and so pass unread.
+ * it and so pass unread.  Of chmod() Landlock knows nothing, so that any file of
+ * our user could be made open to all; libclamav asks for it in cli_rmdirs() alone,
+ * of folders that it made with the mode that it asks for.
  */
 static const int refused_calls[] = {
 	SCMP_SYS(open),	  SCMP_SYS(openat),	SCMP_SYS(access), SCMP_SYS(faccessat),
 	SCMP_SYS(stat),	  SCMP_SYS(fstat),	SCMP_SYS(lstat),  SCMP_SYS(newfstatat),
 	SCMP_SYS(statx),  SCMP_SYS(readlink),	SCMP_SYS(ioctl),  SCMP_SYS(sysinfo),
 	SCMP_SYS(getcwd), SCMP_SYS(faccessat2), SCMP_SYS(statfs), SCMP_SYS(readlinkat),
+	SCMP_SYS(chmod),  SCMP_SYS(fchmodat),
 };
 
 /* Besides, with a temporary folder; Landlock confines the paths to it. */
@@ -255,8 +258,8 @@ static const int temp_calls[] = {
 	SCMP_SYS(openat),   SCMP_SYS(newfstatat), SCMP_SYS(read),	SCMP_SYS(write),
 	SCMP_SYS(pread64),  SCMP_SYS(pwrite64),	  SCMP_SYS(lseek),	SCMP_SYS(ftruncate),
 	SCMP_SYS(unlinkat), SCMP_SYS(mkdirat),	  SCMP_SYS(getdents64), SCMP_SYS(unlink),
-	SCMP_SYS(mkdir),    SCMP_SYS(rmdir),	  SCMP_SYS(chmod),	SCMP_SYS(fcntl),
-	SCMP_SYS(fstat),    SCMP_SYS(dup),	  SCMP_SYS(ftruncate),	SCMP_SYS(umask),
+	SCMP_SYS(mkdir),    SCMP_SYS(rmdir),	  SCMP_SYS(fstat),	SCMP_SYS(dup),
+	SCMP_SYS(umask),    SCMP_SYS(fcntl),
 };
 
 #ifdef MAILTRACE_SANITIZERS
@@ -329,7 +332,11 @@ allow_own(scmp_filter_ctx filter, int channel_fd)
 	return code;
 }
 
-/* Refusals; a call that temp_calls allows is left out, since two actions for one are an error. */
+/*
+ * Refusals; a call that temp_calls allows is left out, since two actions for one are an
+ * error.  Not with EACCES, which is Landlock's answer: which of the two stopped a worker
+ * can be told.
+ */
 static int
 refuse(scmp_filter_ctx filter, gboolean has_temp)
 {
@@ -341,8 +348,7 @@ refuse(scmp_filter_ctx filter, gboolean has_temp)
 				   refused_calls[i] == SCMP_SYS(newfstatat);
 
 		if (!(has_temp && allowed))
-			code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), refused_calls[i],
-						0);
+			code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused_calls[i], 0);
 	}
 	return code;
 }

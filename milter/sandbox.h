@@ -42,9 +42,11 @@ struct sandbox_walls {
  * executable, and closed.  temp_fd: a directory on tmpfs it may use, or -1 for
  * none; where there is no Landlock to confine it, it is not granted.
  *
- * What opens or looks at a path fails with EACCES, since libraries try that
- * when they meet a name they do not know; any other forbidden call kills the
- * process (SIGSYS) and is logged by the kernel's audit.
+ * What opens, looks at or chmods a path fails with EPERM, since libraries try
+ * that when they meet a name they do not know; any other forbidden call kills the
+ * process (SIGSYS) and is logged by the kernel's audit.  With a temp_fd it is
+ * Landlock that refuses paths outside of it, with EACCES, to be opened, made or
+ * removed; stat() and open() with O_PATH tell then what is there, but not what is in it.
  *
  * Fails with SANDBOX_ERROR if seccomp cannot be had; a kernel without Landlock
  * is reported in ret_walls, since seccomp alone already forbids every open by

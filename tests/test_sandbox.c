@@ -421,7 +421,7 @@ open_path(int channel_fd, void *data)
 {
 	if (open(data, O_RDONLY) >= 0 || openat(AT_FDCWD, data, O_RDONLY) >= 0)
 		return DONE;
-	return errno == EACCES ? REFUSED : WRONG;
+	return errno == EPERM ? REFUSED : WRONG;
 }
 
 Test(sandbox, refuses_to_open_a_path)
@@ -439,7 +439,7 @@ look_at_path(int channel_fd, void *data)
 	if (stat(data, &status) == 0 || access(data, F_OK) == 0 ||
 	    readlink(data, target, sizeof(target)) >= 0)
 		return DONE;
-	return errno == EACCES ? REFUSED : WRONG;
+	return errno == EPERM ? REFUSED : WRONG;
 }
 
 Test(sandbox, refuses_to_tell_whether_a_path_exists)
@@ -616,6 +616,144 @@ Test(sandbox, a_file_in_the_folder_grows_to_its_cap)
 	} else {
 		assert_exit(beyond, REFUSED);
 	}
+}
+
+/* Returns how a child ended that has a folder for the deed. */
+static int
+status_with_folder(deed_fn deed, void *data)
+{
+	g_autofree char *folder = g_dir_make_tmp("sandbox-XXXXXX", NULL);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY);
+	struct inside inside = start(deed, data, fd);
+	int status = finish(&inside);
+
+	close(fd);
+	rmdir(folder);
+	return status;
+}
+
+/* A file of our user beside the folder, such as the spool, and its directory. */
+struct beside {
+	char *directory;
+	char *file;
+};
+
+static struct beside
+make_beside(void)
+{
+	struct beside beside = {.directory = g_dir_make_tmp("beside-XXXXXX", NULL)};
+
+	beside.file = g_build_filename(beside.directory, "file", NULL);
+	cr_assert(g_file_set_contents_full(beside.file, "secret", 6, G_FILE_SET_CONTENTS_NONE, 0600,
+					   NULL));
+	return beside;
+}
+
+/* Asserts that the file is as it was, and alone. */
+static void
+assert_untouched(struct beside *beside)
+{
+	g_autofree char *text = NULL;
+	struct stat info;
+
+	cr_assert_eq(stat(beside->file, &info), 0);
+	cr_assert_eq(info.st_mode & 07777, 0600);
+	cr_assert(g_file_get_contents(beside->file, &text, NULL, NULL));
+	cr_assert_str_eq(text, "secret");
+	cr_assert_eq(unlink(beside->file), 0);
+	cr_assert_eq(rmdir(beside->directory), 0);
+	g_free(beside->file);
+	g_free(beside->directory);
+}
+
+static gboolean
+failed_with(int result, int code)
+{
+	return result < 0 && errno == code;
+}
+
+/* Each call is one that seccomp allows, so that EACCES is Landlock's. */
+static int
+reach_beside(int channel_fd, void *data)
+{
+	const struct beside *beside = data;
+	g_autofree char *made = g_build_filename(beside->directory, "made", NULL);
+
+	return failed_with(openat(AT_FDCWD, beside->file, O_RDONLY), EACCES) &&
+			       failed_with(openat(AT_FDCWD, beside->file, O_WRONLY | O_TRUNC),
+					   EACCES) &&
+			       failed_with(openat(AT_FDCWD, made, O_WRONLY | O_CREAT, 0600),
+					   EACCES) &&
+			       failed_with(unlink(beside->file), EACCES) &&
+			       failed_with(mkdir(made, 0700), EACCES) &&
+			       failed_with(rmdir(beside->directory), EACCES)
+		       ? REFUSED
+		       : WRONG;
+}
+
+Test(sandbox, landlock_keeps_the_calls_of_the_folder_in_it)
+{
+	struct beside beside = make_beside();
+
+	if (!has_landlock())
+		cr_skip_test("no Landlock, and so no folder");
+	assert_exit(status_with_folder(reach_beside, &beside), REFUSED);
+	assert_untouched(&beside);
+}
+
+static int
+open_to_all(int channel_fd, void *data)
+{
+	const struct beside *beside = data;
+
+	return failed_with(chmod(beside->file, 0666), EPERM) &&
+			       failed_with(fchmodat(AT_FDCWD, beside->directory, 0777, 0), EPERM)
+		       ? REFUSED
+		       : DONE;
+}
+
+Test(sandbox, opens_no_file_of_our_user_to_others)
+{
+	struct beside beside = make_beside();
+
+	assert_exit(status_of(open_to_all, &beside), REFUSED);
+	assert_exit(status_with_folder(open_to_all, &beside), REFUSED);
+	assert_untouched(&beside);
+}
+
+static int
+chmod_descriptor(int channel_fd, void *data)
+{
+	return fchmod(GPOINTER_TO_INT(data), 0777) != 0 ? REFUSED : DONE;
+}
+
+static int
+chown_path(int channel_fd, void *data)
+{
+	return chown(data, getpid(), (gid_t)-1) != 0 ? REFUSED : DONE;
+}
+
+static int
+set_times(int channel_fd, void *data)
+{
+	return utimensat(AT_FDCWD, data, NULL, 0) != 0 ? REFUSED : DONE;
+}
+
+static int
+rename_path(int channel_fd, void *data)
+{
+	return rename(data, data) != 0 ? REFUSED : DONE;
+}
+
+Test(sandbox, kills_other_changes_of_a_file_with_the_folder_too)
+{
+	struct beside beside = make_beside();
+
+	assert_killed(status_with_folder(chmod_descriptor, GINT_TO_POINTER(STDERR_FILENO)));
+	assert_killed(status_with_folder(chown_path, beside.file));
+	assert_killed(status_with_folder(set_times, beside.file));
+	assert_killed(status_with_folder(rename_path, beside.file));
+	assert_untouched(&beside);
 }
 
 Test(sandbox, tells_which_walls_stand)

@@ -116,6 +116,12 @@ open_spool(const char *name)
 	tell_errno(name, openat(AT_FDCWD, spool_path, O_RDONLY) < 0);
 }
 
+static void
+open_spool_to_all(const char *name)
+{
+	tell_errno(name, chmod(spool_path, 0666) != 0);
+}
+
 /* Directories deeper than the longest path, with one that nobody may enter, are left behind. */
 static void
 burrow(const char *name)
@@ -263,7 +269,8 @@ static const struct {
 	{"exec", exec_shell},	 {"memory", fill_memory},
 	{"file", fill_file},	 {"loop", loop},
 	{"clock", stop_clock},	 {"nearly", burn_nearly_all},
-	{"beyond", burn_beyond}, {"burrow", burrow},
+	{"beyond", burn_beyond}, {"mode", open_spool_to_all},
+	{"burrow", burrow},
 };
 
 /* Copies the value of the field; FALSE if there is none. */
