@@ -259,8 +259,17 @@ static const int temp_calls[] = {
 	SCMP_SYS(pread64),  SCMP_SYS(pwrite64),	  SCMP_SYS(lseek),	SCMP_SYS(ftruncate),
 	SCMP_SYS(unlinkat), SCMP_SYS(mkdirat),	  SCMP_SYS(getdents64), SCMP_SYS(unlink),
 	SCMP_SYS(mkdir),    SCMP_SYS(rmdir),	  SCMP_SYS(fstat),	SCMP_SYS(dup),
-	SCMP_SYS(umask),    SCMP_SYS(fcntl),
+	SCMP_SYS(umask),
 };
+
+/*
+ * Commands of fcntl() with a temporary folder: fdopendir() and fdopen() ask for the
+ * first, libraries mark or double what they open with the others.  None that names a
+ * process: with F_SETOWN, F_SETSIG and O_ASYNC the channel would send our parent a
+ * signal of the worker's choice, which Landlock stops from interface 6 on only.  Nor
+ * F_SETFL, since stderr is the parent's too.
+ */
+static const int descriptor_commands[] = {F_GETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC};
 
 #ifdef MAILTRACE_SANITIZERS
 /* What the run-time libraries of the sanitizers do; such builds are for tests alone. */
@@ -293,6 +302,17 @@ static int
 allow_on(scmp_filter_ctx filter, int call, int fd)
 {
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A0_32(SCMP_CMP_EQ, fd));
+}
+
+static int
+allow_commands(scmp_filter_ctx filter, int call, const int *commands, gsize n)
+{
+	int code = 0;
+
+	for (gsize i = 0; i < n && code == 0; i++)
+		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+					SCMP_A1_32(SCMP_CMP_EQ, commands[i]));
+	return code;
 }
 
 /*
@@ -332,6 +352,16 @@ allow_own(scmp_filter_ctx filter, int channel_fd)
 	return code;
 }
 
+static int
+allow_temp(scmp_filter_ctx filter)
+{
+	int code = allow_all(filter, temp_calls, G_N_ELEMENTS(temp_calls));
+
+	return code != 0 ? code
+			 : allow_commands(filter, SCMP_SYS(fcntl), descriptor_commands,
+					  G_N_ELEMENTS(descriptor_commands));
+}
+
 /*
  * Refusals; a call that temp_calls allows is left out, since two actions for one are an
  * error.  Not with EACCES, which is Landlock's answer: which of the two stopped a worker
@@ -367,7 +397,7 @@ add_rules(scmp_filter_ctx filter, int channel_fd, gboolean has_temp)
 	if (code != 0)
 		return code;
 #endif
-	return has_temp ? allow_all(filter, temp_calls, G_N_ELEMENTS(temp_calls)) : 0;
+	return has_temp ? allow_temp(filter) : 0;
 }
 
 static int

@@ -9,9 +9,11 @@
 #include <criterion/parameterized.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -755,6 +757,84 @@ Test(sandbox, kills_other_changes_of_a_file_with_the_folder_too)
 	assert_killed(status_with_folder(rename_path, beside.file));
 	assert_untouched(&beside);
 }
+
+/* ---- what may be asked of a descriptor ---- */
+
+static int
+ask_descriptor(int channel_fd, void *data)
+{
+	int copy;
+
+	if (fcntl(channel_fd, F_GETFL) < 0 || fcntl(channel_fd, F_GETFD) < 0 ||
+	    fcntl(channel_fd, F_SETFD, FD_CLOEXEC) != 0)
+		return WRONG;
+	copy = fcntl(channel_fd, F_DUPFD_CLOEXEC, 0);
+	return copy >= 0 && close(copy) == 0 ? DONE : WRONG;
+}
+
+Test(sandbox, with_the_folder_a_descriptor_can_be_asked_and_doubled)
+{
+	int status = status_with_folder(ask_descriptor, NULL);
+
+	if (has_landlock())
+		assert_exit(status, DONE);
+	else
+		assert_killed(status);
+}
+
+/* Of these some would have the kernel signal our parent, others change what we share with it. */
+static const int forbidden_commands[] = {
+	F_SETOWN, F_SETOWN_EX, F_SETSIG, F_SETFL,      F_SETLEASE,
+	F_NOTIFY, F_SETLK,     F_SETLKW, F_SETPIPE_SZ, F_ADD_SEALS,
+};
+
+static int
+command_descriptor(int channel_fd, void *data)
+{
+	return fcntl(channel_fd, GPOINTER_TO_INT(data), 0) != 0 ? REFUSED : DONE;
+}
+
+Test(sandbox, kills_who_would_have_a_descriptor_signal_another_process)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(forbidden_commands); i++) {
+		int status = status_with_folder(command_descriptor,
+						GINT_TO_POINTER(forbidden_commands[i]));
+
+		cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "command %d: %#x",
+			  forbidden_commands[i], (unsigned)status);
+	}
+}
+
+static int
+control_descriptor(int channel_fd, void *data)
+{
+	int on = 1;
+	pid_t parent = (pid_t)GPOINTER_TO_INT(data);
+
+	return failed_with(ioctl(channel_fd, FIOASYNC, &on), EPERM) &&
+			       failed_with(ioctl(channel_fd, FIOSETOWN, &parent), EPERM) &&
+			       failed_with(ioctl(channel_fd, SIOCSPGRP, &parent), EPERM)
+		       ? REFUSED
+		       : DONE;
+}
+
+Test(sandbox, refuses_the_same_by_ioctl)
+{
+	assert_exit(status_with_folder(control_descriptor, GINT_TO_POINTER(getpid())), REFUSED);
+}
+
+#ifndef MAILTRACE_SANITIZERS
+static int
+outlive_parent(int channel_fd, void *data)
+{
+	return prctl(PR_SET_PDEATHSIG, 0) != 0 ? REFUSED : DONE;
+}
+
+Test(sandbox, kills_who_changes_what_the_process_is)
+{
+	assert_killed(status_with_folder(outlive_parent, NULL));
+}
+#endif
 
 Test(sandbox, tells_which_walls_stand)
 {

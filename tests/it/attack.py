@@ -18,7 +18,7 @@ SECRET = "the-secret-of-another-message"  # hostile_scanner.c looks for it
 @test
 def seccomp_kills_who_calls_for_network_processes_and_signals():
     site = Attacked()
-    for name in ("socket", "signal", "trace", "fork", "exec", "clock"):
+    for name in ("socket", "signal", "owner", "trace", "fork", "exec", "clock"):
         attack = Attack(site, name)
         attack.dies_of("SYS")
         equal(attack.told(), [], "it came back from the call")

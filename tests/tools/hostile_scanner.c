@@ -122,6 +122,13 @@ open_spool_to_all(const char *name)
 	tell_errno(name, chmod(spool_path, 0666) != 0);
 }
 
+/* The channel would have the kernel signal the scanner whenever a message comes. */
+static void
+signal_by_channel(const char *name)
+{
+	tell_errno(name, fcntl(STDERR_FILENO + 1, F_SETOWN, scanner_pid) != 0);
+}
+
 /* Directories deeper than the longest path, with one that nobody may enter, are left behind. */
 static void
 burrow(const char *name)
@@ -263,14 +270,14 @@ static const struct {
 	const char *name;
 	void (*deed)(const char *name);
 } deeds[] = {
-	{"socket", open_socket}, {"passwd", open_passwd},
-	{"spool", open_spool},	 {"signal", signal_parent},
-	{"trace", trace_parent}, {"fork", fork_self},
-	{"exec", exec_shell},	 {"memory", fill_memory},
-	{"file", fill_file},	 {"loop", loop},
-	{"clock", stop_clock},	 {"nearly", burn_nearly_all},
-	{"beyond", burn_beyond}, {"mode", open_spool_to_all},
-	{"burrow", burrow},
+	{"socket", open_socket},      {"passwd", open_passwd},
+	{"spool", open_spool},	      {"signal", signal_parent},
+	{"trace", trace_parent},      {"fork", fork_self},
+	{"exec", exec_shell},	      {"memory", fill_memory},
+	{"file", fill_file},	      {"loop", loop},
+	{"clock", stop_clock},	      {"nearly", burn_nearly_all},
+	{"beyond", burn_beyond},      {"mode", open_spool_to_all},
+	{"owner", signal_by_channel}, {"burrow", burrow},
 };
 
 /* Copies the value of the field; FALSE if there is none. */
