@@ -95,6 +95,15 @@ def inspection(seconds):
     return asked.returncode, words
 
 
+def runs(pid):
+    """Whether a process is there that has not ended: who is to reap it may take a while."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
 def orphaned():
     """Returns whether a worker at rest is there shortly before and after its time, its milter being dead."""
     site = Site(scanner={"workers": 1})
@@ -105,9 +114,9 @@ def orphaned():
     os.kill(site.milter.pid, signal.SIGKILL)
     os.kill(scanner, signal.SIGCONT)
     sleep_until(began + WHOLE - EDGE)
-    before = [os.path.exists(f"/proc/{pid}") for pid in (scanner, *workers)]
+    before = [runs(pid) for pid in (scanner, *workers)]
     sleep_until(began + WHOLE + EDGE)
-    return before, [os.path.exists(f"/proc/{pid}") for pid in (scanner, *workers)]
+    return before, [runs(pid) for pid in (scanner, *workers)]
 
 
 def at_once(**calls):
