@@ -102,6 +102,14 @@ digester_copy(struct digester *digester, const struct digester *from)
 		check(EVP_MD_CTX_copy_ex(digester->contexts[i], from->contexts[i]));
 }
 
+gboolean
+digests_are_known(const struct digests *digests)
+{
+	static const struct digests none;
+
+	return memcmp(digests, &none, sizeof(none)) != 0;
+}
+
 void
 digester_free(struct digester *digester)
 {

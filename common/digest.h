@@ -57,6 +57,9 @@ void digester_copy(struct digester *digester, const struct digester *from);
 /* Frees a digester.  NULL is allowed. */
 void digester_free(struct digester *digester);
 
+/* Returns TRUE unless all digests are zero, as those of a content that is not known are. */
+gboolean digests_are_known(const struct digests *digests);
+
 /* Takes all three digests of one buffer. */
 void digests_of(const void *bytes, gsize length, struct digests *ret_digests);
 

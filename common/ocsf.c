@@ -252,7 +252,7 @@ attachment_value(const struct file *file)
 	ocsf_put_number(value, "size", file->size);
 	if ((file->flags & FILE_ENCRYPTED) != 0)
 		ocsf_put(value, "is_encrypted", json_true());
-	if (ocsf_has_digests(&file->digests))
+	if (digests_are_known(&file->digests))
 		put_hashes(value, &file->digests);
 	return value;
 }

@@ -63,9 +63,6 @@ void ocsf_put_number(json_t *object, const char *key, guint64 number);
 /* Puts bytes in lower-case hexadecimal. */
 void ocsf_put_hex(json_t *object, const char *key, const guint8 *bytes, gsize length);
 
-/* Returns TRUE unless all digests are zero, as those of unknown content are. */
-gboolean ocsf_has_digests(const struct digests *digests);
-
 /* Returns the object unmapped.mailtrace of an attempt; the caller's. */
 json_t *ocsf_mailtrace_value(const struct ocsf_attempt *attempt);
 

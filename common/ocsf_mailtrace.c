@@ -69,14 +69,6 @@ put_digests(json_t *object, const struct digests *digests)
 	ocsf_put_hex(object, "sha256", digests->sha256, SHA256_BYTES);
 }
 
-gboolean
-ocsf_has_digests(const struct digests *digests)
-{
-	static const struct digests none;
-
-	return memcmp(digests, &none, sizeof(none)) != 0;
-}
-
 /* Puts an object or array unless it is empty. */
 void
 ocsf_put_filled(json_t *object, const char *key, json_t *value)
@@ -254,7 +246,7 @@ file_value(const struct file *file, const struct file *parent, gboolean incomple
 	ocsf_put_text(value, "parent", parent != NULL ? parent->path : NULL);
 	put_file_kind(value, file, flags);
 	ocsf_put_number(value, "size", file->size);
-	if (ocsf_has_digests(&file->digests))
+	if (digests_are_known(&file->digests))
 		put_digests(value, &file->digests);
 	ocsf_put_filled(value, "variants", variants_value(file->variants));
 	if (file->has_crc32) {

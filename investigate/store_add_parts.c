@@ -82,8 +82,8 @@ link_file(struct addition *add, guint n, enum variant_kind kind, const struct di
 static gboolean
 add_contents(struct addition *add, guint n, const struct file *file, GError **error)
 {
-	if ((file->flags & FILE_MULTIPART) ||
-	    ((file->flags & FILE_ENCRYPTED) && file_is_member(file)))
+	/* An encrypted member has none; an archive of such, in another one, has its own. */
+	if ((file->flags & FILE_MULTIPART) || !digests_are_known(&file->digests))
 		return TRUE;
 	if (!link_file(add, n, VARIANT_EXACT, &file->digests, file->size, error))
 		return FALSE;

@@ -137,6 +137,24 @@ Test(store, gives_an_encrypted_member_as_a_candidate_only)
 	cr_expect_str_eq(hit->name, "secret.js");
 }
 
+Test(store, finds_an_encrypted_archive_in_another_one_and_nothing_by_no_digest)
+{
+	struct event *event = make_event(1);
+	struct file *unknown = record_add_file(event->record, "2!/cut.bin", -1);
+	g_autofree char *zip = sha256_of("an archive");
+	g_autofree char *none = g_strnfill(SHA256_HEX_LENGTH, '0');
+
+	unknown->size = 10;
+	unknown->flags = FILE_INCOMPLETE;
+	add_rcpt(event, "<alice@site.example>");
+	add_file(event, "2!/inner.zip", "inner.zip", "an archive");
+	((struct file *)g_ptr_array_index(event->record->files, event->record->files->len - 1))
+		->flags |= FILE_ENCRYPTED;
+	store_it(fixture.store, event);
+	expect_who(fixture.store, "a", zip, "alice@site.example");
+	expect_who(fixture.store, "a", none, "");
+}
+
 Test(store, holds_all_terms_of_a_file_against_one_file)
 {
 	struct event *event = make_event(1);
