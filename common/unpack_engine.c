@@ -173,13 +173,13 @@ note_members(struct scanning *scanning, guint first)
 static struct scan_limits
 limits_of(const struct unpacker *unpacker)
 {
-	guint64 left = unpacker->limits.bytes - MIN(unpacker->bytes, unpacker->limits.bytes);
+	const struct unpack_limits left = unpack_limits_left(unpacker);
 
 	return (struct scan_limits){
-		.bytes = MIN(left, WORKER_TEMP_BYTES),
+		.bytes = MIN(left.bytes, WORKER_TEMP_BYTES),
 		.files = unpacker->limits.members,
 		.levels = CAP_SCAN_LEVELS,
-		.ms = unpacker->limits.cpu_ms,
+		.ms = MAX(left.cpu_ms, 1), /* none is no limit, to the engine */
 	};
 }
 
@@ -194,12 +194,16 @@ unpack_scan(struct unpacker *unpacker, const struct container *container, const 
 	struct scanning scanning = {
 		.unpacker = unpacker,
 		.container = container,
-		.levels = g_array_new(FALSE, FALSE, sizeof(struct container)),
-		.shown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
 		.matches = container->file->malware,
 	};
 	const struct scan_limits limits = limits_of(unpacker);
 
+	if (!unpack_within_cpu(unpacker)) {
+		container->file->flags |= FILE_INCOMPLETE;
+		return;
+	}
+	scanning.levels = g_array_new(FALSE, FALSE, sizeof(struct container));
+	scanning.shown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	scanning.first = first;
 	scanning.end = unpacker->members->len;
 	g_hash_table_add(scanning.shown, digest_text(bytes, length));
@@ -225,7 +229,7 @@ unpack_match(struct unpacker *unpacker, struct file *file, const void *bytes, gs
 	struct scanning scanning = {.unpacker = unpacker, .matches = file->malware};
 	const struct scan_limits limits = limits_of(unpacker);
 
-	if (unpacker->part_spent)
+	if (unpacker->part_spent || !unpack_within_cpu(unpacker))
 		return;
 	if (file->size > length ||
 	    !scan_content(bytes, length, &limits, pass_layer, take_match, &scanning))
