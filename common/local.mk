@@ -73,7 +73,6 @@ common_libread_a_SOURCES = \
 	common/unpack.c common/unpack.h common/unpack_private.h \
 	common/unpack_account.c common/unpack_engine.c common/unpack_locked.c \
 	common/unpack_member.c common/unpack_views.c common/unpack_wrapper.c \
-	common/zip_views.c common/zip_views.h \
 	common/url.c
 common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)
 READ_LIBS = common/libread.a $(SCAN_LIBS) common/libread.a $(UNPACK_LIBS) $(ENCRYPTED_LIBS) $(BASE_LIBS) $(GMIME_LIBS)
@@ -86,9 +85,10 @@ common_libunpack_a_SOURCES = common/archive.c common/archive_members.h common/ar
 common_libunpack_a_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 UNPACK_LIBS = common/libunpack.a $(ARCHIVE_LIBS)
 
-# Encrypted zips; libzip's owner, for the sandbox.
+# What zips say of themselves, and encrypted ones; libzip's owner, for the sandbox.
 noinst_LIBRARIES += common/libencrypted.a
-common_libencrypted_a_SOURCES = common/encrypted_zip.c common/encrypted_zip.h
+common_libencrypted_a_SOURCES = common/encrypted_zip.c common/encrypted_zip.h \
+	common/zip_views.c common/zip_views.h
 common_libencrypted_a_CFLAGS = $(AM_CFLAGS) $(ZIP_CFLAGS)
 ENCRYPTED_LIBS = common/libencrypted.a $(ZIP_LIBS)
 
