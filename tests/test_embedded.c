@@ -182,8 +182,8 @@ Test(embedded, many_files_of_uuencode_are_read_in_linear_time, .timeout = 20)
 		"begin 644 a\r#8F%R\r",
 		"begin 644 a\r#8F%R\rwords\r",
 		"begin a\r\r\r",
-		"BEGIN 644 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
-		"BEGIN 644 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\nwords\n",
+		("BEGIN 644 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
+		 "BEGIN 644 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\nwords\n"),
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(blocks); i++) {

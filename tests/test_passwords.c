@@ -389,7 +389,7 @@ Test(passwords, words_beyond_the_cap_are_known_of_whatever_their_kind)
 {
 	static const char *const list[] = {"listed1", "listed2", NULL};
 
-	for (guint over = 0; over < 2; over++) {
+	for (int over = 0; over < 2; over++) {
 		cr_expect_eq(words_left_of(CAP_PASSWORDS + over, 0, NULL), over);
 		cr_expect_eq(words_left_of(0, CAP_PASSWORDS + over, NULL), over);
 		cr_expect_eq(words_left_of(5 + over, CAP_PASSWORDS - 5, NULL), over);

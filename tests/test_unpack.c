@@ -508,7 +508,7 @@ Test(unpack, files_in_wrappers_in_archives_are_read)
 Test(unpack, no_other_members_are_wrappers)
 {
 	static const struct content contents[] = {
-		CONTENT("a.txt", "We begin 644 a\n" UU_HELLO + 1),
+		CONTENT("a.txt", "We begin 644 a\nx" UU_HELLO),
 		CONTENT("b.txt", "<a href='data:a/b;base64,aGVsbG8='>"),
 		CONTENT("c.html", "<img src='data:image/png;base64,aGVsbG8='>"),
 		CONTENT("winmail.dat", "hello"), CONTENT("d.ics", "")};
