@@ -244,9 +244,9 @@ behind(const char *text, gsize text_length, gsize length, GBytes *archive)
 {
 	GByteArray *bytes = g_byte_array_new();
 
-	g_byte_array_set_size(bytes, (guint)MAX(text_length, length));
-	memset(bytes->data, 0, bytes->len);
-	memcpy(bytes->data, text, text_length);
+	g_byte_array_append(bytes, (const guint8 *)text, (guint)text_length);
+	while (bytes->len < length)
+		g_byte_array_append(bytes, (const guint8 *)"", 1);
 	g_byte_array_append(bytes, g_bytes_get_data(archive, NULL),
 			    (guint)g_bytes_get_size(archive));
 	return g_byte_array_free_to_bytes(bytes);
