@@ -52,7 +52,9 @@ common_libread_a_SOURCES = \
 	common/charset.c common/charset_guess.c common/charset_internal.h common/charset_jis.c \
 	common/content_field.c common/content_field.h \
 	common/document_urls.c common/document_urls.h \
-	common/embedded.c common/embedded_calendar.c common/embedded_html.c common/embedded_tnef.c common/embedded.h \
+	common/embedded.c common/embedded.h common/embedded_lines.h common/embedded_binhex.c \
+	common/embedded_calendar.c common/embedded_html.c common/embedded_signed.c \
+	common/embedded_tnef.c common/embedded_yenc.c \
 	common/encoded_word.c common/encoded_word.h \
 	common/entity.c common/entity.h common/entity_header.c common/entity_lines.c \
 	common/entity_splitter.h \

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* BinHex 4.0 (RFC 1741) in a text. */
+#include <config.h>
+
+#include "embedded_lines.h"
+
+#include <string.h>
+
+#define BINHEX_HEADER 22 /* bytes of its header beside the name */
+#define BINHEX_RUN 0x90	 /* repeats the byte before it, so many times */
+
+static int
+binhex_value(char byte)
+{
+	static const char alphabet[] =
+		"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr";
+	const char *found = byte ? strchr(alphabet, byte) : NULL;
+
+	return found ? (int)(found - alphabet) : -1;
+}
+
+/* Undoes the six bits a character, from a colon to the next. */
+static GByteArray *
+binhex_bytes(struct lines *lines)
+{
+	GByteArray *out = g_byte_array_new();
+	guint32 bits = 0;
+	guint count = 0;
+
+	for (; lines->at < lines->end && *lines->at != ':'; lines->at++) {
+		int value = binhex_value(*lines->at);
+
+		if (value < 0)
+			continue;
+		bits = bits << 6 | (guint32)value;
+		count += 6;
+		if (count >= 8) {
+			guint8 byte = (guint8)(bits >> (count - 8));
+
+			count -= 8;
+			g_byte_array_append(out, &byte, 1);
+		}
+	}
+	return out;
+}
+
+/*
+ * Undoes the runs; puts what is from begin to end of all that they make into ret_bytes,
+ * unless that is NULL.  Returns how many bytes of it there are.
+ */
+static gsize
+binhex_expand(const GByteArray *in, gsize begin, gsize end, guint8 *ret_bytes)
+{
+	guint8 byte = BINHEX_RUN;
+	gsize at = 0;
+
+	for (guint i = 0; i < in->len && at < end; i++) {
+		gsize times = 1, from, to;
+
+		if (in->data[i] == BINHEX_RUN && i + 1 < in->len) {
+			/* Once of the run is there already; none stands for the mark itself. */
+			times = in->data[++i];
+			byte = times ? byte : BINHEX_RUN;
+			times = times ? times - 1 : 1;
+		} else {
+			byte = in->data[i];
+		}
+		from = MAX(at, begin);
+		to = MIN(at + times, end);
+		if (ret_bytes && from < to)
+			memset(ret_bytes + from - begin, byte, to - from);
+		at += times;
+	}
+	return CLAMP(at, begin, end) - begin;
+}
+
+/* Returns the bytes of the header, which has the name first, or 0 when it is not all there. */
+static gsize
+binhex_header(const GByteArray *packed, guint8 *ret_header)
+{
+	gsize bytes;
+
+	if (!binhex_expand(packed, 0, 1, ret_header))
+		return 0;
+	bytes = ret_header[0] + (gsize)BINHEX_HEADER;
+	return binhex_expand(packed, 0, bytes, ret_header) == bytes ? bytes : 0;
+}
+
+/* Returns the data fork, up to the room for it, and how many bytes it has. */
+static GByteArray *
+binhex_data(const GByteArray *packed, const guint8 *header, gsize head, gsize room, gsize *ret_size)
+{
+	const guint8 *sizes = header + header[0] + 12;
+	gsize told =
+		(gsize)sizes[0] << 24 | (gsize)sizes[1] << 16 | (gsize)sizes[2] << 8 | sizes[3];
+	/* Less may be there than is told: it is counted before there is memory for it. */
+	gsize size = binhex_expand(packed, head, head + told, NULL);
+	gsize length = MIN(size, room);
+	guint8 *bytes = g_malloc(MAX(length, 1));
+
+	binhex_expand(packed, head, head + length, bytes);
+	*ret_size = size;
+	return g_byte_array_new_take(bytes, length);
+}
+
+void
+embedded_read_binhex(struct lines *lines, gsize *room, embedded_function found, gpointer user)
+{
+	guint8 header[G_MAXUINT8 + BINHEX_HEADER];
+	g_autoptr(GByteArray) packed = NULL, data = NULL;
+	g_autofree char *name = NULL;
+	gsize head, size;
+
+	while (lines->at < lines->end && g_ascii_isspace(*lines->at))
+		lines->at++;
+	if (lines->at == lines->end || *lines->at != ':')
+		return;
+	lines->at++;
+	packed = binhex_bytes(lines);
+	head = binhex_header(packed, header);
+	if (!head)
+		return;
+	name = g_strndup((const char *)header + 1, header[0]);
+	data = binhex_data(packed, header, head, *room, &size);
+	*room -= data->len;
+	/* What is found may be looked into, and need the memory. */
+	g_clear_pointer(&packed, g_byte_array_unref);
+	if (size)
+		found("binhex-in-text", (const char *[]){name, NULL}, data, size, user);
+}
