@@ -214,7 +214,6 @@ read_file_texts(GVariant *tuple, struct file *ret_file, GError **error)
 static gboolean
 read_file_numbers(GVariant *tuple, struct file *ret_file, GError **error)
 {
-	static const struct digests none;
 	g_autoptr(GVariant) crc32 = g_variant_get_child_value(tuple, FILE_AT_CRC32);
 
 	g_variant_get_child(tuple, FILE_AT_SIZE, "t", &ret_file->size);
@@ -224,8 +223,7 @@ read_file_numbers(GVariant *tuple, struct file *ret_file, GError **error)
 	g_variant_get(crc32, "mu", &ret_file->has_crc32, &ret_file->crc32);
 	if (!read_digests(tuple, FILE_AT_DIGESTS, &ret_file->digests, error))
 		return FALSE;
-	if ((ret_file->flags & FILE_MULTIPART) != 0 &&
-	    memcmp(&ret_file->digests, &none, sizeof(none)) != 0)
+	if ((ret_file->flags & FILE_MULTIPART) != 0 && digests_are_known(&ret_file->digests))
 		return refuse(error, "a container has a digest");
 	return TRUE;
 }

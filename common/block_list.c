@@ -338,14 +338,13 @@ match_key(struct matching *matching, const struct block_key *key)
 static void
 match_digests(struct matching *matching, const struct digests *digests)
 {
-	static const struct digests none;
 	const guint8 *const bytes[] = {
 		[BLOCK_MD5] = digests->md5,
 		[BLOCK_SHA1] = digests->sha1,
 		[BLOCK_SHA256] = digests->sha256,
 	};
 
-	if (memcmp(digests, &none, sizeof(none)) == 0)
+	if (!digests_are_known(digests))
 		return; /* of a content that nobody could read */
 	for (guint kind = 0; kind < G_N_ELEMENTS(bytes); kind++) {
 		struct block_key key = {.kind = (enum block_kind)kind};

@@ -63,13 +63,11 @@ static int
 find_unread(const struct scanning *scanning, const char *name)
 {
 	const GPtrArray *members = scanning->unpacker->members;
-	static const struct digests none;
 
 	for (guint i = scanning->first; i < scanning->end; i++) {
 		const struct file *file = g_ptr_array_index(members, i);
 
-		if ((file->flags & FILE_INCOMPLETE) &&
-		    memcmp(&file->digests, &none, sizeof(none)) == 0 &&
+		if ((file->flags & FILE_INCOMPLETE) && !digests_are_known(&file->digests) &&
 		    g_strcmp0(file_best_name(file), unpack_base_name(name)) == 0)
 			return (int)i;
 	}

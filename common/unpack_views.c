@@ -17,13 +17,11 @@ struct viewing {
 static gboolean
 is_same_member(const struct file *a, const struct file *b)
 {
-	static const struct digests none;
-
 	if (a->parent != b->parent || a->size != b->size)
 		return FALSE;
-	if (memcmp(&a->digests, &none, sizeof(none)) != 0)
-		return memcmp(&a->digests, &b->digests, sizeof(none)) == 0;
-	return memcmp(&b->digests, &none, sizeof(none)) == 0 &&
+	if (digests_are_known(&a->digests))
+		return memcmp(&a->digests, &b->digests, sizeof(a->digests)) == 0;
+	return !digests_are_known(&b->digests) &&
 	       g_strcmp0(file_best_name(a), file_best_name(b)) == 0;
 }
 

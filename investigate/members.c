@@ -65,9 +65,7 @@ add_digests(struct query_term *term, const struct digests *digests)
 static void
 add_member(struct query_term *term, const struct file *file, struct members_found *found)
 {
-	static const struct digests none;
-
-	if (memcmp(&file->digests, &none, sizeof(none)) == 0) {
+	if (!digests_are_known(&file->digests)) {
 		found->incomplete = TRUE;
 		return;
 	}

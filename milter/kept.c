@@ -132,8 +132,8 @@ kept_read(struct kept *kept, const char *event_id, GBytes **ret_json, GBytes **r
 	return open && part(open, ret_json, ret_message);
 }
 
-static struct event *
-decode(GBytes *json)
+struct event *
+kept_event(GBytes *json)
 {
 	gsize length;
 	const void *bytes = g_bytes_get_data(json, &length);
@@ -152,7 +152,7 @@ load(struct kept *kept, const char *name)
 	struct entry *entry;
 
 	if (g_str_has_suffix(name, ENDING) && kept_read(kept, id, &json, &message))
-		event = decode(json);
+		event = kept_event(json);
 	if (!event || g_strcmp0(event->event_id, id) != 0) {
 		/* One that was being written when the process ended is no damage. */
 		kept->dropped += g_str_has_suffix(name, ENDING);
@@ -269,7 +269,7 @@ forget(struct kept *kept, const char *event_id)
 gboolean
 kept_add(struct kept *kept, GBytes *json, GBytes *message, guint64 max_bytes, GError **error)
 {
-	g_autoptr(event_t) event = decode(json);
+	g_autoptr(event_t) event = kept_event(json);
 	gsize bytes = g_bytes_get_size(json) + g_bytes_get_size(message);
 	struct entry *entry;
 

@@ -51,6 +51,9 @@ GPtrArray *kept_find(struct kept *kept, const struct event *event);
 gboolean kept_read(struct kept *kept, const char *event_id, GBytes **ret_json,
 		   GBytes **ret_message);
 
+/* Returns the event that json is, or NULL.  Free with event_free(). */
+struct event *kept_event(GBytes *json);
+
 /* Removes it; what is not there is no error. */
 void kept_remove(struct kept *kept, const char *event_id);
 

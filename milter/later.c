@@ -47,10 +47,8 @@ job_free(struct job *job)
 static gboolean
 is_closed(const struct file *file)
 {
-	static const struct digests none;
-
 	return (file->flags & FILE_ENCRYPTED) && file_is_member(file) &&
-	       memcmp(&file->digests, &none, sizeof(none)) == 0;
+	       !digests_are_known(&file->digests);
 }
 
 /* Whether libarchive decrypts no member of an archive: neither a rar's nor a 7z's. */
@@ -290,15 +288,6 @@ keep(struct later *later, GBytes *json, GBytes *message)
 	return FALSE;
 }
 
-static struct event *
-decode(GBytes *json)
-{
-	gsize length;
-	const void *bytes = g_bytes_get_data(json, &length);
-
-	return ocsf_decode_event(bytes, length, NULL);
-}
-
 /* Takes over what says whether a file is closed, and what may be in it. */
 static void
 take_over(struct file *known, const struct file *file)
@@ -359,7 +348,7 @@ static GBytes *
 encode_whole(const struct event *event)
 {
 	g_autoptr(GBytes) json = ocsf_encode_event(event, CAP_EVENT_BYTES);
-	g_autoptr(event_t) read = decode(json);
+	g_autoptr(event_t) read = kept_event(json);
 
 	if (!read || read->record->files->len < event->record->files->len)
 		return NULL;
@@ -370,7 +359,7 @@ encode_whole(const struct event *event)
 static void
 keep_rest(struct later *later, GBytes *kept, GBytes *message, const GPtrArray *files)
 {
-	g_autoptr(event_t) event = decode(kept);
+	g_autoptr(event_t) event = kept_event(kept);
 	g_autoptr(GBytes) json = NULL;
 
 	if (learn(event->record, files) && has_locked(event->record))
@@ -395,7 +384,7 @@ try_earlier(struct later *later, const struct job *job, const char *event_id)
 
 	if (!kept_read(later->kept, event_id, &json, &message))
 		return;
-	event = decode(json);
+	event = kept_event(json);
 	if (!event)
 		return;
 	both = join_messages(job, message);
