@@ -9,7 +9,6 @@
 #include "recode.h"
 
 #define ATTACH "ATTACH;"
-#define PARAMETERS_BYTES (1024 * 1024) /* of one line: they are parted into many small pieces */
 
 /* Returns the next content line, folds taken out (RFC 5545 3.1), or NULL at the end. */
 static GString *
@@ -38,51 +37,46 @@ next_content_line(const char **at, const char *end)
 	return line;
 }
 
-/* Returns the length of the parameters, up to the colon that stands in no quotes, or 0. */
-static gsize
-parameters_length(const char *text, gsize length)
+/* Returns the first such character that stands in no quotes (RFC 5545 3.1), or end. */
+static const char *
+find_unquoted(const char *at, const char *end, char wanted)
 {
 	gboolean quoted = FALSE;
 
-	for (gsize i = 0; i < MIN(length, PARAMETERS_BYTES); i++) {
-		if (text[i] == '"')
+	for (; at < end && (quoted || *at != wanted); at++)
+		if (*at == '"')
 			quoted = !quoted;
-		else if (text[i] == ':' && !quoted)
-			return i;
-	}
-	return 0;
+	return at;
 }
 
-/* Stands for a semicolon in quotes while parameters are parted. */
-#define QUOTED_SEMICOLON '\1'
-
-static void
-hide_semicolons(char *text)
+static gboolean
+ends_with(const char *at, const char *end, const char *ending)
 {
-	gboolean quoted = FALSE;
+	gsize length = strlen(ending);
 
-	for (; *text; text++) {
-		if (*text == '"')
-			quoted = !quoted;
-		else if (*text == ';' && quoted)
-			*text = QUOTED_SEMICOLON;
-	}
+	return (gsize)(end - at) >= length &&
+	       g_ascii_strncasecmp(end - length, ending, length) == 0;
 }
 
-/* Returns the value of the parameter whose name ends like that, or NULL.  Free with g_free(). */
+/*
+ * Returns the value, without its quotes, of the parameter whose name ends like that, or
+ * NULL.  at: where the parameters begin, semicolons between them.  Free with g_free().
+ */
 static char *
-parameter_value(const char *parameters, const char *ending)
+parameter_value(const char *at, const char *end, const char *ending)
 {
-	g_auto(GStrv) list = g_strsplit(parameters, ";", 0);
+	const char *stop;
 
-	for (char **one = list; *one; one++) {
-		char *value = strchr(*one, '=');
-		g_autofree char *name = value ? g_ascii_strup(*one, (gssize)(value - *one)) : NULL;
+	for (; at < end; at = MIN(stop + 1, end)) {
+		const char *equals;
 
-		if (!name || !g_str_has_suffix(name, ending))
-			continue;
-		value = g_strstrip(g_strdelimit(g_strdup(value + 1), "\"", ' '));
-		return g_strdelimit(value, (const char[]){QUOTED_SEMICOLON, '\0'}, ';');
+		stop = find_unquoted(at, end, ';');
+		equals = memchr(at, '=', (gsize)(stop - at));
+		if (equals && ends_with(at, equals, ending)) {
+			char *value = g_strndup(equals + 1, (gsize)(stop - equals - 1));
+
+			return g_strstrip(g_strdelimit(value, "\"", ' '));
+		}
 	}
 	return NULL;
 }
@@ -90,18 +84,20 @@ parameter_value(const char *parameters, const char *ending)
 static void
 read_attachment(const GString *line, embedded_function found, gpointer user)
 {
-	gsize length = parameters_length(line->str, line->len);
-	g_autofree char *parameters = g_strndup(line->str, length);
+	const char *parameters = line->str + strlen(ATTACH);
+	const char *end = line->str + line->len;
+	const char *colon = find_unquoted(parameters, end, ':');
 	g_autofree char *encoding = NULL;
 	g_autofree char *name = NULL;
 	g_autoptr(GByteArray) data = NULL;
 
-	hide_semicolons(parameters);
-	encoding = parameter_value(parameters, "ENCODING");
-	if (!length || !encoding || g_ascii_strncasecmp(encoding, "B", 1) != 0)
+	if (colon == end)
 		return;
-	name = parameter_value(parameters, "FILENAME");
-	data = recode_base64(line->str + length + 1, line->len - length - 1);
+	encoding = parameter_value(parameters, colon, "ENCODING");
+	if (!encoding || g_ascii_strncasecmp(encoding, "B", 1) != 0)
+		return;
+	name = parameter_value(parameters, colon, "FILENAME");
+	data = recode_base64(colon + 1, (gsize)(end - colon - 1));
 	if (data->len)
 		found("calendar-attachment", (const char *[]){name, NULL}, data, data->len, user);
 }

@@ -33,7 +33,7 @@ unpack_within_cpu_at(struct unpacker *unpacker, gint64 now_us)
 {
 	gint64 used = unpacker->cpu_us + now_us - unpacker->part_start_us;
 
-	return used <= (gint64)unpacker->limits.cpu_ms * 1000 ||
+	return used < (gint64)unpacker->limits.cpu_ms * 1000 ||
 	       unpack_spend(unpacker, CAP_UNPACK_CPU_MS_NAME, TRUE);
 }
 
