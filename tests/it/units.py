@@ -86,6 +86,19 @@ def the_users_and_folders_of_units_are_made():
 
 
 @test
+def the_workers_folder_is_on_a_tmpfs_of_its_own_with_a_size():
+    unit = next(unit for unit in UNITS if unit.endswith("mailtrace-milter.service"))
+    with open(f"{FOLDER}/mailtrace.conf", encoding="utf-8") as file:
+        folder = re.search(r"\[scanner\].*?^#temp_directory = (\S+)$", file.read(), re.M | re.S)[1]
+    mounts = dict(word.split(":", 1) for word in values(unit, "TemporaryFileSystem"))
+    options = mounts[folder].split(",")
+    assert any(option.startswith("size=") for option in options), options
+    assert any(option.startswith("nr_inodes=") for option in options), options
+    # The service is not root's.
+    assert "mode=1777" in options, options
+
+
+@test
 def the_groups_of_others_are_there():
     for group in OTHERS_GROUPS:
         grp.getgrnam(group)
