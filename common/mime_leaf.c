@@ -13,14 +13,13 @@
 #include "url.h"
 #include "wide.h"
 
-/* Searches a body for links, and for words that open archives. */
-static void
-read_text(struct reader *reader, const struct entity *entity, const GByteArray *bytes)
+/* Returns a text in UTF-8.  Free with g_free(). */
+static char *
+text_of(const struct entity *entity, const GByteArray *bytes)
 {
 	const struct parameter *charset = content_field_get(entity->type, "charset", FALSE);
 	g_autofree char *name = NULL;
-	g_autofree char *text = NULL;
-	gboolean html;
+	char *text = NULL;
 	gsize length;
 
 	if (charset) {
@@ -29,14 +28,38 @@ read_text(struct reader *reader, const struct entity *entity, const GByteArray *
 		name = g_strndup(value ? value : "", MIN(length, 64));
 		text = charset_convert(name, bytes->data, bytes->len);
 	}
-	if (!text)
-		text = charset_guess(bytes->data, bytes->len, NULL, NULL);
-	html = mime_is_html(entity);
-	length = strlen(text);
+	return text ? text : charset_guess(bytes->data, bytes->len, NULL, NULL);
+}
+
+/* Searches a body for links, and for words that open archives. */
+static void
+read_text(struct reader *reader, const struct entity *entity, const GByteArray *bytes)
+{
+	g_autofree char *text = text_of(entity, bytes);
+	gboolean html = mime_is_html(entity);
+	gsize length = strlen(text);
+
 	reader->url_scan_bytes += bytes->len;
 	url_collect(reader->record, text, length, html);
 	if (reader->record == reader->result)
 		unpacker_add_text(reader->unpacker, text, length, html);
+}
+
+/* Whether an attachment is a text, and short, as people attach a "password.txt": all was kept. */
+static gboolean
+is_note(const struct file *file, const GByteArray *kept)
+{
+	return !(file->flags & (FILE_BODY | FILE_MESSAGE)) && kept->len > 0 &&
+	       file->size == kept->len && kept->len <= MAGIC_IMAGE_BYTES && file->detected_type &&
+	       g_str_has_prefix(file->detected_type, "text/");
+}
+
+static void
+read_note(struct reader *reader, const struct entity *entity, const GByteArray *bytes)
+{
+	g_autofree char *text = text_of(entity, bytes);
+
+	unpacker_add_text(reader->unpacker, text, strlen(text), mime_is_html(entity));
 }
 
 /* How many bytes of a decoded content are wanted beside its digests. */
@@ -132,6 +155,8 @@ read_kept(struct reader *reader, const struct source *source, const struct entit
 			record_note_cap(reader->record, CAP_URL_SCAN_BYTES_NAME);
 		read_text(reader, entity, kept);
 	}
+	if (reader->record == reader->result && is_note(file, kept))
+		read_note(reader, entity, kept);
 	if (file->flags & FILE_MESSAGE) {
 		if (entity->depth >= CAP_NESTING || reader->record->files->len >= CAP_PARTS)
 			file->flags |= FILE_INCOMPLETE;

@@ -60,6 +60,7 @@ wipe(gpointer word)
 struct text {
 	char *bytes; /* UTF-8 */
 	gboolean html;
+	gboolean name; /* of a file: labels alone speak for its words */
 };
 
 static void
@@ -450,7 +451,7 @@ take_line(struct passwords *passwords, char *line, const char *folded)
 }
 
 static void
-take_lines(struct passwords *passwords, char *text)
+take_lines(struct passwords *passwords, char *text, gboolean name)
 {
 	g_autofree char *folded = password_text_fold(text);
 	char *lower = folded;
@@ -462,7 +463,10 @@ take_lines(struct passwords *passwords, char *text)
 			lower[end - line] = '\0';
 			*end++ = '\0';
 		}
-		take_line(passwords, line, lower);
+		if (name)
+			take_labels(passwords, line, lower);
+		else
+			take_line(passwords, line, lower);
 		lower += end ? end - line : 0;
 	}
 	passwords->awaited = 0;
@@ -481,17 +485,27 @@ take_text(struct passwords *passwords, const struct text *text)
 	g_autofree char *clean = password_text_clean(lines, FALSE);
 	gboolean same = g_str_equal(clean, plain);
 
-	take_lines(passwords, plain);
+	take_lines(passwords, plain, text->name);
 	if (!same)
-		take_lines(passwords, clean);
+		take_lines(passwords, clean, text->name);
 }
 
 /* Most mails have nothing to open: their texts are kept, and read when they are to be. */
+static struct text *
+keep_text(struct passwords *passwords, const char *text, gsize length)
+{
+	struct text *kept = g_new0(struct text, 1);
+
+	g_clear_pointer(&passwords->order, g_ptr_array_unref);
+	kept->bytes = g_utf8_make_valid(text, (gssize)strnlen(text, length));
+	g_ptr_array_add(passwords->texts, kept);
+	return kept;
+}
+
 void
 passwords_add_text(struct passwords *passwords, const char *text, gsize length, gboolean html)
 {
 	gsize room = CAP_PASSWORD_TEXT_BYTES - passwords->text_bytes;
-	struct text *kept;
 
 	if (length > room)
 		passwords->text_left = TRUE;
@@ -499,11 +513,18 @@ passwords_add_text(struct passwords *passwords, const char *text, gsize length, 
 	if (!length)
 		return;
 	passwords->text_bytes += length;
-	g_clear_pointer(&passwords->order, g_ptr_array_unref);
-	kept = g_new(struct text, 1);
-	kept->bytes = g_utf8_make_valid(text, (gssize)strnlen(text, length));
-	kept->html = html;
-	g_ptr_array_add(passwords->texts, kept);
+	keep_text(passwords, text, length)->html = html;
+}
+
+void
+passwords_add_name(struct passwords *passwords, const char *name)
+{
+	const char *extension = strrchr(name, '.');
+	struct text *kept =
+		keep_text(passwords, name, extension ? (gsize)(extension - name) : strlen(name));
+
+	g_strdelimit(kept->bytes, "_", ' ');
+	kept->name = TRUE;
 }
 
 /* ---- what came of it ---- */

@@ -31,6 +31,12 @@ struct passwords *passwords_new(void);
  */
 void passwords_add_text(struct passwords *passwords, const char *text, gsize length, gboolean html);
 
+/*
+ * Adds the words of an archive's name that stand by a label, as in "offer_pass-1234.zip".
+ * name: NUL-terminated, of at most CAP_NAME_BYTES.
+ */
+void passwords_add_name(struct passwords *passwords, const char *name);
+
 /* Returns how many words there are to try, the list's among them, at most CAP_PASSWORDS. */
 guint passwords_count(struct passwords *passwords);
 

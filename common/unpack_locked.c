@@ -239,16 +239,33 @@ note_untried(struct unpacker *unpacker)
 		record_note_cap(unpacker->record, CAP_PASSWORD_TEXT_BYTES_NAME);
 }
 
+/* Adds words that stand in no part: the subject's, and those of the archives' names. */
+static void
+add_outer_words(struct unpacker *unpacker)
+{
+	const char *subject = unpacker->record->subject;
+
+	if (subject)
+		passwords_add_text(unpacker->passwords, subject, strlen(subject), FALSE);
+	for (guint i = 0; i < unpacker->locked->len; i++) {
+		const struct locked_archive *locked = unpacker->locked->pdata[i];
+		const GPtrArray *names = locked->container.file->names;
+
+		for (guint n = 0; n < names->len; n++) {
+			const struct file_name *name = names->pdata[n];
+
+			passwords_add_name(unpacker->passwords, name->text);
+		}
+	}
+}
+
 /* A part's worth of limits is begun for each; archives that are met in one follow it. */
 void
 unpack_open_locked(struct unpacker *unpacker)
 {
-	const char *subject = unpacker->record->subject;
-
 	if (unpacker->locked->len == 0)
 		return;
-	if (subject)
-		passwords_add_text(unpacker->passwords, subject, strlen(subject), FALSE);
+	add_outer_words(unpacker);
 	for (guint i = 0; i < unpacker->locked->len; i++) {
 		const struct locked_archive *locked = unpacker->locked->pdata[i];
 		gboolean open = FALSE;

@@ -314,6 +314,32 @@ Test(passwords, time_is_linear_in_the_text)
 	cr_expect_lt(g_get_monotonic_time() - begun, 60 * G_USEC_PER_SEC);
 }
 
+Test(passwords, a_name_has_words_by_a_label_alone)
+{
+	static const struct {
+		const char *name, *word;
+	} names[] = {
+		{"offer_pass-1234.zip", "1234"},
+		{"invoice pw 1234.zip", "1234"},
+		{"docs (password=x7kQ).7z", "x7kQ"},
+		{"Rechnung_Passwort_x7kQ.zip", "x7kQ"},
+		{"invoice-4711.zip", NULL},
+		{"x7kQ.zip", NULL},
+		{"pw:", NULL},
+		{"", NULL},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autoptr(passwords_t) passwords = passwords_new();
+		const char *word = names[i].word;
+
+		passwords_add_name(passwords, names[i].name);
+		cr_expect_eq(passwords_count(passwords) > 0, word != NULL, "%s", names[i].name);
+		if (word && passwords_count(passwords))
+			cr_expect_str_eq(passwords_nth(passwords, 0), word, "%s", names[i].name);
+	}
+}
+
 Test(passwords, labelled_words_come_before_others)
 {
 	g_autofree char *words = words_of("Kn9pass1\nPassword: x7kQ\n", FALSE);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Encrypted archives of each kind: flagged always, names and CRC-32 where they are visible, and candidates by them."""
+import hashlib
 import os
 import subprocess
 import zlib
@@ -114,6 +115,26 @@ def ae_2_says_that_it_has_no_crc_32():
                         attachments=[("aes.zip", "application/zip", seven(site, "aes.zip", "-mem=AES256"))])
     shown = site.mailtrace("inspect", path).stdout
     assert "aes-256+deflate" in shown and "none, as AE-2 has it" in shown, shown
+
+
+@test
+def the_password_may_stand_in_an_attached_text_or_in_the_archives_name():
+    site = Site()
+    zipped = seven(site, "crypto.zip")
+    word = PASSWORD.decode()
+    ways = {
+        "text": [("crypto.zip", "application/zip", zipped), ("password.txt", "text/plain", f"{word}\r\n".encode())],
+        "page": [("readme.html", "text/html", f"<p>Password: <b>{word}</b></p>".encode()), ("crypto.zip", "application/zip", zipped)],
+        "untyped": [("crypto.zip", "application/zip", zipped),
+                    ("password.txt", "application/octet-stream", f"Password: {word}".encode())],
+        "name": [(f"offer_pass-{word}.zip", "application/zip", zipped)],
+        "nowhere": [("crypto.zip", "application/zip", zipped), ("readme.txt", "text/plain", b"Password: another")],
+    }
+    for way, attachments in ways.items():
+        path = make_message(f"{site.root}/{way}.eml", attachments=attachments)
+        files = json_lines(site.mailtrace("--json", "inspect", path).stdout)[0]["unmapped"]["mailtrace"]["files"]
+        member = next(file for file in files if file["path"].endswith("!/evil.exe"))
+        equal(member.get("sha256"), hashlib.sha256(CONTENT).hexdigest() if way != "nowhere" else None, way)
 
 
 @test
