@@ -32,9 +32,8 @@ bench-block: all
 .PHONY: bench-block bench-block-list
 
 # make bench-readings MESSAGES=60
-EXTRA_DIST += bench/readings.py
 bench-readings: all tests/tools/read_corpus
-	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' python3 $(top_srcdir)/bench/readings.py $(MESSAGES)
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' MESSAGES='$(MESSAGES)' python3 $(top_srcdir)/tests/it/cost.py
 .PHONY: bench-readings
 
 # make bench-mailstore MAILBOXES="200 5000" JOBS=8

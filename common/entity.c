@@ -245,7 +245,7 @@ may_search(const struct splitter *splitter)
 }
 
 /* Notes what stands before a multipart's first delimiter, if it looks like a part. */
-static void
+READING_CHECK static void
 note_preamble(struct splitter *splitter, const struct entity *entity, gsize end)
 {
 	gsize begin = entity->body.begin;
@@ -302,7 +302,7 @@ is_delimited_again(struct splitter *splitter, const struct boundary *boundary, g
 	return again != NULL;
 }
 
-static void
+READING_CHECK static void
 note_epilogue(struct splitter *splitter, const struct boundary *boundary, gsize at)
 {
 	if (splitter->out->doubts & DOUBT_EPILOGUE)
@@ -327,7 +327,7 @@ has_blank_boundary(const struct entity *entity)
 }
 
 /* Notes how a multipart ended. */
-static void
+READING_CHECK static void
 note_end(struct splitter *splitter, const struct entity *entity)
 {
 	if (entity->kind != ENTITY_MULTIPART || entity->children > 1)

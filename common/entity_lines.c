@@ -25,7 +25,7 @@ splitter_note_departure(struct splitter *splitter, const char *name, gsize offse
 }
 
 /* Notes where readers part ways, with the first place of each kind as a departure. */
-void
+READING_CHECK void
 splitter_note_doubt(struct splitter *splitter, enum doubt doubt, const char *name, gsize offset)
 {
 	if (splitter->out->doubts & doubt)
@@ -217,7 +217,7 @@ splitter_line_delimits(struct splitter *splitter, struct line line, struct delim
 }
 
 /* Notes a delimiter that begins within a line, at two dashes. */
-static void
+READING_CHECK static void
 note_place(struct splitter *splitter, const char *dash)
 {
 	gsize begin = (gsize)(dash - splitter->bytes);

@@ -337,7 +337,7 @@ read_by_triples(struct reader *reader, const char *message, gsize length, guint 
 }
 
 /* Reads a message in all the ways that its doubts call for. */
-static void
+READING_CHECK static void
 read_otherwise(struct reader *reader, const char *message, gsize length)
 {
 	gsize count;

@@ -210,7 +210,7 @@ is_opened(const struct entity *entity, const struct file *file)
  * Whether a content need not be read again: the plain reading has it, or one of
  * those whose rows are joined.  What is read first is kept for the others.
  */
-static gboolean
+READING_CHECK static gboolean
 was_read(struct reader *reader, const struct source *source, const struct entity *entity,
 	 const struct file *file, enum encoding encoding)
 {

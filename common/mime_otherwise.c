@@ -127,7 +127,7 @@ read_inner(struct reader *reader, int index, const char *name, const void *bytes
 }
 
 /* Returns a text in UTF-16 that does not say which, or that it is, or NULL when it is none. */
-static char *
+READING_CHECK static char *
 undeclared_wide_text(const GByteArray *kept)
 {
 	g_autoptr(GByteArray) narrow = NULL;

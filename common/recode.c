@@ -80,7 +80,9 @@ try_each(const struct encoded *encoded,
 {
 	struct encoded content = *encoded;
 
-	content.damaged = recode_base64_is_damaged(encoded);
+	content.irregular =
+		encoded->declared == ENCODING_BASE64 && !recode_base64_is_regular(encoded);
+	content.damaged = recode_base64_is_damaged(&content);
 	for (gsize i = 0; i < G_N_ELEMENTS(decodings); i++) {
 		g_autoptr(GByteArray) bytes = NULL;
 

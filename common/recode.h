@@ -30,7 +30,8 @@ struct encoded {
 	gboolean text;		/* by its type, so that its line ends mean something */
 	gboolean body;		/* and shown in place, so that blanks at their ends mean nothing */
 	enum encoding hinted;	/* where not certain: what it resembles, or ENCODING_IDENTITY */
-	gboolean damaged;	/* set by recode_each(): base64 whose lines are to be mended */
+	gboolean irregular;	/* set by recode_each(): base64 that not all decode alike */
+	gboolean damaged;	/* set by recode_each(): and whose lines are to be mended */
 };
 
 /* One other decoding, by its names (static): its own, and the anomaly that calls for it. */

@@ -217,8 +217,8 @@ strip(const char **bytes, gsize *length)
  * padding at the end alone, nothing else in it.  It looks at each line's end
  * only: a strange character makes the decoded content shorter.
  */
-static gboolean
-base64_is_regular(const struct encoded *encoded)
+gboolean
+recode_base64_is_regular(const struct encoded *encoded)
 {
 	const char *bytes = encoded->bytes;
 	gsize length = encoded->length, padding = 0, breaks = 0, stride;
@@ -324,8 +324,8 @@ has_whole_run(const struct encoded *encoded)
 gboolean
 recode_base64_is_damaged(const struct encoded *encoded)
 {
-	return recode_is_irregular_base64(encoded) &&
-	       resembles_base64(encoded->bytes, encoded->length) && !has_whole_run(encoded);
+	return encoded->irregular && resembles_base64(encoded->bytes, encoded->length) &&
+	       !has_whole_run(encoded);
 }
 
 gboolean
@@ -337,7 +337,7 @@ recode_is_damaged_base64(const struct encoded *encoded)
 gboolean
 recode_is_irregular_base64(const struct encoded *encoded)
 {
-	return encoded->declared == ENCODING_BASE64 && !base64_is_regular(encoded);
+	return encoded->irregular;
 }
 
 /*
@@ -448,7 +448,7 @@ recode_base64_to_stranger(const struct encoded *encoded)
 gboolean
 recode_is_url_safe_base64(const struct encoded *encoded)
 {
-	return recode_is_irregular_base64(encoded) &&
+	return encoded->irregular &&
 	       (memchr(encoded->bytes, '-', encoded->length) ||
 		memchr(encoded->bytes, '_', encoded->length)) &&
 	       !memchr(encoded->bytes, '+', encoded->length) &&

@@ -33,7 +33,11 @@ recode_line_length(const char *at, const char *end)
 	return (gsize)((feed ? feed + 1 : end) - at);
 }
 
-/* Returns whether base64 is damaged in its lines; a pass over all of it, for encoded.damaged. */
+/* Returns whether all decode base64 alike; a pass over its lines, for encoded.irregular. */
+gboolean recode_base64_is_regular(const struct encoded *encoded);
+
+/* Returns whether irregular base64 is damaged in its lines; a pass over all, for encoded.damaged.
+ */
 gboolean recode_base64_is_damaged(const struct encoded *encoded);
 
 /* Return whether a content calls for the decoding of the same name. */

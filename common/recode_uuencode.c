@@ -73,12 +73,12 @@ fits(const char *line, gsize length)
 gboolean
 recode_is_irregular_uuencode(const struct encoded *encoded)
 {
-	const char *end = encoded->bytes + encoded->length, *line;
-	const char *at = first_line(encoded->bytes, end);
+	const char *end = encoded->bytes + encoded->length, *line, *at;
 	gsize length;
 
 	if (encoded->declared != ENCODING_UUENCODE)
 		return FALSE;
+	at = first_line(encoded->bytes, end);
 	while ((line = next_line(&at, end, &length)) != NULL)
 		if (length && !fits(line, length))
 			return TRUE;

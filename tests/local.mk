@@ -297,7 +297,8 @@ if WITH_CLAMAV
 TESTS += tests/it/set_equality.py
 SYSTEM_TESTS += tests/it/engine.py
 endif
-EXTRA_DIST += tests/data/archives.json tests/it/archives.py tests/it/corpora.py tests/it/damaged.py tests/it/damaged_mail.py tests/it/odd_mail.py tests/it/odd_names.py tests/data/readers.json tests/it/readers.py tests/it/readings.py tests/it/set_equality.py tests/it/testdata.py
+SYSTEM_TESTS += tests/it/cost.py
+EXTRA_DIST += tests/data/archives.json tests/it/archives.py tests/it/corpora.py tests/it/cost.py tests/it/damaged.py tests/it/damaged_mail.py tests/it/odd_mail.py tests/it/odd_names.py tests/data/readers.json tests/it/readers.py tests/it/readings.py tests/it/set_equality.py tests/it/testdata.py
 if HAVE_CRITERION
 check_PROGRAMS += tests/test_settings_docs
 TESTS += tests/test_settings_docs

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Counts the instructions that the other readings of a message cost (valgrind).
+"""What the other readings of a message cost, in instructions (valgrind).
 
 On clean typical mail, the part of reading it that looks for departures from the
 standards and finds none; on the ambiguous messages of the corpora, the cost of
 all their readings, as a ratio to a clean message of the same size.
-usage: readings.py [MESSAGES]
+MESSAGES in the environment is how many clean ones.
 """
 import base64
 import glob
@@ -15,18 +15,19 @@ import re
 import statistics
 import subprocess
 import sys
-import tempfile
 
-SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-os.environ.setdefault("top_srcdir", SOURCE)
-sys.path.insert(0, os.path.join(SOURCE, "tests", "it"))
-import corpora  # noqa: E402  (the path to it was just set)
+import corpora
+import mtlib
+from mtlib import SOURCE, equal, main, run, test
 
-# What only ambiguous messages need.  Functions that were inlined are not seen: the figure
-# is whole in a build with -fno-inline.
-CHECKS = ["boundary_is_doubtful", "splitter_note_doubt", "note_place", "splitter_note_line_end", "note_preamble",
-          "note_epilogue", "note_end", "mime_read_decodings", "read_otherwise", "was_read", "wide_is", "pasted_messages", "pasted_parts",
-          "undeclared_wide_text", "embedded_begins", "mail_file_begins"]
+CLEAN_MESSAGES = 60
+CLEAN_PART_MOST = 0.03
+AMBIGUOUS_RATIO_MOST = 2
+
+# What only ambiguous messages need; READING_CHECK keeps them from being put into others.
+CHECKS = {"boundary_is_doubtful", "splitter_note_doubt", "note_place", "splitter_note_line_end", "note_preamble",
+          "note_epilogue", "note_end", "mime_read_decodings", "read_otherwise", "was_read", "wide_is", "pasted_messages",
+          "pasted_parts", "undeclared_wide_text", "embedded_begins", "mail_file_begins"}
 
 
 def callgrind(paths, folder, *options):
@@ -57,8 +58,9 @@ def share(paths, folder):
     found = {}
     for line in text.splitlines():
         match = re.match(r"\s*([\d,]+) \([\d. ]+%\)\s+\S*:(\w+)", line)
+        # A function has a line for each file whose code was put into it: the first has all.
         if match and match[2] in CHECKS:
-            found[match[2]] = int(match[1].replace(",", "")) / whole
+            found.setdefault(match[2], int(match[1].replace(",", "")) / whole)
     return whole, found
 
 
@@ -98,25 +100,34 @@ def ambiguous_mail(folder):
                write(folder, case["id"] + ".clean.eml", clean_message(len(content))))
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        paths = clean_mail(folder, int(sys.argv[1]) if len(sys.argv) > 1 else 60)
-        whole, found = share(paths, folder)
-        print(f"{len(paths)} clean messages: {whole:,} instructions, of which for other readings "
-              f"{sum(found.values()):.2%}")
-        for name, part in sorted(found.items(), key=lambda item: -item[1]):
-            print(f"  {name}: {part:.2%}")
-        if set(CHECKS) - set(found):
-            print("  not called or inlined, and then not counted (build with CFLAGS='-O1 -g -fno-inline'):",
-                  ", ".join(sorted(set(CHECKS) - set(found))))
-        cases = list(ambiguous_mail(folder))
-        # The first message of a process also pays for what is made once.
-        figures = costs([cases[0][2]] + [path for case in cases for path in case[1:]], folder)[1:]
-        ratios = sorted((figures[2 * i] / figures[2 * i + 1], case[0]) for i, case in enumerate(cases))
-        print(f"{len(ratios)} ambiguous messages, to a clean one of the size: median "
-              f"{statistics.median(ratio for ratio, _ in ratios):.2f}, most",
-              ", ".join(f"{name} {ratio:.1f}" for ratio, name in ratios[-8:]))
+@test
+def each_check_is_a_function_of_its_own():
+    symbols = {line.split()[-1].split(".")[0] for line in run("nm", corpora.READER).stdout.splitlines()}
+    equal(CHECKS - symbols, set(), "they would not be counted")
 
 
-if __name__ == "__main__":
-    main()
+@test
+def clean_mail_pays_next_to_nothing():
+    folder = mtlib.temporary_directory("mailtrace-cost.")
+    paths = clean_mail(folder, int(os.environ.get("MESSAGES") or CLEAN_MESSAGES))
+    whole, found = share(paths, folder)
+    print(f"# {len(paths)} clean messages: {whole:,} instructions, of which for other readings {sum(found.values()):.2%}")
+    for name, part in sorted(found.items(), key=lambda item: -item[1]):
+        print(f"#   {name}: {part:.2%}")
+    assert 0 < sum(found.values()) < CLEAN_PART_MOST, found
+
+
+@test
+def an_ambiguous_message_costs_less_than_two():
+    folder = mtlib.temporary_directory("mailtrace-cost.")
+    cases = list(ambiguous_mail(folder))
+    # The first message of a process also pays for what is made once.
+    figures = costs([cases[0][2]] + [path for case in cases for path in case[1:]], folder)[1:]
+    ratios = sorted((figures[2 * i] / figures[2 * i + 1], case[0]) for i, case in enumerate(cases))
+    median = statistics.median(ratio for ratio, _ in ratios)
+    print(f"# {len(ratios)} ambiguous messages, to a clean one of the size: median {median:.2f}, most",
+          ", ".join(f"{name} {ratio:.1f}" for ratio, name in ratios[-8:]))
+    assert median < AMBIGUOUS_RATIO_MOST, ratios
+
+
+main()
