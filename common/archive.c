@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <gio/gio.h>
 #include <locale.h>
 #include <string.h>
@@ -388,8 +389,10 @@ static void
 describe_member(struct archive_members *members, struct archive_entry *entry,
 		struct archive_member *ret_member)
 {
-	const char *name = archive_entry_pathname(entry);
+	const char *name;
 
+	errno = 0; /* as in archive_members_next() */
+	name = archive_entry_pathname(entry);
 	ret_member->name = name ? name : archive_entry_pathname_utf8(entry);
 	ret_member->has_size = archive_entry_size_is_set(entry) && archive_entry_size(entry) >= 0;
 	ret_member->size = ret_member->has_size ? (guint64)archive_entry_size(entry) : 0;
@@ -414,9 +417,15 @@ archive_members_next(struct archive_members *members, struct archive_member *ret
 	if (!members->opened)
 		return !members->may_be_none && set_members_error(members, error);
 	before = uselocale(name_locale());
-	do
+	do {
+		/*
+		 * To libarchive a name that cannot be converted is want of memory, for which it
+		 * ends the process, if that is what errno says: and so it may since another
+		 * archive.
+		 */
+		errno = 0;
 		result = archive_read_next_header(members->archive, &entry);
-	while ((result == ARCHIVE_OK || result == ARCHIVE_WARN) && !is_file(entry));
+	} while ((result == ARCHIVE_OK || result == ARCHIVE_WARN) && !is_file(entry));
 	if (archive_read_has_encrypted_entries(members->archive) > 0)
 		members->encrypted = TRUE;
 	if (result == ARCHIVE_OK || result == ARCHIVE_WARN) {

@@ -5,6 +5,7 @@
 #include "self_extracting.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 /* "mail\n", as gzip, bzip2, xz and zstd write it */
@@ -198,4 +199,23 @@ Test(archive, frames_to_be_skipped_and_zeros_behind_a_stream_are_no_other_bytes)
 	g_string_append_len(padded, "\0\0\0\0", 4);
 	cr_expect_eq(compressed_end_xz(padded->str, padded->len), padded->len);
 	cr_expect_eq(compressed_end_xz(padded->str, padded->len - 1), sizeof(xz) - 1);
+}
+
+Test(archive, want_of_memory_before_does_not_end_who_reads_an_odd_name)
+{
+	/* The header of a member that is stored, a name that is no UTF-8, and a byte. */
+	static const char zip[] = "PK\x03\x04\x14\x00\x00\x00\x00\x00\x00\xc0\x4b\x62\x5d"
+				  "\x5d\x0e\x5e\x01\x00\x00\x00\x01\x00\x00\x00\x04\x00\x00\x00"
+				  "a.j\xf3x";
+	struct archive_member member;
+
+	/* The first finds the locale that names are read in, and changes errno by that. */
+	for (int i = 0; i < 2; i++) {
+		g_autoptr(archive_members_t) members =
+			archive_members_open_local(zip, sizeof(zip) - 1);
+
+		errno = ENOMEM;
+		cr_assert(archive_members_next(members, &member, NULL));
+		cr_assert_str_eq(member.name, "a.j\xf3");
+	}
 }
