@@ -62,7 +62,8 @@ common_libread_a_SOURCES = \
 	common/magic.c common/magic.h \
 	common/mail_file.c common/mail_file.h \
 	common/mime.c common/mime_describe.c common/mime_header.c common/mime_leaf.c \
-	common/mime_names.c common/mime_otherwise.c common/mime_reader.h common/mime_transfer.c \
+	common/mime_names.c common/mime_name_forms.c common/mime_otherwise.c \
+	common/mime_reader.h common/mime_transfer.c \
 	common/passwords.c common/passwords.h \
 	common/password_labels.c common/password_labels.h \
 	common/password_text.c common/password_text.h \

@@ -24,15 +24,14 @@ read_span(struct reader *reader, const struct source *source, struct span span)
 
 /* Adds the names of a field that stands there twice, and is the other one for some readers. */
 static void
-add_names_again(struct reader *reader, const struct source *source, struct span span,
-		struct file *file)
+add_names_again(const struct naming *naming, const struct source *source, struct span span)
 {
 	static const char *const names[] = {"filename", "name"};
-	g_autoptr(content_field_t) field = read_span(reader, source, span);
+	g_autoptr(content_field_t) field = read_span(naming->reader, source, span);
 
 	for (gsize i = 0; field && i < G_N_ELEMENTS(names); i++) {
-		mime_add_names(reader, file, field, names[i], TRUE);
-		mime_add_names(reader, file, field, names[i], FALSE);
+		mime_add_names(naming, field, names[i], TRUE);
+		mime_add_names(naming, field, names[i], FALSE);
 	}
 }
 
@@ -113,6 +112,7 @@ mime_describe(struct reader *reader, const struct source *source, const struct e
 		read_span(reader, source, entity->fields[FIELD_CONTENT_DISPOSITION]);
 	g_autoptr(content_field_t) encoding =
 		read_span(reader, source, entity->fields[FIELD_CONTENT_TRANSFER_ENCODING]);
+	struct naming naming = mime_naming_begin(reader, file);
 
 	if (entity->has_type)
 		file->declared_type = token_text(reader, entity->type);
@@ -121,11 +121,11 @@ mime_describe(struct reader *reader, const struct source *source, const struct e
 	file->content_id = content_id(reader, source, entity);
 	keep_charset(reader, entity);
 	if (disposition) {
-		mime_add_names(reader, file, disposition, "filename", TRUE);
-		mime_add_names(reader, file, disposition, "filename", FALSE);
+		mime_add_names(&naming, disposition, "filename", TRUE);
+		mime_add_names(&naming, disposition, "filename", FALSE);
 	}
-	mime_add_names(reader, file, entity->type, "name", TRUE);
-	mime_add_names(reader, file, entity->type, "name", FALSE);
+	mime_add_names(&naming, entity->type, "name", TRUE);
+	mime_add_names(&naming, entity->type, "name", FALSE);
 	if (entity->kind == ENTITY_MULTIPART)
 		file->flags |= FILE_MULTIPART;
 	else if (entity_is_message(entity))
@@ -137,15 +137,16 @@ mime_describe(struct reader *reader, const struct source *source, const struct e
 		file->flags |= FILE_INCOMPLETE;
 	/* Names that make no attachment of a text by themselves. */
 	if (disposition) {
-		mime_add_names(reader, file, disposition, "name", TRUE);
-		mime_add_names(reader, file, disposition, "name", FALSE);
+		mime_add_names(&naming, disposition, "name", TRUE);
+		mime_add_names(&naming, disposition, "name", FALSE);
 	}
-	mime_add_names(reader, file, entity->type, "filename", TRUE);
-	mime_add_names(reader, file, entity->type, "filename", FALSE);
-	add_names_again(reader, source, entity->again[FIELD_CONTENT_DISPOSITION], file);
-	add_names_again(reader, source, entity->again[FIELD_CONTENT_TYPE], file);
+	mime_add_names(&naming, entity->type, "filename", TRUE);
+	mime_add_names(&naming, entity->type, "filename", FALSE);
+	add_names_again(&naming, source, entity->again[FIELD_CONTENT_DISPOSITION]);
+	add_names_again(&naming, source, entity->again[FIELD_CONTENT_TYPE]);
 	if (!file->names->len && !is_shown(entity, file))
-		mime_add_location(reader, source, entity->fields[FIELD_CONTENT_LOCATION], file);
+		mime_add_location(&naming, source, entity->fields[FIELD_CONTENT_LOCATION]);
+	mime_naming_end(&naming);
 }
 
 /* ---- what it is opened as ---- */

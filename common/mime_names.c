@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A file's names: each that some reader shows. */
+/* A file's names as its header has them. */
 #include "mime_reader.h"
 
 #include <string.h>
@@ -29,231 +29,54 @@ name_text(const struct parameter *parameter, GBytes *raw, gboolean *ret_undecode
 	return header_decode(bytes, length, ret_undecoded);
 }
 
-static gboolean
-has_name(const struct file *file, const char *text)
-{
-	for (guint i = 0; i < file->names->len; i++) {
-		const struct file_name *name = g_ptr_array_index(file->names, i);
-
-		if (g_str_equal(name->text, text))
-			return TRUE;
-	}
-	return FALSE;
-}
-
-/* Adds a name that some reader makes of another; of one file there are fewer at the end. */
 static void
-add_derived(struct reader *reader, struct file *file, const char *text, const char *reading,
-	    const char *how)
+written_name_free(gpointer data)
 {
-	g_autofree char *label = g_strconcat(reading, "-", how, NULL);
-	gsize length = strlen(text);
+	struct written_name *name = data;
 
-	if (!length || length > CAP_NAME_BYTES || file->names->len >= CAP_NAMES ||
-	    has_name(file, text))
-		return;
-	if (reader->derived_bytes + length > CAP_DERIVED_NAMES_BYTES) {
-		record_note_cap(reader->record, CAP_DERIVED_NAMES_BYTES_NAME);
-		return;
-	}
-	reader->derived_bytes += length;
-	file_add_name(file, text, label, NULL);
+	g_free(name->text);
+	g_free(name->reading);
+	g_bytes_unref(name->raw);
+	if (name->word)
+		g_bytes_unref(name->word);
+	g_free(name);
 }
 
-static gboolean
-is_separator(char byte)
+struct naming
+mime_naming_begin(struct reader *reader, struct file *file)
 {
-	return byte == '/' || byte == '\\';
+	return (struct naming){reader, file, g_ptr_array_new_with_free_func(written_name_free)};
 }
 
-/* Returns where a name in UTF-8 ends for those who take blanks of any script off, and marks. */
-static const char *
-bare_end(const char *begin, const char *end)
+void
+mime_naming_end(struct naming *naming)
 {
-	while (end > begin) {
-		const char *last = g_utf8_prev_char(end);
-
-		if (!strchr("'\"`<> .", *last) && !g_unichar_isspace(g_utf8_get_char(last)))
-			break;
-		end = last;
-	}
-	return end;
+	mime_add_name_forms(naming);
+	g_ptr_array_unref(naming->written);
 }
 
-/* Adds a name as clients save it: its last part, without quotes, blanks and dots at its ends. */
+/* Keeps a name for what readers make of it, which comes behind all that are written. */
 static void
-add_stripped(struct reader *reader, struct file *file, const char *text, const char *reading)
+remember(const struct naming *naming, const struct parameter *parameter, GBytes *raw,
+	 const char *text, const char *reading)
 {
-	const char *part, *end = text + strlen(text);
-	g_autofree char *last = NULL;
-	g_autofree char *bare = NULL;
+	struct written_name *name = g_new0(struct written_name, 1);
 
-	while (end > text && is_separator(end[-1]))
-		end--;
-	for (part = end; part > text && !is_separator(part[-1]);)
-		part--;
-	last = g_strndup(part, (gsize)(end - part));
-	add_derived(reader, file, last, reading, "stripped");
-	part = last;
-	while (*part && strchr("'\"`< ", *part))
-		part++;
-	bare = g_strndup(part, (gsize)(bare_end(part, part + strlen(part)) - part));
-	add_derived(reader, file, bare, reading, "stripped");
-}
-
-/* Adds what raw bytes are in a character set.  how: the set in the name's reading. */
-static void
-add_in_charset(struct reader *reader, struct file *file, GBytes *raw, const char *reading,
-	       const char *charset, const char *how)
-{
-	gsize length;
-	const char *bytes = g_bytes_get_data(raw, &length);
-	g_autofree char *text = charset_convert(charset, bytes, length);
-
-	if (text)
-		add_derived(reader, file, text, reading, how);
-}
-
-/* Whether bytes are a name that is tried in character sets. */
-static gboolean
-is_raw(GBytes *raw)
-{
-	gsize length;
-	const char *bytes = g_bytes_get_data(raw, &length);
-
-	return length && length <= CAP_RAW_NAME_BYTES &&
-	       !g_utf8_validate(bytes, (gssize)length, NULL);
-}
-
-/* Adds what raw bytes are in the sets that the part declares, and the message's text. */
-static void
-add_in_declared(struct reader *reader, struct file *file, GBytes *raw, const char *reading)
-{
-	if (!is_raw(raw))
-		return;
-	add_in_charset(reader, file, raw, reading, reader->charset, "declared");
-	add_in_charset(reader, file, raw, reading, reader->first_charset, "declared");
-}
-
-/* Adds what raw bytes are in the character sets that readers have as their own. */
-static void
-add_in_charsets(struct reader *reader, struct file *file, GBytes *raw, const char *reading)
-{
-	static const char *const sets[] = {"windows-1252", "windows-1251", "koi8-r", "shift_jis",
-					   "euc-jp",	   "gb18030",	   "big5",   "euc-kr"};
-
-	if (!is_raw(raw))
-		return;
-	for (gsize i = 0; i < G_N_ELEMENTS(sets); i++)
-		add_in_charset(reader, file, raw, reading, sets[i], sets[i]);
-}
-
-/* Adds what is before a NUL, where a name ends for programs in C, and a name without NULs. */
-static void
-add_before_nul(struct reader *reader, struct file *file, GBytes *raw, const char *reading)
-{
-	gsize length;
-	const char *bytes = g_bytes_get_data(raw, &length);
-	const char *nul = length ? memchr(bytes, '\0', length) : NULL;
-	g_autofree char *text = NULL;
-	g_autofree char *whole = NULL;
-	g_autoptr(GString) rest = NULL;
-
-	if (!nul)
-		return;
-	text = header_decode(bytes, (gsize)(nul - bytes), NULL);
-	add_derived(reader, file, text, reading, "cut");
-	rest = g_string_sized_new(length);
-	for (gsize i = 0; i < length; i++)
-		if (bytes[i])
-			g_string_append_c(rest, bytes[i]);
-	whole = header_decode(rest->str, rest->len, NULL);
-	add_derived(reader, file, whole, reading, "joined");
-}
-
-/*
- * Adds a name with a blank for each run of blanks and control characters, none at its ends;
- * and without the control characters, as a tab that folded the field.
- */
-static void
-add_folded(struct reader *reader, struct file *file, const char *text, const char *reading)
-{
-	g_autoptr(GString) folded = g_string_new(NULL);
-	g_autoptr(GString) joined = g_string_new(NULL);
-
-	for (const char *at = text; *at; at++) {
-		gboolean control = g_ascii_iscntrl(*at);
-
-		if (!control)
-			g_string_append_c(joined, *at);
-		if (!control && *at != ' ')
-			g_string_append_c(folded, *at);
-		else if (folded->len && folded->str[folded->len - 1] != ' ')
-			g_string_append_c(folded, ' ');
-	}
-	if (joined->len == strlen(text))
-		return;
-	if (folded->len && folded->str[folded->len - 1] == ' ')
-		g_string_truncate(folded, folded->len - 1);
-	add_derived(reader, file, folded->str, reading, "folded");
-	add_derived(reader, file, joined->str, reading, "joined");
-}
-
-/* Returns the encoding and what follows it of the encoded word that begins at at, or NULL. */
-static const char *
-word_encoding(const char *at)
-{
-	for (at = strchr(at + 2, '?'); at; at = strchr(at + 1, '?'))
-		if (at[1] && strchr("bBqQ", at[1]) && at[2] == '?')
-			return at;
-	return NULL;
-}
-
-/* Adds a name whose encoded words are of no known character set, read as UTF-8. */
-static void
-add_of_unknown_set(struct reader *reader, struct file *file, const char *text, const char *reading)
-{
-	g_autoptr(GString) words = g_string_new(NULL);
-	g_autofree char *decoded = NULL;
-	const char *at = text, *word, *encoding;
-
-	while ((word = strstr(at, "=?")) != NULL && (encoding = word_encoding(word)) != NULL) {
-		g_string_append_len(words, at, word - at);
-		g_string_append(words, "=?utf-8");
-		g_string_append_len(words, encoding, 3);
-		at = encoding + 3;
-	}
-	if (at == text)
-		return;
-	g_string_append(words, at);
-	decoded = header_decode(words->str, words->len, NULL);
-	add_derived(reader, file, decoded, reading, "utf-8");
+	name->text = g_strdup(text);
+	name->reading = g_strdup(reading);
+	name->raw = g_bytes_ref(raw);
+	name->word = parameter->word ? g_bytes_ref(parameter->word) : NULL;
+	name->charset = parameter->charset != NULL;
+	name->extended = parameter->extended;
+	g_ptr_array_add(naming->written, name);
 }
 
 static void
-add_forms(struct reader *reader, struct file *file, const struct parameter *parameter, GBytes *raw,
-	  const char *text, const char *reading)
-{
-	g_autofree char *decoded = NULL;
-
-	if (!parameter->charset)
-		add_in_declared(reader, file, raw, reading);
-	add_stripped(reader, file, text, reading);
-	add_before_nul(reader, file, raw, reading);
-	add_folded(reader, file, text, reading);
-	if (parameter->extended && strstr(text, "=?")) {
-		decoded = header_decode(text, strlen(text), NULL);
-		add_derived(reader, file, decoded, reading, "decoded");
-	}
-	if (!parameter->charset)
-		add_in_charsets(reader, file, raw, reading);
-	add_of_unknown_set(reader, file, text, reading);
-}
-
-static void
-add_name(struct reader *reader, struct file *file, const struct parameter *parameter, GBytes *raw,
+add_name(const struct naming *naming, const struct parameter *parameter, GBytes *raw,
 	 const char *reading)
 {
+	struct reader *reader = naming->reader;
+	struct file *file = naming->file;
 	gboolean undecoded = FALSE;
 	g_autofree char *text = NULL;
 	g_autofree char *bounded = NULL;
@@ -277,18 +100,7 @@ add_name(struct reader *reader, struct file *file, const struct parameter *param
 	if (!*bounded)
 		return;
 	file_add_name(file, bounded, reading, mime_same_bytes(bounded, bytes, length) ? NULL : raw);
-	add_forms(reader, file, parameter, raw, bounded, reading);
-}
-
-/* Adds the first word of a name that lacks quotes, which is all of it for the strict. */
-static void
-add_word(struct reader *reader, struct file *file, GBytes *word, const char *reading)
-{
-	gsize length;
-	const char *bytes = g_bytes_get_data(word, &length);
-	g_autofree char *text = header_decode(bytes ? bytes : "", length, NULL);
-
-	add_derived(reader, file, text, reading, "word");
+	remember(naming, parameter, raw, bounded, reading);
 }
 
 /* Whether a literal is the better reading: its backslashes are halves of characters. */
@@ -302,8 +114,8 @@ is_multibyte(GBytes *literal)
 }
 
 void
-mime_add_names(struct reader *reader, struct file *file, const struct content_field *field,
-	       const char *name, gboolean extended)
+mime_add_names(const struct naming *naming, const struct content_field *field, const char *name,
+	       gboolean extended)
 {
 	g_autofree char *reading = g_strconcat(name, extended ? "*" : "", NULL);
 
@@ -313,12 +125,10 @@ mime_add_names(struct reader *reader, struct file *file, const struct content_fi
 		if (parameter->extended != extended || !g_str_equal(parameter->name, name))
 			continue;
 		if (parameter->literal && is_multibyte(parameter->literal))
-			add_name(reader, file, parameter, parameter->literal, reading);
-		add_name(reader, file, parameter, parameter->value, reading);
+			add_name(naming, parameter, parameter->literal, reading);
+		add_name(naming, parameter, parameter->value, reading);
 		if (parameter->literal)
-			add_name(reader, file, parameter, parameter->literal, reading);
-		if (parameter->word)
-			add_word(reader, file, parameter->word, reading);
+			add_name(naming, parameter, parameter->literal, reading);
 	}
 }
 
@@ -349,8 +159,7 @@ location_end(char *url)
 }
 
 void
-mime_add_location(struct reader *reader, const struct source *source, struct span location,
-		  struct file *file)
+mime_add_location(const struct naming *naming, const struct source *source, struct span location)
 {
 	static const struct parameter plain = {0};
 	struct span span = mime_trim(source, location);
@@ -366,7 +175,7 @@ mime_add_location(struct reader *reader, const struct source *source, struct spa
 	raw = g_bytes_new(written, strlen(written));
 	if (name && !g_str_equal(name, written)) {
 		unescaped = g_bytes_new(name, strlen(name));
-		add_name(reader, file, &plain, unescaped, "content-location");
+		add_name(naming, &plain, unescaped, "content-location");
 	}
-	add_name(reader, file, &plain, raw, "content-location");
+	add_name(naming, &plain, raw, "content-location");
 }

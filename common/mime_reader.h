@@ -3,9 +3,9 @@
  * mime_reader.h - what the files of the MIME reader share; of no interest to others.
  *
  * mime.c walks the tree and its other readings, mime_header.c reads the message's own
- * fields, mime_describe.c an entity's, mime_names.c names, mime_transfer.c decodes, mime_leaf.c
- * reads a content, and mime_otherwise.c the same as other readers have it.  One thread, in the
- * sandboxed worker.
+ * fields, mime_describe.c an entity's, mime_names.c and mime_name_forms.c names, mime_transfer.c
+ * decodes, mime_leaf.c reads a content, and mime_otherwise.c the same as other readers have it. One
+ * thread, in the sandboxed worker.
  */
 #ifndef MAILTRACE_MIME_READER_H
 #define MAILTRACE_MIME_READER_H
@@ -126,19 +126,47 @@ void mime_read_field(struct reader *reader, const struct source *source, const s
 
 /* ---- mime_names.c ---- */
 
-/*
- * Adds the names that one field gives by a parameter, of one form (RFC 2231 or plain), and
- * what readers make of these: the last part of a path, bytes in other character sets.
- */
-void mime_add_names(struct reader *reader, struct file *file, const struct content_field *field,
+/* A name as a header has it. */
+struct written_name {
+	char *text;
+	char *reading;	  /* the parameter, with a star for a form of RFC 2231 */
+	GBytes *raw;	  /* its bytes there */
+	GBytes *word;	  /* the first word, where quotes are missing; or NULL */
+	gboolean charset; /* it says its character set */
+	gboolean extended;
+};
+
+/* A file that is given its names. */
+struct naming {
+	struct reader *reader;
+	struct file *file;
+	GPtrArray *written; /* of struct written_name, owned */
+};
+
+/* Begins to name a file. */
+struct naming mime_naming_begin(struct reader *reader, struct file *file);
+
+/* Adds what readers make of the names, as far as those that are written leave room. */
+void mime_naming_end(struct naming *naming);
+
+/* Adds the names that one field gives by a parameter, of one form (RFC 2231 or plain). */
+void mime_add_names(const struct naming *naming, const struct content_field *field,
 		    const char *name, gboolean extended);
 
 /*
  * Adds the name that ends the path of a Content-Location (RFC 2557), as it is without
  * percent-encoding and with it, if it looks like one of a file.
  */
-void mime_add_location(struct reader *reader, const struct source *source, struct span location,
-		       struct file *file);
+void mime_add_location(const struct naming *naming, const struct source *source,
+		       struct span location);
+
+/* ---- mime_name_forms.c ---- */
+
+/*
+ * Adds what readers make of the names that are written: the last part of a path, bytes in
+ * other character sets, what is before a NUL.
+ */
+void mime_add_name_forms(const struct naming *naming);
 
 /* ---- mime_describe.c ---- */
 
