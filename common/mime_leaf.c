@@ -230,6 +230,27 @@ was_read(struct reader *reader, const struct source *source, const struct entity
 	return FALSE;
 }
 
+/*
+ * Whether another reading took the header of a part for a text: one without a type or a name,
+ * that some program may show and none saves.  The part itself is what the readings record that
+ * know its delimiter.
+ */
+static gboolean
+is_part_shown_as_text(const struct reader *reader, const struct source *source,
+		      const struct entity *entity, const struct file *file)
+{
+	static const char *const fields[] = {"Content-Type:", "Content-Disposition:"};
+	const char *bytes = source->bytes + entity->body.begin;
+
+	if (reader->options == &mime_plain_reading || !(file->flags & FILE_BODY) ||
+	    entity->has_type)
+		return FALSE;
+	for (gsize i = 0; i < G_N_ELEMENTS(fields); i++)
+		if (memmem(bytes, entity->body.length, fields[i], strlen(fields[i])))
+			return TRUE;
+	return FALSE;
+}
+
 /* Reads a leaf, or an encoded message as one. */
 void
 mime_read_leaf(struct reader *reader, const struct source *source, const struct entity *entity,
@@ -261,4 +282,7 @@ mime_read_leaf(struct reader *reader, const struct source *source, const struct 
 	read_kept(reader, source, entity, index, &content);
 	if (!(file->flags & FILE_MESSAGE))
 		mime_read_embedded(reader, source, entity, index, kept);
+	/* What is in it counts; of no bytes it is no content (readings.h). */
+	if (is_part_shown_as_text(reader, source, entity, file))
+		file->size = 0;
 }

@@ -171,6 +171,36 @@ ParameterizedTest(const struct class *class, readings,
 	cr_assert_leq(record->files->len, 9U);
 }
 
+Test(readings, a_part_that_another_reading_shows_as_text_is_no_content)
+{
+	/* Each delimiter in two halves: to those who go by what looks like one, all is text. */
+	const char *text = "Content-Type: multipart/mixed; boundary=boundary\r\n\r\n"
+			   "--bound\r\nary\r\nContent-Type: text/plain\r\n\r\nHello.\r\n"
+			   "--bound\r\nary\r\nContent-Type: a/b; name=f.exe\r\n"
+			   "Content-Transfer-Encoding: base64\r\n\r\ncGF5bG9hZA==\r\n"
+			   "--bound\r\nary--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert(find(record, "payload", 7) != NULL);
+	for (guint i = 0; i < record->files->len; i++) {
+		const struct file *file = g_ptr_array_index(record->files, i);
+
+		cr_expect(!(file->flags & FILE_BODY) || file->declared_type || file->size < 20,
+			  "%s: %" G_GUINT64_FORMAT, file->path, file->size);
+	}
+}
+
+Test(readings, a_file_in_a_part_that_is_shown_as_text_counts)
+{
+	const char *text = "Content-Type: multipart/mixed; boundary=boundary\r\n\r\n"
+			   "--bound\r\nary\r\nContent-Type: text/plain\r\n\r\n"
+			   "begin 644 f.exe\r\n'<&%Y;&]A9```\r\n`\r\nend\r\n"
+			   "--bound\r\nary--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert(find(record, "payload", 7) != NULL);
+}
+
 Test(readings, a_delimiter_between_lone_line_feeds_may_be_content)
 {
 	const char *text = TYPE TEXT "--b\r\n\r\npay\n--b\nload\r\n--b--\r\n";

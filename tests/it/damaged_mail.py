@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Messages with one body and one attachment, damaged at random in one place.
+"""Messages with one body and one attachment, damaged at random.
 
-damaged() yields them, for a seed always the same ones.  The damage is of the kinds that
+damaged() yields such with damage in one place, damaged_alike() with the same in each delimiter or
+in each line of a content; for a seed always the same ones.  The damage is of the kinds that
 transports and attackers make: bytes left out, put in, replaced or repeated, lines left
 out, moved or ended otherwise, the message cut off.
 """
@@ -149,7 +150,25 @@ def damage(chance, mail):
     return name, b"".join(lines)
 
 
-def damaged(seed, count):
+def damage_alike(chance, mail):
+    """Likewise, with the same bytes put into each line of one sort."""
+    lines = [line + CRLF for line in mail.split(CRLF)[:-1]]
+    delimiters = [i for i, line in enumerate(lines) if line.startswith(b"--")]
+    content = [i for i, line in enumerate(lines) if delimiters and delimiters[-2] < i < delimiters[-1] and b":" not in line and len(line) > 2]
+    token, sort = chance.choice(TOKENS), chance.choice((delimiters, content))
+    place = chance.choice((0, -2, chance.randrange(1, 60), None))
+    for i in sort:
+        at = chance.randrange(len(lines[i])) if place is None else place
+        lines[i] = lines[i][:at] + token + lines[i][at:]
+    return f"ins {token} in each of {len(sort)} lines as {shown(lines[sort[0]]) if sort else None} at {place}", b"".join(lines)
+
+
+def damaged_alike(seed, count):
+    """Yields so many Damaged, the same in many places."""
+    return damaged(seed, count, damage_alike)
+
+
+def damaged(seed, count, damage=damage):
     """Yields so many Damaged; one in whom nothing changed is none."""
     chance = random.Random(seed)
     while count:
