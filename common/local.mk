@@ -67,6 +67,7 @@ common_libread_a_SOURCES = \
 	common/passwords.c common/passwords.h \
 	common/password_labels.c common/password_labels.h \
 	common/password_text.c common/password_text.h \
+	common/password_words.c common/password_words.h \
 	common/pasted.c common/pasted.h \
 	common/rar_headers.c common/rar_headers.h common/seven_headers.c common/seven_headers.h \
 	common/readings.c common/readings.h \

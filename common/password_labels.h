@@ -4,7 +4,7 @@
  *
  * Owns the tables: the words for "password", the words and marks that stand between
  * it and the password, and those that enclose one.  Refuses to know what becomes of
- * a word.  Pure; any thread.  passwords.c alone includes it.
+ * a word.  Pure; any thread.  password_words.c alone includes it.
  */
 #ifndef MAILTRACE_PASSWORD_LABELS_H
 #define MAILTRACE_PASSWORD_LABELS_H

@@ -4,7 +4,7 @@
  *
  * Makes HTML the lines that its reader sees, leaves out what nobody sees, and writes
  * full-width, half-width and decomposed characters as people mean them.  Linear in the
- * text, whatever it is.  Pure; any thread.  passwords.c alone includes it.
+ * text, whatever it is.  Pure; any thread.  password_words.c alone includes it.
  */
 #ifndef MAILTRACE_PASSWORD_TEXT_H
 #define MAILTRACE_PASSWORD_TEXT_H
