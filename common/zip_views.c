@@ -101,11 +101,13 @@ read_extra(const guint8 *extra, gsize length, struct entry *entry)
 static gboolean
 read_local(const struct search *search, guint64 offset, struct entry *ret_entry, gsize *ret_content)
 {
-	const guint8 *at = search->bytes + offset;
+	const guint8 *at;
 	gsize names;
 
-	if (offset > search->length || search->length - offset < LOCAL_BYTES ||
-	    memcmp(at, LOCAL_SIGNATURE, 4) != 0)
+	if (offset > search->length || search->length - offset < LOCAL_BYTES)
+		return FALSE;
+	at = search->bytes + offset;
+	if (memcmp(at, LOCAL_SIGNATURE, 4) != 0)
 		return FALSE;
 	names = (gsize)u16(at + 26) + u16(at + 28);
 	if (search->length - offset - LOCAL_BYTES < names)
@@ -355,10 +357,13 @@ static gboolean
 find_wide(const struct search *search, gsize end, guint64 *ret_size, guint64 *ret_offset,
 	  gsize *ret_end)
 {
-	const guint8 *locator = search->bytes + end - LOCATOR_BYTES;
+	const guint8 *locator;
 	guint64 at;
 
-	if (end < LOCATOR_BYTES || memcmp(locator, LOCATOR_SIGNATURE, 4) != 0)
+	if (end < LOCATOR_BYTES)
+		return FALSE;
+	locator = search->bytes + end - LOCATOR_BYTES;
+	if (memcmp(locator, LOCATOR_SIGNATURE, 4) != 0)
 		return FALSE;
 	at = u64(locator + 8);
 	if (at > end || end - at < WIDE_END_BYTES ||

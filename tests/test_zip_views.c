@@ -15,6 +15,9 @@ preload(void)
 	unpack_preload();
 }
 
+/* A size or offset that stands in an extra field of Zip64's. */
+#define UNSET32 0xffffffffu
+
 TestSuite(zip_views, .init = preload);
 
 /* ---- zips, made by hand ---- */
@@ -299,6 +302,27 @@ stray_zip(guint count)
 		put_local(zip, "a", "");
 	put_end(zip, 0, zip->len, 0);
 	return zip;
+}
+
+/* With the sanitizers this fails for a pointer that is made of an offset before it is checked. */
+Test(zip_views, a_member_of_any_offset_is_looked_for_within_alone)
+{
+	static const guint64 offsets[] = {G_MAXUINT64, G_MAXUINT64 - 29, G_MAXINT64, 1000000};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(offsets); i++) {
+		g_autoptr(GByteArray) zip = g_byte_array_new();
+		gsize begin;
+
+		put_local(zip, "a.txt", "hello");
+		begin = zip->len;
+		put_central(zip, "a.txt", "hello", 5, UNSET32);
+		zip->data[begin + 30] = 12; /* of the extra field: Zip64's */
+		put(zip, 1, 2);
+		put(zip, 8, 2);
+		put(zip, offsets[i], 8);
+		put_end(zip, 1, begin, 0);
+		assert_views(zip, "local-header a.txt;");
+	}
 }
 
 static gboolean
