@@ -119,13 +119,21 @@ read_ended(struct unpacker *unpacker, const struct container *container,
 	container->file->flags |= inner.file->flags & FILE_INCOMPLETE;
 }
 
+/* Opens an archive; of a zip as far as the end record that has its directory. */
+static struct archive_members *
+open_members(const struct container *container, const void *bytes, gsize length)
+{
+	if (archive_members_zip(container->type))
+		length = zip_record_ends(bytes, length);
+	return archive_members_open(container->type, bytes, length, NULL);
+}
+
 /* Reads an archive once more, for members that turned out to end with a zip. */
 static void
 read_again(struct unpacker *unpacker, const struct container *container, const void *bytes,
 	   gsize length, const GArray *ended)
 {
-	g_autoptr(archive_members_t) members =
-		archive_members_open(container->type, bytes, length, NULL);
+	g_autoptr(archive_members_t) members = open_members(container, bytes, length);
 	struct archive_member member;
 	guint i = 0;
 
@@ -142,8 +150,7 @@ static gboolean
 read_members(struct unpacker *unpacker, const struct container *container, const void *bytes,
 	     gsize length)
 {
-	g_autoptr(archive_members_t) members =
-		archive_members_open(container->type, bytes, length, NULL);
+	g_autoptr(archive_members_t) members = open_members(container, bytes, length);
 	struct locked_archive *locked = locked_archive_new(container);
 	guint first = unpacker->members->len;
 	g_autoptr(GError) error = NULL;
@@ -264,7 +271,7 @@ unpack_content(struct unpacker *unpacker, const struct container *container, con
 
 	if (archive_members_known(file->detected_type))
 		zip = unpack_archive(unpacker, container, file->detected_type, bytes, length);
-	if (!zip)
+	if (!zip || unpacker->members->len == before)
 		unpack_also_zip(unpacker, container, bytes, length, before);
 	if (g_strcmp0(file->detected_type, PDF_TYPE) == 0)
 		document_urls_of_pdf(unpacker->record, bytes, length);

@@ -317,17 +317,19 @@ search_gaps(struct search *search)
 
 /* ---- the directory ---- */
 
-/* Returns where the last end of a directory is (APPNOTE 4.3.16), or length. */
+/* Returns where the last end record before stop is (APPNOTE 4.3.16), or length. */
 static gsize
-find_end(const guint8 *bytes, gsize length)
+find_end(const struct search *search, gsize stop)
 {
-	gsize least =
-		length > END_BYTES + COMMENT_BYTES_MAX ? length - END_BYTES - COMMENT_BYTES_MAX : 0;
+	const guint8 *bytes = search->bytes;
+	gsize length = search->length, whole = END_BYTES + COMMENT_BYTES_MAX;
+	gsize least = length > whole ? length - whole : 0;
 
 	if (length < END_BYTES)
 		return length;
+	stop = MIN(stop, length - END_BYTES + 4);
 	/* Its last byte is rare in text and in what is compressed. */
-	for (gsize stop = length - END_BYTES + 4; stop - least >= 4;) {
+	while (stop >= least + 4) {
 		const guint8 *last = memrchr(bytes + least + 3, END_SIGNATURE[3], stop - least - 3);
 
 		if (!last)
@@ -339,10 +341,11 @@ find_end(const guint8 *bytes, gsize length)
 	return length;
 }
 
-/* Where a directory is, and what its offsets count from. */
+/* A directory. */
 struct directory {
-	gsize begin;
-	guint64 base;
+	gsize end;    /* where its end record is */
+	gsize begin;  /* where it is itself */
+	guint64 base; /* what its offsets count from */
 };
 
 static gboolean
@@ -376,21 +379,45 @@ find_wide(const struct search *search, gsize end, guint64 *ret_size, guint64 *re
 }
 
 /*
- * Finds the directory before its end.  Offsets count from where the zip begins,
+ * Returns where an end record says that its directory is.  Offsets count from where the zip begins,
  * which is not where the bytes do when something was put before it.
  */
 static struct directory
-find_directory(const struct search *search, gsize end)
+directory_at(const struct search *search, gsize end)
 {
 	guint64 size = u32(search->bytes + end + 12), offset = u32(search->bytes + end + 16);
+	gsize stop = end;
 	guint64 begin;
 
 	if (size == UNSET32 || offset == UNSET32)
-		find_wide(search, end, &size, &offset, &end);
-	begin = end - MIN(size, end);
+		find_wide(search, end, &size, &offset, &stop);
+	begin = stop - MIN(size, stop);
 	if (begin != offset && !is_directory(search, begin) && is_directory(search, offset))
 		begin = offset;
-	return (struct directory){(gsize)begin, begin > offset ? begin - offset : 0};
+	return (struct directory){end, (gsize)begin, begin > offset ? begin - offset : 0};
+}
+
+/*
+ * Finds the directory that ends the content: the one of the last end record that has one, for
+ * others may stand in the comment, where most readers pass them.  FALSE if none has; then
+ * *ret_directory is the last record's, whose members are those before it, or where there is no
+ * record its end is length.
+ */
+static gboolean
+find_directory(const struct search *search, struct directory *ret_directory)
+{
+	gsize end = find_end(search, search->length);
+
+	*ret_directory = (struct directory){end, end, 0};
+	for (gsize at = end; at < search->length; at = find_end(search, at + 3)) {
+		struct directory directory = directory_at(search, at);
+
+		if (is_directory(search, directory.begin)) {
+			*ret_directory = directory;
+			return TRUE;
+		}
+	}
+	return FALSE;
 }
 
 static void
@@ -411,11 +438,22 @@ gsize
 zip_ends(const void *bytes, gsize length)
 {
 	struct search search = {.bytes = bytes, .length = length};
-	gsize end = length >= END_BYTES ? find_end(bytes, length) : length;
+	struct directory directory;
 
-	if (end == length || !is_directory(&search, find_directory(&search, end).begin))
+	if (!find_directory(&search, &directory))
 		return 0;
-	return MIN(end + END_BYTES + u16(search.bytes + end + 20), length);
+	return MIN(directory.end + END_BYTES + u16(search.bytes + directory.end + 20), length);
+}
+
+gsize
+zip_record_ends(const void *bytes, gsize length)
+{
+	struct search search = {.bytes = bytes, .length = length};
+	struct directory directory;
+
+	if (!find_directory(&search, &directory) || find_end(&search, length) == directory.end)
+		return length;
+	return directory.end + END_BYTES;
 }
 
 GArray *
@@ -428,9 +466,8 @@ zip_offsets(const void *bytes, gsize length, gsize *ret_begin)
 	gsize at;
 
 	*ret_begin = 0;
-	if (!zip_ends(bytes, length))
+	if (!find_directory(&search, &directory))
 		return offsets;
-	directory = find_directory(&search, find_end(bytes, length));
 	*ret_begin = (gsize)directory.base;
 	at = directory.begin;
 	while (offsets->len < CAP_MEMBERS && read_central(&search, &at, &central)) {
@@ -461,12 +498,11 @@ void
 zip_views(const void *bytes, gsize length, zip_view_function found, gpointer user)
 {
 	struct search search = {.bytes = bytes, .length = length, .found = found, .user = user};
-	gsize end = find_end(bytes, length);
 	struct directory directory;
 
-	if (end == length)
+	find_directory(&search, &directory);
+	if (directory.end == length)
 		return;
-	directory = find_directory(&search, end);
 	search.extents = g_array_new(FALSE, FALSE, sizeof(struct extent));
 	check_directory(&search, &directory);
 	if (!search.stopped)

@@ -20,9 +20,16 @@
 /*
  * Returns where the zip ends, its comment included, that ends a content of length bytes, whatever
  * stands before it; 0 where none does.  Its end record is there, and the directory before that
- * (APPNOTE 4.3.16); readers go by these alone, and let some bytes follow.
+ * (APPNOTE 4.3.16); readers go by these alone, let some bytes follow, and pass end records in
+ * the comment that have no directory.
  */
 gsize zip_ends(const void *bytes, gsize length);
+
+/*
+ * Returns how many bytes a reader is to have that goes by the last end record of all: length, or
+ * less where the comment of the zip has another, which has no directory, so that this is the last.
+ */
+gsize zip_record_ends(const void *bytes, gsize length);
 
 /*
  * Returns the offsets in the content of the local headers that the directory names, guint64 in

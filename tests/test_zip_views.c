@@ -15,6 +15,8 @@ preload(void)
 	unpack_preload();
 }
 
+#define END_BYTES 22 /* of an end record without a comment */
+
 /* A size or offset that stands in an extra field of Zip64's. */
 #define UNSET32 0xffffffffu
 
@@ -99,6 +101,15 @@ put_end(GByteArray *out, guint entries, gsize begin, gsize base)
 	put(out, 0, 2);
 }
 
+/* Makes a comment of the zip that ends here, and puts its bytes there. */
+static void
+put_comment(GByteArray *out, const void *bytes, guint length)
+{
+	out->data[out->len - 2] = (guint8)length;
+	out->data[out->len - 1] = (guint8)(length >> 8);
+	g_byte_array_append(out, bytes, length);
+}
+
 /* Appends a whole zip of one member, as if nothing stood before it. */
 static void
 put_zip(GByteArray *out, const char *name, const char *text)
@@ -144,7 +155,7 @@ members_of(const GByteArray *zip)
 	GString *members = g_string_new(NULL);
 
 	file->size = zip->len;
-	file->detected_type = g_strdup(magic_type(zip->data, zip->len));
+	file->detected_type = g_strdup(unpack_type(zip->data, zip->len));
 	unpack_file(unpacker, 0, zip->data, zip->len, 1);
 	unpack_finish(unpacker);
 	for (guint i = 1; i < record->files->len; i++) {
@@ -261,6 +272,54 @@ Test(zip_views, a_zip_ends_what_has_its_directory_whatever_is_before)
 		cr_expect(!zip_ends(copy, length), "%u", length);
 	}
 	cr_assert(!zip_ends("words about PK\5\6, and so on", 28));
+}
+
+/* End records that have no directory: of an empty zip, and of one that lies elsewhere. */
+static const char *const false_ends[] = {
+	"PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+	"PK\5\6\0\0\0\0\1\0\1\0\x2e\0\0\0\1\0\0\0\0\0",
+	"PK\5\6\0\0\0\0\1\0\1\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0",
+};
+
+Test(zip_views, end_records_in_the_comment_are_passed)
+{
+	static const char *const heads[] = {"", "only words\n", "\xff\xd8\xff\xe0 and more", "MZ"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(heads) * G_N_ELEMENTS(false_ends); i++) {
+		g_autoptr(GByteArray) zip = g_byte_array_new();
+		g_autoptr(GArray) offsets = NULL;
+		const char *head = heads[i % G_N_ELEMENTS(heads)];
+		gsize begin;
+		guint end;
+
+		g_byte_array_append(zip, (const guint8 *)head, (guint)strlen(head));
+		put_zip(zip, "evil.exe", "payload");
+		end = zip->len;
+		cr_expect_eq(zip_record_ends(zip->data, zip->len), zip->len);
+		put_comment(zip, false_ends[i / G_N_ELEMENTS(heads)], END_BYTES);
+		cr_expect_eq(zip_ends(zip->data, zip->len), zip->len);
+		cr_expect_eq(zip_record_ends(zip->data, zip->len), end);
+		offsets = zip_offsets(zip->data, zip->len, &begin);
+		cr_expect_eq(offsets->len, 1u);
+		cr_expect_eq(begin, strlen(head));
+		assert_views(zip, "");
+		assert_members(zip, "1!/evil.exe - 7 evil.exe;");
+	}
+}
+
+Test(zip_views, end_records_are_looked_for_as_far_as_a_comment_reaches)
+{
+	for (guint more = 0; more < 2; more++) {
+		g_autoptr(GByteArray) zip = g_byte_array_new();
+		guint end, length = 65535 + more;
+
+		put_zip(zip, "a.txt", "hello");
+		end = zip->len;
+		for (guint i = 0; i < length / END_BYTES; i++)
+			g_byte_array_append(zip, (const guint8 *)false_ends[1], END_BYTES);
+		g_byte_array_set_size(zip, end + length);
+		cr_expect_eq(zip_ends(zip->data, zip->len), more ? 0 : end, "%u", more);
+	}
 }
 
 Test(zip_views, the_last_bytes_tell_in_whatever_pieces_they_come)

@@ -55,6 +55,22 @@ class Pipe(io.RawIOBase):
         return len(data)
 
 
+def behind(head, comment=b"", trailer=b""):
+    """A zip behind other bytes, with such a comment, and such bytes behind it."""
+    out = io.BytesIO()
+    out.write(head)
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("proof.exe", PROOF)
+        archive.comment = comment
+    return out.getvalue() + trailer
+
+
+# What stands before zips that people open by their end; the last is a whole content.
+HEADS = {"text": b"hello, this is text\n" * 5, "jpg": b"\xff\xd8\xff\xe0" + b"j" * 99, "pdf": b"%PDF-1.4\n%%EOF\n", "gz": gzip.compress(b"x" * 99)}
+# An end record that has no directory; 7-Zip and Java pass it.
+FALSE_END = b"PK\5\6" + b"\0" * 16 + b"\xff\xff"
+
+
 def streamed(method):
     out = Pipe()
     with zipfile.ZipFile(out, "w", method) as archive:
@@ -119,6 +135,8 @@ def made():
     for around in (b"garbage\n", b"\0" * 100, b"\xff\xd8\xff\xe0 no picture"):
         yield f"{around[:4]} first.zip", around + plain
         yield f"{around[:4]} last.zip", plain + around
+    for kind, head in {"nothing": b"", "MZ": STUB, **HEADS}.items():
+        yield f"end record in the comment behind {kind}.zip", behind(head, b"c" + FALSE_END)
     yield "behind much text.zip", b"some text\n" * 5000 + plain
     yield "behind many bytes.zip", b"\1\2\xff" * 20000 + plain
     for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
