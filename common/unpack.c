@@ -49,6 +49,13 @@ unpacker_new(struct record *record, struct fingerprint *fingerprint,
 /* Of a zip that stands behind something else. */
 #define ZIP_TYPE "application/zip"
 
+/* Of what ends with four zeros, where it has no checksum. */
+#define LZ4_TYPE "application/x-lz4"
+#define LZ4_END_BYTES 4
+
+/* Documents that are made of sectors or pages have a multiple of it. */
+#define LEAST_SECTOR_BYTES 512
+
 gboolean
 unpack_is_opened(const char *type)
 {
@@ -231,25 +238,52 @@ is_document(const char *type)
 	return type && g_strv_contains(types, type);
 }
 
+/* Whether the bytes are such as get behind a content without being any: zeros, blanks, breaks. */
+static gboolean
+is_blank(const guint8 *bytes, gsize length)
+{
+	for (gsize i = 0; i < length; i++)
+		if (!memchr(" \0\t\n\v\f\r", bytes[i], 7))
+			return FALSE;
+	return TRUE;
+}
+
+/*
+ * Whether a zip that ends so many bytes before the end of a document, or of what is compressed
+ * by itself, was put behind it: what is held in one has more than blanks behind it, but where
+ * sectors are filled up with zeros, and in LZ4, which ends with some.
+ */
+static gboolean
+is_put_behind(const char *type, const guint8 *bytes, gsize length, gsize rest)
+{
+	gboolean filled = is_document(type) && !g_str_equal(type, PDF_TYPE) &&
+			  length % LEAST_SECTOR_BYTES == 0;
+
+	if (rest && (filled || (rest == LZ4_END_BYTES && g_str_equal(type, LZ4_TYPE))))
+		return FALSE;
+	return is_blank(bytes + length - rest, rest);
+}
+
 /*
  * Whether a content is to be opened as a zip beside what its first bytes say.  Unzippers look
  * for the directory at its end alone.  An archive that was read to its end is only that, though
  * it may end with a zip that is stored in it; what is compressed by itself, or a document, does
- * not end with all of one.  Nobody opens a body.  first: of its members.
+ * not end with one that it holds.  Nobody opens a body.  first: of its members.
  */
 static gboolean
 is_also_zip(const struct unpacker *unpacker, const struct file *file, const void *bytes,
 	    gsize length, guint first)
 {
 	gboolean read = unpacker->members->len > first && !(file->flags & FILE_INCOMPLETE);
+	const char *type = file->detected_type;
+	gsize end;
 
-	if (archive_members_zip(file->detected_type) || file->flags & FILE_BODY ||
-	    file->size != length)
+	if (archive_members_zip(type) || file->flags & FILE_BODY || file->size != length)
 		return FALSE;
-	if ((read && archive_members_single(file->detected_type)) ||
-	    is_document(file->detected_type))
-		return zip_ends(bytes, length) == length;
-	return !(read && archive_members_known(file->detected_type)) && zip_ends(bytes, length);
+	end = zip_ends(bytes, length);
+	if (end && ((read && archive_members_single(type)) || is_document(type)))
+		return is_put_behind(type, bytes, length, length - end);
+	return end && !(read && archive_members_known(type));
 }
 
 void

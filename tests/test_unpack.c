@@ -331,25 +331,79 @@ Test(unpack, an_archive_that_ends_with_a_stored_zip_is_only_that)
 	}
 }
 
+/* Puts an archive between others' bytes, and zeros behind these to so many bytes. */
+static GBytes *
+between(const struct content *head, GBytes *archive, const struct content *trailer, gsize length)
+{
+	g_autoptr(GBytes) end = g_bytes_new(trailer->bytes, trailer->length);
+	g_autoptr(GBytes) begin = behind(head->bytes, head->length, 0, archive);
+	gsize begun;
+	const void *at = g_bytes_get_data(begin, &begun);
+	g_autoptr(GBytes) both = behind(at, begun, 0, end);
+	g_autoptr(GBytes) none = g_bytes_new("", 0);
+
+	return behind(g_bytes_get_data(both, NULL), g_bytes_get_size(both), length, none);
+}
+
 Test(unpack, a_zip_that_is_held_in_a_document_is_not_opened_by_its_end)
 {
-	static const char *const documents[] = {"%PDF-1.4\n", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"};
+	static const struct content documents[] = {
+		CONTENT("PDF", "%PDF-1.4\n"),
+		CONTENT("OLE", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+		CONTENT("SQLite", "SQLite format 3"),
+	};
+	static const struct content trailers[] = {CONTENT("PDF", "\nendstream\n%%EOF\n"),
+						  CONTENT("OLE", ""), CONTENT("SQLite", "")};
 	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
 
 	for (gsize i = 0; i < G_N_ELEMENTS(documents); i++) {
-		g_autoptr(GBytes) held = behind(documents[i], strlen(documents[i]), 0, zip);
-		g_autoptr(GByteArray) bytes = g_byte_array_new();
-		g_autoptr(GBytes) whole = NULL;
-		g_autoptr(record_t) record = NULL;
+		g_autoptr(GBytes) whole = between(&documents[i], zip, &trailers[i], i ? 1024 : 0);
+		g_autoptr(record_t) record = read_archive("a", whole);
 
-		g_byte_array_append(bytes, g_bytes_get_data(held, NULL),
-				    (guint)g_bytes_get_size(held));
-		g_byte_array_set_size(bytes, bytes->len + 100);
-		whole = g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
-		record = read_archive("a", whole);
-		cr_assert_eq(record->files->len, 2u);
+		cr_assert_eq(record->files->len, 2u, "%s", documents[i].name);
 		cr_assert_eq(find(record, "2")->flags, 0u);
 	}
+}
+
+Test(unpack, blanks_behind_a_zip_that_stands_behind_anything_do_not_hide_it)
+{
+	static const struct content trailers[] = {CONTENT("a break", "\n"),
+						  CONTENT("zeros", "\0\0\0\0\0\0\0\0"),
+						  CONTENT("all", "\r\n \t\v\f\0")};
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(heads) * G_N_ELEMENTS(trailers); i++) {
+		const struct content *head = &heads[i / G_N_ELEMENTS(trailers)];
+		g_autoptr(GBytes) bytes =
+			between(head, zip, &trailers[i % G_N_ELEMENTS(trailers)], 0);
+		g_autoptr(record_t) record = read_archive("a.docx", bytes);
+
+		assert_content(find(record, "2!/a.js"), "alert(1)", 8);
+		assert_tree(record);
+	}
+}
+
+/* A zip that LZ4 stores is followed by the four zeros that end a frame. */
+Test(unpack, what_is_stored_in_lz4_is_not_opened_twice)
+{
+	static const struct content frame =
+		CONTENT("LZ4", "\x04\x22\x4d\x18\x60\x40\x82\0\0\0\x80");
+	static const struct content end = CONTENT("end", "\0\0\0\0");
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+	g_autoptr(GByteArray) head = g_byte_array_new();
+	struct content begin = {"LZ4", NULL, frame.length};
+	g_autoptr(GBytes) bytes = NULL;
+	g_autoptr(record_t) record = NULL;
+
+	g_byte_array_append(head, frame.bytes, (guint)frame.length);
+	head->data[7] = (guint8)g_bytes_get_size(zip);
+	cr_assert_lt(g_bytes_get_size(zip), 256);
+	begin.bytes = head->data;
+	bytes = between(&begin, zip, &end, 0);
+	record = read_archive("a.lz4", bytes);
+	assert_content(find(record, "2!/a"), g_bytes_get_data(zip, NULL), g_bytes_get_size(zip));
+	assert_content(find(record, "2!/a!/a.js"), "alert(1)", 8);
+	cr_assert_eq(record->files->len, 4u);
 }
 
 Test(unpack, a_program_alone_is_no_damaged_archive)

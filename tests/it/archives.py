@@ -137,6 +137,8 @@ def made():
         yield f"{around[:4]} last.zip", plain + around
     for kind, head in {"nothing": b"", "MZ": STUB, **HEADS}.items():
         yield f"end record in the comment behind {kind}.zip", behind(head, b"c" + FALSE_END)
+    for kind, head in HEADS.items():
+        yield f"a line break behind {kind}.zip", behind(head, trailer=b"\n")
     yield "behind much text.zip", b"some text\n" * 5000 + plain
     yield "behind many bytes.zip", b"\1\2\xff" * 20000 + plain
     for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
