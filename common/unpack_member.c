@@ -208,7 +208,7 @@ unpack_read_pieces(struct unpacker *unpacker, struct archive_members *members,
 	unpacker->whole = unpacker->keep_all || (unpacker->read_mail && mail_file_is_named(name)) ||
 			  unpack_wrapper_is_named(name);
 	fingerprint_begin(unpacker->fingerprint, FALSE);
-	unpacker->tail.length = 0;
+	unpacker->tail = (struct zip_tail){0};
 	while (archive_members_read(members, &bytes, &length, &error))
 		if (!take_piece(unpacker, kept, bytes, length))
 			return FALSE;

@@ -19,7 +19,8 @@
 #define WIDE_END_SIGNATURE "PK\6\6"
 #define WIDE_END_BYTES 56
 #define COMMENT_BYTES_MAX 65535
-#define ZIP64_TAG 1 /* an extra field, 4.5.3 */
+#define NEAR_BYTES 16 /* looked at one by one, where calls would cost more */
+#define ZIP64_TAG 1   /* an extra field, 4.5.3 */
 #define UNSET32 0xffffffffu
 #define FLAG_ENCRYPTED (1u << 0)
 #define FLAG_DESCRIPTOR (1u << 3) /* sizes and CRC stand behind the content */
@@ -451,9 +452,7 @@ zip_record_ends(const void *bytes, gsize length)
 	struct search search = {.bytes = bytes, .length = length};
 	struct directory directory;
 
-	if (!find_directory(&search, &directory) || find_end(&search, length) == directory.end)
-		return length;
-	return directory.end + END_BYTES;
+	return find_directory(&search, &directory) ? directory.end + END_BYTES : length;
 }
 
 GArray *
@@ -478,20 +477,60 @@ zip_offsets(const void *bytes, gsize length, gsize *ret_begin)
 	return offsets;
 }
 
+/* Returns where the last end record's signature ends in length bytes, or 0. */
+static gsize
+last_signature(const guint8 *bytes, gsize length)
+{
+	gsize stop = length;
+
+	while (stop >= 4) {
+		gsize near = stop - MIN(stop - 3, NEAR_BYTES);
+		const guint8 *last;
+
+		for (; stop > near; stop--)
+			if (bytes[stop - 1] == END_SIGNATURE[3] &&
+			    memcmp(bytes + stop - 4, END_SIGNATURE, 4) == 0)
+				return stop;
+		last = memrchr(bytes + 3, END_SIGNATURE[3], stop - 3);
+		if (!last)
+			return 0;
+		stop = (gsize)(last - bytes) + 1;
+	}
+	return 0;
+}
+
 void
 zip_tail_add(struct zip_tail *tail, const void *bytes, gsize length)
 {
-	gsize some = MIN(length, ZIP_TAIL_BYTES), old = MIN(tail->length, ZIP_TAIL_BYTES - some);
+	gsize old = tail->held, some = MIN(length, G_N_ELEMENTS(tail->last)), end;
+	guint8 seam[2 * G_N_ELEMENTS(tail->last)];
 
-	memmove(tail->bytes, tail->bytes + tail->length - old, old);
-	memcpy(tail->bytes + old, (const char *)bytes + length - some, some);
-	tail->length = old + some;
+	/* One may begin in the piece before. */
+	memcpy(seam, tail->last, old);
+	memcpy(seam + old, bytes, some);
+	end = last_signature(seam, old + some);
+	if (end)
+		tail->record_end = tail->length - old + end;
+	end = last_signature(bytes, length);
+	if (end)
+		tail->record_end = tail->length + end;
+	tail->length += length;
+	if (length < G_N_ELEMENTS(tail->last)) {
+		tail->held = MIN(old + some, G_N_ELEMENTS(tail->last));
+		memcpy(tail->last, seam + old + some - tail->held, tail->held);
+	} else {
+		tail->held = G_N_ELEMENTS(tail->last);
+		memcpy(tail->last, (const guint8 *)bytes + length - tail->held, tail->held);
+	}
 }
 
 gboolean
 zip_tail_may_end(const struct zip_tail *tail)
 {
-	return memmem(tail->bytes, tail->length, END_SIGNATURE, 4) != NULL;
+	/* From the signature on. */
+	guint64 rest = tail->length - tail->record_end + 4;
+
+	return tail->record_end && rest >= END_BYTES && rest <= END_BYTES + COMMENT_BYTES_MAX;
 }
 
 void

@@ -26,8 +26,8 @@
 gsize zip_ends(const void *bytes, gsize length);
 
 /*
- * Returns how many bytes a reader is to have that goes by the last end record of all: length, or
- * less where the comment of the zip has another, which has no directory, so that this is the last.
+ * Likewise, where the end record itself ends; length where none does.  A reader that has no more
+ * than that sees this record as the last, and no comment is too long for it to look for one.
  */
 gsize zip_record_ends(const void *bytes, gsize length);
 
@@ -38,19 +38,19 @@ gsize zip_record_ends(const void *bytes, gsize length);
  */
 GArray *zip_offsets(const void *bytes, gsize length, gsize *ret_begin);
 
-/* So many of a content's last bytes tell whether a zip may end it, with a short comment. */
-#define ZIP_TAIL_BYTES 256
-
-/* The last bytes of a content that comes in pieces, of which not all is kept. */
+/* What is known of a content's end that comes in pieces, of which not all is kept; begins as 0. */
 struct zip_tail {
-	char bytes[ZIP_TAIL_BYTES];
-	gsize length; /* 0 before the first piece */
+	guint64 length;	    /* so far */
+	guint64 record_end; /* where the signature of its last end record of a zip ends; or 0 */
+	guint8 last[3];	    /* held of them: its last bytes */
+	gsize held;
 };
 
 /* Takes a piece: length bytes. */
 void zip_tail_add(struct zip_tail *tail, const void *bytes, gsize length);
 
-/* Returns whether the end record of a zip may be there: the whole is worth zip_ends(). */
+/* Returns whether the last end record of a zip, with its comment, may end the content: the whole is
+ * worth zip_ends(). */
 gboolean zip_tail_may_end(const struct zip_tail *tail);
 
 /* A member as some readers see it. */

@@ -314,6 +314,54 @@ Test(unpack, a_zip_behind_anything_is_opened_in_an_archive)
 	}
 }
 
+/* Puts an archive between others' bytes, and zeros behind these to so many bytes. */
+static GBytes *
+between(const struct content *head, GBytes *archive, const struct content *trailer, gsize length)
+{
+	g_autoptr(GBytes) end = g_bytes_new(trailer->bytes, trailer->length);
+	g_autoptr(GBytes) begin = behind(head->bytes, head->length, 0, archive);
+	gsize begun;
+	const void *at = g_bytes_get_data(begin, &begun);
+	g_autoptr(GBytes) both = behind(at, begun, 0, end);
+	g_autoptr(GBytes) none = g_bytes_new("", 0);
+
+	return behind(g_bytes_get_data(both, NULL), g_bytes_get_size(both), length, none);
+}
+
+/* A JPEG with a zip behind it, and zeros behind that, which may be its comment. */
+static GBytes *
+jpeg_with_zip(GBytes *zip, gsize length, gboolean comment)
+{
+	guint8 said[] = {(guint8)length, (guint8)(length >> 8)};
+	struct content size = {"size", said, sizeof(said)};
+	g_autoptr(GBytes) begin = g_bytes_new_from_bytes(zip, 0, g_bytes_get_size(zip) - 2);
+	g_autoptr(GBytes) none = g_bytes_new("", 0);
+	g_autoptr(GBytes) jpeg = behind("\xff\xd8\xff\xe0", 4, 2 * MAGIC_IMAGE_BYTES, none);
+	struct content head = {"JPEG", g_bytes_get_data(jpeg, NULL), g_bytes_get_size(jpeg)};
+
+	if (!comment)
+		size.bytes = "\0\0";
+	return between(&head, begin, &size, head.length + g_bytes_get_size(zip) + length);
+}
+
+Test(unpack, a_zip_behind_anything_is_opened_in_an_archive_whatever_its_comment)
+{
+	static const gsize lengths[] = {0, 230, 300, 65535};
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(lengths) * 2; i++) {
+		g_autoptr(GBytes) bytes = jpeg_with_zip(zip, lengths[i / 2], i % 2);
+		g_autoptr(GBytes) outer =
+			pack_one("zip", NULL, "b.jpg", g_bytes_get_data(bytes, NULL),
+				 g_bytes_get_size(bytes));
+		g_autoptr(record_t) record = read_archive("a", outer);
+
+		assert_content(find(record, "2!/b.jpg!/a.js"), "alert(1)", 8);
+		cr_assert_eq(find(record, "2")->flags, 0u);
+		assert_tree(record);
+	}
+}
+
 /* A zip that is stored in an archive may end it too, and is not opened twice. */
 Test(unpack, an_archive_that_ends_with_a_stored_zip_is_only_that)
 {
@@ -329,20 +377,6 @@ Test(unpack, an_archive_that_ends_with_a_stored_zip_is_only_that)
 		cr_assert_eq(record->files->len, 4u, "%s: %u", formats[i], record->files->len);
 		assert_content(find(record, "2!/a.zip!/a.js"), "alert(1)", 8);
 	}
-}
-
-/* Puts an archive between others' bytes, and zeros behind these to so many bytes. */
-static GBytes *
-between(const struct content *head, GBytes *archive, const struct content *trailer, gsize length)
-{
-	g_autoptr(GBytes) end = g_bytes_new(trailer->bytes, trailer->length);
-	g_autoptr(GBytes) begin = behind(head->bytes, head->length, 0, archive);
-	gsize begun;
-	const void *at = g_bytes_get_data(begin, &begun);
-	g_autoptr(GBytes) both = behind(at, begun, 0, end);
-	g_autoptr(GBytes) none = g_bytes_new("", 0);
-
-	return behind(g_bytes_get_data(both, NULL), g_bytes_get_size(both), length, none);
 }
 
 Test(unpack, a_zip_that_is_held_in_a_document_is_not_opened_by_its_end)

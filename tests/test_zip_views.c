@@ -340,6 +340,22 @@ Test(zip_views, the_last_bytes_tell_in_whatever_pieces_they_come)
 	}
 }
 
+Test(zip_views, a_comment_of_any_length_does_not_hide_where_a_zip_ends)
+{
+	for (guint rest = END_BYTES - 1; rest <= END_BYTES + 65536; rest++) {
+		struct zip_tail tail = {0};
+		g_autofree guint8 *zeros = g_malloc0(rest);
+
+		zip_tail_add(&tail, "some bytes PK", 13);
+		zip_tail_add(&tail, "\5\6", 2);
+		zip_tail_add(&tail, zeros, rest - 4);
+		cr_expect_eq(zip_tail_may_end(&tail),
+			     rest >= END_BYTES && rest <= END_BYTES + 65535, "%u", rest);
+		if (rest == 300)
+			rest = 65500;
+	}
+}
+
 Test(zip_views, what_is_cut_or_none_has_none)
 {
 	g_autoptr(GByteArray) zip = g_byte_array_new();

@@ -139,6 +139,10 @@ def made():
         yield f"end record in the comment behind {kind}.zip", behind(head, b"c" + FALSE_END)
     for kind, head in HEADS.items():
         yield f"a line break behind {kind}.zip", behind(head, trailer=b"\n")
+    large = HEADS["jpg"] + bytes(range(256)) * 200
+    for kind, content in (("comment", behind(large, comment=b"x" * 300)), ("lines", behind(large, trailer=b"\n" * 300))):
+        yield f"long {kind} behind a picture.zip", content
+        yield f"long {kind} behind a picture in a zip.zip", zipped("p.jpg", content=content)
     yield "behind much text.zip", b"some text\n" * 5000 + plain
     yield "behind many bytes.zip", b"\1\2\xff" * 20000 + plain
     for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
