@@ -98,10 +98,9 @@ struct ended {
 	guint index; /* among the members */
 };
 
-/* Opens a member as the zip that ends it. */
-static void
-read_ended(struct unpacker *unpacker, const struct container *container,
-	   struct archive_members *members, guint index)
+void
+unpack_read_ended(struct unpacker *unpacker, const struct container *container,
+		  struct archive_members *members, guint index)
 {
 	g_autoptr(GByteArray) kept = g_byte_array_new();
 	struct container inner = {
@@ -148,8 +147,8 @@ read_again(struct unpacker *unpacker, const struct container *container, const v
 			  archive_members_next(members, &member, NULL);
 	     n++)
 		if (g_array_index(ended, struct ended, i).nth == n)
-			read_ended(unpacker, container, members,
-				   g_array_index(ended, struct ended, i++).index);
+			unpack_read_ended(unpacker, container, members,
+					  g_array_index(ended, struct ended, i++).index);
 }
 
 /* Returns whether they are a zip's. */

@@ -324,6 +324,12 @@ may_have_links(struct unpacker *unpacker, const struct archive_member *member)
 }
 
 gboolean
+unpack_may_end(const struct unpacker *unpacker, const struct file *file, const GByteArray *kept)
+{
+	return file->size > kept->len && zip_tail_may_end(&unpacker->tail);
+}
+
+gboolean
 unpack_read_member(struct unpacker *unpacker, const struct container *container,
 		   struct archive_members *members, const struct archive_member *member,
 		   struct locked_archive *locked)
@@ -349,7 +355,7 @@ unpack_read_member(struct unpacker *unpacker, const struct container *container,
 		document_urls_of_relationships(unpacker->record, (const char *)kept->data,
 					       kept->len);
 	unpacker->links = FALSE;
-	more = file->size > kept->len && zip_tail_may_end(&unpacker->tail);
+	more = unpack_may_end(unpacker, file, kept);
 	unpack_look_into(unpacker, container, file, index, kept);
 	return more;
 }

@@ -74,6 +74,13 @@ void unpack_content(struct unpacker *unpacker, const struct container *container
 void unpack_also_zip(struct unpacker *unpacker, const struct container *container,
 		     const void *bytes, gsize length, guint first);
 
+/*
+ * Reads a member once more, whole, and opens it as the zip that may end it.  members: where it is
+ * to be read; index: its own among the members.
+ */
+void unpack_read_ended(struct unpacker *unpacker, const struct container *container,
+		       struct archive_members *members, guint index);
+
 /* Whether anything here opens contents of a type. */
 gboolean unpack_is_opened(const char *type);
 
@@ -134,6 +141,10 @@ gboolean unpack_read_content(struct unpacker *unpacker, struct archive_members *
 /* Reads what is in a member; index: its own among the members. */
 void unpack_look_into(struct unpacker *unpacker, const struct container *container,
 		      struct file *file, guint index, const GByteArray *kept);
+
+/* Whether a zip may end the member just read, of which not all was kept. */
+gboolean unpack_may_end(const struct unpacker *unpacker, const struct file *file,
+			const GByteArray *kept);
 
 /*
  * Reads a member, and what is in it; an encrypted one is added to locked.  Returns whether

@@ -64,6 +64,25 @@ name_reading(struct file *file, const char *reading)
 		g_ptr_array_add(file->readings, g_strdup(reading));
 }
 
+/* Reads what is in a member of a view whose first bytes, or all, were kept. */
+static void
+look_into(const struct viewing *viewing, const struct zip_view *view, struct file *file,
+	  const GByteArray *kept)
+{
+	struct unpacker *unpacker = viewing->unpacker;
+	gboolean more = unpack_may_end(unpacker, file, kept);
+	guint index = unpacker->members->len - 1;
+	g_autoptr(archive_members_t) members = NULL;
+	struct archive_member member;
+
+	unpack_look_into(unpacker, viewing->container, file, index, kept);
+	if (!more || unpacker->part_spent || !unpack_within_cpu(unpacker))
+		return;
+	members = archive_members_open_local(view->bytes, view->length);
+	if (archive_members_next(members, &member, NULL))
+		unpack_read_ended(unpacker, viewing->container, members, index);
+}
+
 /* Reads a member by another view of it, and keeps what the archive did not show so far. */
 static gboolean
 take_view(const struct zip_view *view, gpointer user)
@@ -75,7 +94,6 @@ take_view(const struct zip_view *view, gpointer user)
 	g_autoptr(GByteArray) kept = g_byte_array_new();
 	struct archive_member member;
 	struct file *file, *same;
-	guint index;
 
 	if (unpacker->part_spent || !unpack_within_cpu(unpacker))
 		return FALSE;
@@ -84,7 +102,6 @@ take_view(const struct zip_view *view, gpointer user)
 	file = unpack_describe_member(unpacker, viewing->container, &member);
 	if (!file)
 		return FALSE;
-	index = unpacker->members->len - 1;
 	file->size = member.size;
 	if (!member.encrypted && !unpack_read_content(unpacker, members, file, kept))
 		file->flags |= FILE_INCOMPLETE;
@@ -97,7 +114,7 @@ take_view(const struct zip_view *view, gpointer user)
 	if (member.encrypted)
 		viewing->container->file->flags |= FILE_ENCRYPTED;
 	else
-		unpack_look_into(unpacker, viewing->container, file, index, kept);
+		look_into(viewing, view, file, kept);
 	return TRUE;
 }
 

@@ -362,6 +362,23 @@ Test(unpack, a_zip_behind_anything_is_opened_in_an_archive_whatever_its_comment)
 	}
 }
 
+/* The first of two zips in a row is shown by its local headers alone. */
+Test(unpack, a_zip_behind_anything_is_opened_in_a_member_that_few_readers_show)
+{
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+	g_autoptr(GBytes) jpeg = jpeg_with_zip(zip, 0, FALSE);
+	g_autoptr(GBytes) first = pack_one("zip", NULL, "b.jpg", g_bytes_get_data(jpeg, NULL),
+					   g_bytes_get_size(jpeg));
+	g_autoptr(GBytes) bytes =
+		behind(g_bytes_get_data(first, NULL), g_bytes_get_size(first), 0, zip);
+	g_autoptr(record_t) record = read_archive("a.zip", bytes);
+
+	assert_content(find(record, "2!/a.js"), "alert(1)", 8);
+	cr_assert_eq(find(record, "2!/b.jpg")->readings->len, 1u);
+	assert_content(find(record, "2!/b.jpg!/a.js"), "alert(1)", 8);
+	assert_tree(record);
+}
+
 /* A zip that is stored in an archive may end it too, and is not opened twice. */
 Test(unpack, an_archive_that_ends_with_a_stored_zip_is_only_that)
 {

@@ -143,6 +143,7 @@ def made():
     for kind, content in (("comment", behind(large, comment=b"x" * 300)), ("lines", behind(large, trailer=b"\n" * 300))):
         yield f"long {kind} behind a picture.zip", content
         yield f"long {kind} behind a picture in a zip.zip", zipped("p.jpg", content=content)
+    yield "behind a picture in the first of two.zip", zipped("p.jpg", content=behind(large)) + zipped("a.txt", content=b"aaa")
     yield "behind much text.zip", b"some text\n" * 5000 + plain
     yield "behind many bytes.zip", b"\1\2\xff" * 20000 + plain
     for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
