@@ -117,13 +117,18 @@ mime_look_inside(struct reader *reader, guint index, const GByteArray *bytes, gu
 /* Decodes once more a content that a zip ends, as its head did not say, to keep it whole. */
 static void
 keep_whole(struct reader *reader, const struct source *source, const struct entity *entity,
-	   const struct file *file, struct content *content)
+	   struct file *file, struct content *content)
 {
 	struct file unused = {0};
 
 	if (file->flags & FILE_BODY || file->size == content->kept->len ||
-	    content->keep == CAP_KEPT_BYTES || !zip_tail_may_end(&content->tail))
+	    !zip_tail_may_end(&content->tail))
 		return;
+	if (file->size > CAP_KEPT_BYTES) {
+		record_note_cap(reader->record, CAP_KEPT_BYTES_NAME);
+		file->flags |= FILE_INCOMPLETE;
+		return;
+	}
 	g_byte_array_set_size(content->kept, 0);
 	content->keep = CAP_KEPT_BYTES;
 	content->known = TRUE;

@@ -108,8 +108,16 @@ unpack_read_ended(struct unpacker *unpacker, const struct container *container,
 		.parent = (int)index,
 		.depth = container->depth + 1,
 	};
+	gsize room = unpacker->limits.kept_bytes -
+		     MIN(unpacker->kept_bytes, unpacker->limits.kept_bytes);
 	gboolean read;
 
+	if (inner.file->size > room) {
+		record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
+		inner.file->flags |= FILE_INCOMPLETE;
+		container->file->flags |= FILE_INCOMPLETE;
+		return;
+	}
 	unpacker->keep_all = TRUE;
 	read = unpack_read_pieces(unpacker, members, inner.file, kept);
 	unpacker->keep_all = FALSE;

@@ -1088,6 +1088,52 @@ Test(unpack, an_archive_too_large_to_keep_is_read_as_far_as_it_is_kept)
 	}
 }
 
+Test(unpack, a_zip_behind_a_member_too_large_to_keep_is_told_to_be_unread)
+{
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+	g_autoptr(GBytes) jpeg = jpeg_with_zip(zip, 0, FALSE);
+	gsize length = g_bytes_get_size(jpeg);
+	g_autoptr(GBytes) bytes =
+		pack_one("zip", NULL, "b.jpg", g_bytes_get_data(jpeg, NULL), length);
+
+	for (int past = -1; past <= 1; past++) {
+		struct unpack_limits limits = wide;
+		g_autoptr(record_t) record = NULL;
+
+		limits.kept_bytes = length - (gsize)past;
+		record = read_at("a.zip", bytes, &limits, 1);
+		assert_content(find(record, "2!/b.jpg"), g_bytes_get_data(jpeg, NULL), length);
+		cr_assert_eq(record->files->len, past == 1 ? 3u : 4u);
+		cr_assert_eq(met(record, CAP_KEPT_BYTES_NAME), past == 1);
+		cr_assert_eq(find(record, "2!/b.jpg")->flags,
+			     past == 1 ? (guint32)FILE_INCOMPLETE : 0u);
+		cr_assert_eq(find(record, "2")->flags, past == 1 ? (guint32)FILE_INCOMPLETE : 0u);
+	}
+}
+
+Test(unpack, a_zip_behind_an_attachment_too_large_to_keep_is_told_to_be_unread)
+{
+	static const char head[] = "Content-Type: image/jpeg; name=b.jpg\r\n"
+				   "Content-Disposition: attachment\r\n"
+				   "Content-Transfer-Encoding: binary\r\n\r\n\xff\xd8\xff\xe0";
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+
+	for (gsize past = 0; past <= 1; past++) {
+		gsize jpeg = CAP_KEPT_BYTES - g_bytes_get_size(zip) + past;
+		g_autoptr(GBytes) bytes =
+			behind(head, sizeof(head) - 1, sizeof(head) - 1 - 4 + jpeg, zip);
+		g_autoptr(record_t) record =
+			mime_read(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+		const struct file *file = g_ptr_array_index(record->files, 0);
+
+		cr_assert_eq(file->size, CAP_KEPT_BYTES + past);
+		cr_assert(has_digests(file));
+		cr_assert_eq(record->files->len, past ? 1u : 2u);
+		cr_assert_eq(met(record, CAP_KEPT_BYTES_NAME), past);
+		cr_assert_eq(file->flags & FILE_INCOMPLETE, past ? (guint32)FILE_INCOMPLETE : 0u);
+	}
+}
+
 Test(unpack, a_wrapper_is_read_as_far_as_there_is_room)
 {
 	g_autofree char *words = g_strnfill(3 * MAGIC_IMAGE_BYTES, 'x');
