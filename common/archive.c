@@ -147,10 +147,13 @@ archive_stream_read(const void *bytes, gsize length, archive_stream_fn write, vo
 
 struct archive_members {
 	struct archive *archive;
+	const struct kind *kind; /* or NULL */
+	const void *bytes;	 /* length bytes, of the caller's */
+	gsize length;
 	gboolean may_be_none; /* nothing in it is no damage, before the first member */
 	gboolean opened;      /* asked for what is encrypted before it is, libarchive 3.6 crashes */
 	gboolean damaged;
-	gboolean followed;   /* by bytes that are none of it, where it is compressed by itself */
+	gboolean followed;   /* what is read, by what is damaged or none of it */
 	gint64 size;	     /* of the member, as the archive says */
 	guint64 position;    /* in its content */
 	gint64 block_offset; /* of the block in hand, which may stand after a hole */
@@ -285,15 +288,16 @@ enable(struct archive *archive, const struct kind *kind)
 	return result == ARCHIVE_OK;
 }
 
-/* How many of a content's bytes are what libarchive is to read. */
-static gsize
-own_bytes(const struct kind *kind, const void *bytes, gsize length)
+/* Opens as many bytes of the content. */
+static void
+open_bytes(struct archive_members *members, gsize length, const char *password)
 {
-	if (kind && kind->filter == ARCHIVE_FILTER_ZSTD)
-		return compressed_end_zstd(bytes, length);
-	if (kind && kind->filter == ARCHIVE_FILTER_XZ)
-		return compressed_end_xz(bytes, length);
-	return length;
+	members->archive = archive_read_new();
+	if (password)
+		archive_read_add_passphrase(members->archive, password);
+	members->opened =
+		members->kind && enable(members->archive, members->kind) &&
+		archive_read_open_memory(members->archive, members->bytes, length) == ARCHIVE_OK;
 }
 
 static struct archive_members *
@@ -308,15 +312,34 @@ open_as(const struct kind *kind, const void *bytes, gsize length, const char *pa
 		length -= (gsize)(inner - (const guint8 *)bytes);
 		bytes = inner;
 	}
-	members->followed = own_bytes(kind, bytes, length) < length;
-	length = own_bytes(kind, bytes, length);
-	members->archive = archive_read_new();
-	if (password)
-		archive_read_add_passphrase(members->archive, password);
+	members->kind = kind;
+	members->bytes = bytes;
+	members->length = length;
 	members->may_be_none = program;
-	members->opened = kind && enable(members->archive, kind) &&
-			  archive_read_open_memory(members->archive, bytes, length) == ARCHIVE_OK;
+	open_bytes(members, length, password);
 	return members;
+}
+
+gboolean
+archive_members_begin_again(struct archive_members *members, archive_members_dropped dropped,
+			    gpointer user)
+{
+	int filter = members->kind ? members->kind->filter : 0;
+	gint64 taken = archive_filter_bytes(members->archive, -1);
+	gsize whole = 0;
+
+	if (members->followed || (filter != ARCHIVE_FILTER_ZSTD && filter != ARCHIVE_FILTER_XZ))
+		return FALSE;
+	members->followed = TRUE;
+	/* Its memory is wanted. */
+	archive_read_free(members->archive);
+	if (filter == ARCHIVE_FILTER_XZ)
+		whole = compressed_end_xz(members->bytes, members->length, dropped, user);
+	else if (taken > 0)
+		whole = compressed_end_zstd(members->bytes, members->length, (gsize)taken);
+	open_bytes(members, whole, NULL);
+	members->opened = members->opened && whole > 0;
+	return whole > 0;
 }
 
 struct archive_members *

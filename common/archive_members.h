@@ -91,9 +91,22 @@ gboolean archive_members_next(struct archive_members *members, struct archive_me
 gboolean archive_members_read(struct archive_members *members, const void **ret_bytes,
 			      gsize *ret_length, GError **error);
 
+/* Is told of so many bytes that were decompressed and dropped; returns FALSE to end the work. */
+typedef gboolean (*archive_members_dropped)(gsize length, gpointer user);
+
+/*
+ * To be called once reading what is compressed by itself failed, by archive_members_next() or in
+ * the member: begins again with what is whole before the damage, so that the member comes next, as
+ * a new one, and is archive_members_damaged().  xz is decompressed for that, with dropped told.
+ * Returns FALSE where nothing is whole, of other kinds, and at the second time; then nothing
+ * is left to be read.
+ */
+gboolean archive_members_begin_again(struct archive_members *members,
+				     archive_members_dropped dropped, gpointer user);
+
 /*
  * Returns whether the member last read to its end had a wrong checksum or size, or is a
- * compressed content behind which other bytes follow.
+ * compressed content behind which other bytes follow, or damage.
  */
 gboolean archive_members_damaged(const struct archive_members *members);
 

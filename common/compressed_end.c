@@ -3,7 +3,10 @@
 
 #include "compressed_end.h"
 
+#include <lzma.h>
 #include <string.h>
+
+#include "caps.h"
 
 static guint32
 little_endian(const guint8 *at, gsize bytes)
@@ -21,6 +24,13 @@ little_endian(const guint8 *at, gsize bytes)
 #define SKIPPED_MAGIC_END "\x2a\x4d\x18" /* behind 0x50 to 0x5f */
 #define BLOCK_HEADER_BYTES 3
 #define CHECKSUM_BYTES 4
+
+/* Whether a frame that begins here is one to be skipped (3.1.2). */
+static gboolean
+is_skipped(const guint8 *bytes)
+{
+	return (bytes[0] & 0xf0) == 0x50 && memcmp(bytes + 1, SKIPPED_MAGIC_END, 3) == 0;
+}
 
 /* The length of a frame's header (3.1.1.1). */
 static gsize
@@ -63,7 +73,7 @@ frame_bytes(const guint8 *bytes, gsize length)
 
 	if (length < 4)
 		return 0;
-	if ((bytes[0] & 0xf0) == 0x50 && memcmp(bytes + 1, SKIPPED_MAGIC_END, 3) == 0)
+	if (is_skipped(bytes))
 		return length < 8 ? length + 1
 				  : MIN(8 + (gsize)little_endian(bytes + 4, 4), length + 1);
 	if (memcmp(bytes, ZSTD_MAGIC, 4) != 0)
@@ -78,59 +88,56 @@ frame_bytes(const guint8 *bytes, gsize length)
 }
 
 gsize
-compressed_end_zstd(const void *bytes, gsize length)
+compressed_end_zstd(const void *bytes, gsize length, gsize taken)
 {
 	const guint8 *at = bytes;
 	gsize end = 0, size;
+	gboolean content = FALSE;
 
 	while (end < length && (size = frame_bytes(at + end, length - end)) > 0) {
-		if (size > length - end)
-			return length;
+		if (size > MIN(length, taken) - end)
+			break;
+		content = content || !is_skipped(at + end);
 		end += size;
 	}
-	return end ? end : length;
+	return content ? end : 0;
 }
 
 /* ---- xz ---- */
 
-#define XZ_HEADER_BYTES 12
-#define XZ_FOOTER_BYTES 12
-#define XZ_FOOTER_FLAGS 8
-#define XZ_MOST_CHECK 15
+#define DROPPED_BYTES 65536
+#define PADDING "\0\0\0\0" /* between streams, any number of times (2.2) */
 
-/* Whether a stream's footer stands here, and its index where it says (2.1.2, 4.1). */
+/* Decompresses the stream that begins here, and passes it; FALSE if it is not whole. */
 static gboolean
-is_xz_footer(const guint8 *bytes, gsize at)
+pass_stream(lzma_stream *xz, compressed_end_function dropped, gpointer user)
 {
-	const guint8 *footer = bytes + at;
-	guint64 index = ((guint64)little_endian(footer + 4, 4) + 1) * 4;
+	guint8 made[DROPPED_BYTES];
+	lzma_ret result = lzma_stream_decoder(xz, WORKER_MEMORY_BYTES, 0);
 
-	return footer[XZ_FOOTER_FLAGS] == 0 && footer[XZ_FOOTER_FLAGS + 1] <= XZ_MOST_CHECK &&
-	       memcmp(footer + XZ_FOOTER_FLAGS + 2, "YZ", 2) == 0 &&
-	       index <= at - XZ_HEADER_BYTES && bytes[at - index] == 0;
-}
-
-/* Zeros may be put behind a stream, by fours (2.2). */
-static gboolean
-is_xz_padding(const guint8 *bytes, gsize length)
-{
-	for (gsize i = 0; i < length; i++)
-		if (bytes[i])
+	while (result == LZMA_OK) {
+		xz->next_out = made;
+		xz->avail_out = sizeof(made);
+		result = lzma_code(xz, LZMA_FINISH);
+		if (!dropped(sizeof(made) - xz->avail_out, user))
 			return FALSE;
-	return length % 4 == 0;
+	}
+	return result == LZMA_STREAM_END;
 }
 
 gsize
-compressed_end_xz(const void *bytes, gsize length)
+compressed_end_xz(const void *bytes, gsize length, compressed_end_function dropped, gpointer user)
 {
-	const guint8 *at = bytes;
-	gsize end = length;
+	lzma_stream xz = LZMA_STREAM_INIT;
+	gsize end = 0;
 
-	if (length < XZ_HEADER_BYTES + XZ_FOOTER_BYTES)
-		return length;
-	while (end >= XZ_HEADER_BYTES + XZ_FOOTER_BYTES && !is_xz_footer(at, end - XZ_FOOTER_BYTES))
-		end--;
-	if (end < XZ_HEADER_BYTES + XZ_FOOTER_BYTES || is_xz_padding(at + end, length - end))
-		return length;
+	xz.next_in = bytes;
+	xz.avail_in = length;
+	while (pass_stream(&xz, dropped, user)) {
+		end = length - xz.avail_in;
+		for (; xz.avail_in >= 4 && memcmp(xz.next_in, PADDING, 4) == 0; xz.avail_in -= 4)
+			xz.next_in += 4;
+	}
+	lzma_end(&xz);
 	return end;
 }

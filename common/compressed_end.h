@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * compressed_end.h - where a compressed content ends, and other bytes follow.
+ * compressed_end.h - how much of a damaged compressed content is whole.
  *
- * The tools write what they decompressed before they complain of bytes behind it;
- * libarchive gives up the whole.  Hostile bytes; decompresses nothing.  Pure; any thread.
+ * The tools write what they decompressed before they complain of what is damaged, or is none of
+ * it, behind that; libarchive gives up the whole.  So this is asked when it has.
+ *
+ * Owns liblzma.  Hostile bytes: to be called in a sandbox only.  Any thread.
  */
 #ifndef MAILTRACE_COMPRESSED_END_H
 #define MAILTRACE_COMPRESSED_END_H
 
 #include <glib.h>
 
+/* Is told of so many bytes that were decompressed and dropped; returns FALSE to end the work. */
+typedef gboolean (*compressed_end_function)(gsize length, gpointer user);
+
 /*
- * Return how many of length bytes are whole frames of Zstandard (RFC 8878 3.1), or whole
- * streams of xz (xz-file-format.txt 2.1), where bytes follow that are none; otherwise length,
- * as for one that is cut off.
+ * Return how many of length bytes, from the first on, are whole frames of Zstandard (RFC 8878 3.1),
+ * or whole streams of xz (xz-file-format.txt 2.1); 0 if not one is, which has a content.
+ * Frames count that end at taken bytes or before, which were decompressed without an error; streams
+ * are decompressed for it, once, with WORKER_MEMORY_BYTES at most, and those count that were
+ * before dropped returned FALSE.
  */
-gsize compressed_end_zstd(const void *bytes, gsize length);
-gsize compressed_end_xz(const void *bytes, gsize length);
+gsize compressed_end_zstd(const void *bytes, gsize length, gsize taken);
+gsize compressed_end_xz(const void *bytes, gsize length, compressed_end_function dropped,
+			gpointer user);
 #endif

@@ -81,13 +81,13 @@ common_libread_a_SOURCES = \
 common_libread_a_CFLAGS = $(AM_CFLAGS) $(GMIME_CFLAGS)
 READ_LIBS = common/libread.a $(SCAN_LIBS) common/libread.a $(UNPACK_LIBS) $(ENCRYPTED_LIBS) $(BASE_LIBS) $(GMIME_LIBS)
 
-# Compressed streams and archives; libarchive's owner, for the sandbox.
+# Compressed streams and archives; libarchive's and liblzma's owner, for the sandbox.
 noinst_LIBRARIES += common/libunpack.a
 common_libunpack_a_SOURCES = common/archive.c common/archive_members.h common/archive_stream.h \
 	common/self_extracting.c common/self_extracting.h \
 	common/compressed_end.c common/compressed_end.h
-common_libunpack_a_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
-UNPACK_LIBS = common/libunpack.a $(ARCHIVE_LIBS)
+common_libunpack_a_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS)
+UNPACK_LIBS = common/libunpack.a $(ARCHIVE_LIBS) $(LZMA_LIBS)
 
 # What zips say of themselves, and encrypted ones; libzip's owner, for the sandbox.
 noinst_LIBRARIES += common/libencrypted.a

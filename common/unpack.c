@@ -142,6 +142,23 @@ open_members(const struct container *container, const void *bytes, gsize length)
 	return archive_members_open(container->type, bytes, length, NULL);
 }
 
+/* Goes to the next member; what is compressed by itself may be damaged before the first. */
+static gboolean
+next_member(struct unpacker *unpacker, struct archive_members *members,
+	    struct archive_member *member, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	if (archive_members_next(members, member, &cause))
+		return TRUE;
+	if (!cause)
+		return FALSE;
+	if (unpack_begin_again(unpacker, members))
+		return archive_members_next(members, member, error);
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return FALSE;
+}
+
 /* Reads an archive once more, for members that turned out to end with a zip. */
 static void
 read_again(struct unpacker *unpacker, const struct container *container, const void *bytes,
@@ -152,7 +169,7 @@ read_again(struct unpacker *unpacker, const struct container *container, const v
 	guint i = 0;
 
 	for (guint n = 0; i < ended->len && !unpacker->part_spent && unpack_within_cpu(unpacker) &&
-			  archive_members_next(members, &member, NULL);
+			  next_member(unpacker, members, &member, NULL);
 	     n++)
 		if (g_array_index(ended, struct ended, i).nth == n)
 			unpack_read_ended(unpacker, container, members,
@@ -176,7 +193,7 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 
 	rar_headers_init(&rar, bytes, archive_members_rar(container->type) ? length : 0);
 	while (!unpacker->part_spent && unpack_within_cpu(unpacker) &&
-	       archive_members_next(members, &member, &error)) {
+	       next_member(unpacker, members, &member, &error)) {
 		member.encrypted |= is_encrypted_rar(&rar, &member);
 		if (unpack_read_member(unpacker, container, members, &member, locked))
 			g_array_append_val(ended, at);

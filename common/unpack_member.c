@@ -194,10 +194,24 @@ take_piece(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize
 	return TRUE;
 }
 
-/* Hashes a member's content, up to fingerprint_finish(); FALSE when not all of it could be read. */
+static gboolean
+count_dropped(gsize length, gpointer user)
+{
+	return unpack_within_bytes(user, length);
+}
+
 gboolean
-unpack_read_pieces(struct unpacker *unpacker, struct archive_members *members,
-		   const struct file *file, GByteArray *kept)
+unpack_begin_again(struct unpacker *unpacker, struct archive_members *members)
+{
+	return !unpacker->part_spent &&
+	       archive_members_begin_again(members, count_dropped, unpacker) &&
+	       !unpacker->part_spent;
+}
+
+/* Hashes a member's content; FALSE when not all of it could be read. */
+static gboolean
+read_pieces(struct unpacker *unpacker, struct archive_members *members, const struct file *file,
+	    GByteArray *kept)
 {
 	const char *name = file_best_name(file);
 	g_autoptr(GError) error = NULL;
@@ -213,6 +227,20 @@ unpack_read_pieces(struct unpacker *unpacker, struct archive_members *members,
 		if (!take_piece(unpacker, kept, bytes, length))
 			return FALSE;
 	return error == NULL;
+}
+
+gboolean
+unpack_read_pieces(struct unpacker *unpacker, struct archive_members *members,
+		   const struct file *file, GByteArray *kept)
+{
+	struct archive_member member;
+
+	if (read_pieces(unpacker, members, file, kept))
+		return TRUE;
+	if (!unpack_begin_again(unpacker, members) || !archive_members_next(members, &member, NULL))
+		return FALSE;
+	g_byte_array_set_size(kept, 0);
+	return read_pieces(unpacker, members, file, kept);
 }
 
 gboolean

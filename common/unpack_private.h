@@ -129,7 +129,8 @@ struct file *unpack_describe_member(struct unpacker *unpacker, const struct cont
 
 /*
  * Hashes the content of a member whose file is given, up to fingerprint_finish(), and
- * keeps in kept what is to be looked into.  FALSE when not all of it could be read.
+ * keeps in kept, which is empty, what is to be looked into; of what is damaged and compressed by
+ * itself the whole part.  FALSE when not all of it could be read.
  */
 gboolean unpack_read_pieces(struct unpacker *unpacker, struct archive_members *members,
 			    const struct file *file, GByteArray *kept);
@@ -137,6 +138,12 @@ gboolean unpack_read_pieces(struct unpacker *unpacker, struct archive_members *m
 /* Likewise, and fills in size and digests of the file. */
 gboolean unpack_read_content(struct unpacker *unpacker, struct archive_members *members,
 			     struct file *file, GByteArray *kept);
+
+/*
+ * Once reading what is compressed by itself failed: begins again with what is whole of it, counting
+ * what that costs.  FALSE when nothing is, or a cap is met.
+ */
+gboolean unpack_begin_again(struct unpacker *unpacker, struct archive_members *members);
 
 /* Reads what is in a member; index: its own among the members. */
 void unpack_look_into(struct unpacker *unpacker, const struct container *container,

@@ -959,6 +959,55 @@ Test(unpack, damage_marks_the_archive)
 		cr_assert_not(has_digests(g_ptr_array_index(record->files, i)));
 }
 
+/* An xz or a zstd with junk behind it that looks like more of it. */
+static GBytes *
+pack_followed(const char *filter, const char *text, gsize length)
+{
+	g_autoptr(GBytes) whole = pack_one("raw", filter, "a", text, length);
+	g_autoptr(GBytes) junk = g_bytes_new_static("junk\0\0\0\0\0\0\0\0CRC4\1\0\0\0\0\1YZ", 24);
+
+	return behind(g_bytes_get_data(whole, NULL), g_bytes_get_size(whole), 0, junk);
+}
+
+Test(unpack, what_is_whole_before_damage_is_read_and_told_to_be_incomplete)
+{
+	static const char *const filters[] = {"xz", "zstd"}, *const names[] = {"a.tar.xz",
+									       "a.tar.zst"};
+	g_autoptr(GBytes) tar = pack_one("ustar", NULL, "a.js", "alert(1)", 8);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(filters); i++) {
+		g_autoptr(GBytes) bytes = pack_followed(filters[i], g_bytes_get_data(tar, NULL),
+							g_bytes_get_size(tar));
+		g_autoptr(record_t) record = read_archive(names[i], bytes);
+
+		cr_assert_eq(record->files->len, 4u);
+		cr_assert_eq(find(record, "2")->flags, (guint32)FILE_INCOMPLETE);
+		cr_assert_eq(find(record, "2!/a.tar")->flags, (guint32)FILE_INCOMPLETE);
+		cr_assert(has_digests(find(record, "2!/a.tar")));
+		assert_content(find(record, "2!/a.tar!/a.js"), "alert(1)", 8);
+		assert_tree(record);
+	}
+}
+
+/* What was read by then was of less than the whole part, and is not read twice. */
+Test(unpack, a_large_content_before_damage_is_read_as_a_whole)
+{
+	static const char *const filters[] = {"xz", "zstd"}, *const names[] = {"a.xz", "a.zst"};
+	gsize length = 3 * 1000 * 1000;
+	g_autofree char *text = g_malloc(length);
+
+	for (gsize i = 0; i < length; i++)
+		text[i] = (char)(i * i >> 7);
+	for (gsize i = 0; i < G_N_ELEMENTS(filters); i++) {
+		g_autoptr(GBytes) bytes = pack_followed(filters[i], text, length);
+		g_autoptr(record_t) record = read_archive(names[i], bytes);
+
+		cr_assert_eq(record->files->len, 3u);
+		cr_assert_eq(find(record, "2!/a")->size, length);
+		cr_assert(has_digests(find(record, "2!/a")));
+	}
+}
+
 /* ---- caps ---- */
 
 static const struct unpack_limits wide = {
@@ -1013,6 +1062,24 @@ Test(unpack, bytes_end_at_their_cap)
 
 		limits.bytes = most;
 		check_bytes(&limits, CAP_UNPACKED_BYTES_NAME, most < 1000);
+	}
+}
+
+/* An xz with damage behind is decompressed to find its end, and then to read it. */
+Test(unpack, bytes_that_are_decompressed_to_find_an_end_count)
+{
+	g_autofree char *content = g_strnfill(1000, 'x');
+	g_autoptr(GBytes) bytes = pack_followed("xz", content, 1000);
+
+	for (guint64 most = 1999; most <= 2001; most++) {
+		struct unpack_limits limits = wide;
+		g_autoptr(record_t) record = NULL;
+
+		limits.bytes = most;
+		record = read_at("a.xz", bytes, &limits, 1);
+		cr_assert_eq(met(record, CAP_UNPACKED_BYTES_NAME), most < 2000);
+		cr_assert_eq(has_digests(find(record, "2!/a")), most >= 2000);
+		cr_assert_eq(find(record, "2!/a")->flags, (guint32)FILE_INCOMPLETE);
 	}
 }
 

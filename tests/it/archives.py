@@ -71,6 +71,11 @@ HEADS = {"text": b"hello, this is text\n" * 5, "jpg": b"\xff\xd8\xff\xe0" + b"j"
 FALSE_END = b"PK\5\6" + b"\0" * 16 + b"\xff\xff"
 
 
+# What looks like more of what is compressed; xz and zstd write what is before it, and complain.
+JUNK = {"junk": b"junk and more", "footer": b"junk" + b"\0" * 8 + b"CRC4\1\0\0\0\0\1YZ", "stream": b"junk!" + lzma.compress(b"more"),
+        "frame": b"\x28\xb5\x2f\xfd" + b"junk" * 10, "skippable": b"\x50\x2a\x4d\x18\xff\xff\0\0junk"}
+
+
 def streamed(method):
     out = Pipe()
     with zipfile.ZipFile(out, "w", method) as archive:
@@ -159,6 +164,9 @@ def made():
         yield f"members.{name}", compress(PROOF[:half]) + compress(PROOF[half:])
         yield f"twice.{name}.{name}", compress(compress(PROOF))
     yield "alone.lzma", lzma.compress(PROOF, lzma.FORMAT_ALONE)
+    for name, packed in (("xz", lzma.compress(PROOF)), ("zst", SAMPLES["zst.tar.zst"])):
+        for kind, junk in JUNK.items():
+            yield f"{kind} behind.{name}", packed + junk
     yield "junk behind.gz", gzip.compress(PROOF) + b"\0" * 64
     yield "every field.gz", b"\x1f\x8b\x08\x1c" + b"\0" * 6 + struct.pack("<H", 4) + b"abcdproof.exe\0a comment\0" + gzip.compress(PROOF)[10:]
     yield "nested", nested()

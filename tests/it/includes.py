@@ -15,6 +15,7 @@ OWNERS = {
     r"gmime/.*": {"common/mime_header.c", "common/mime_transfer.c"},
     r"clamav\.h": {"common/scan.c"},
     r"archive(_entry)?\.h": {"common/archive.c"},
+    r"lzma(/.*)?\.h": {"common/compressed_end.c"},
     r"zip\.h": {"common/encrypted_zip.c", "investigate/seal.c"},
     r"zmq\.h": {"common/bus_socket.c"},
     r"jansson\.h": {"common/ocsf.c", "common/ocsf_json.h", "common/ocsf_mailtrace.c",
