@@ -62,26 +62,6 @@ uu_value(const char *line, gsize length, gsize at)
 	return at < length ? (guint8)((line[at] - ' ') & 077) : 0;
 }
 
-/* Takes the next line, as embedded_next_line() does; here a lone CR ends one, too. */
-static gboolean
-next_uu_line(struct lines *lines, const char **ret_line, gsize *ret_length)
-{
-	const char *line = lines->at, *at = line;
-
-	if (line == lines->end)
-		return FALSE;
-	while (at < lines->end && *at != '\r' && *at != '\n')
-		at++;
-	*ret_line = line;
-	*ret_length = (gsize)(at - line);
-	if (at < lines->end && *at == '\r')
-		at++;
-	if (at < lines->end && *at == '\n')
-		at++;
-	lines->at = at;
-	return TRUE;
-}
-
 /* Returns the length of a line without the blanks at its end, if it is longer than least. */
 static gsize
 uu_trimmed(const char *line, gsize length, gsize least)
@@ -147,7 +127,7 @@ name_without_mode(const struct lines *lines, const char *line, gsize length)
 
 	if (!begins_with_word(line, length, "begin"))
 		return NULL;
-	while (next_uu_line(&after, &next, &full) && !uu_trimmed(next, full, 0))
+	while (embedded_next_line(&after, &next, &full) && !uu_trimmed(next, full, 0))
 		;
 	if (!next || !uu_is_full(next, full))
 		return NULL;
@@ -160,9 +140,6 @@ uu_ends(const char *line, gsize length)
 {
 	return uu_trimmed(line, length, 0) == 3 && g_ascii_strncasecmp(line, "end", 3) == 0;
 }
-
-/* Whether another file, of any form, begins after this line. */
-static gboolean begins_file(const struct lines *lines, const char *line, gsize length);
 
 /*
  * What is known of a file whose lines are read.  Words may look like a short one, so
@@ -212,12 +189,12 @@ read_uuencode(struct lines *lines, gboolean doubtful, GByteArray *out)
 	const char *line;
 	gsize length;
 
-	while (next_uu_line(&here, &line, &length)) {
+	while (embedded_next_line(&here, &line, &length)) {
 		if (uu_ends(line, length)) {
 			*lines = here;
 			return uu.odd;
 		}
-		if (begins_file(&here, line, length) || !uu_read(&uu, line, length))
+		if (embedded_begins_file(&here, line, length) || !uu_read(&uu, line, length))
 			break;
 		if (!uu.odd)
 			before = here;
@@ -276,14 +253,21 @@ form_name(const struct lines *lines, const char *line, gsize length, gsize *ret_
 	return name_without_mode(lines, line, length);
 }
 
+/* Whether a line is the first of a file in yEnc or BinHex. */
 static gboolean
-begins_file(const struct lines *lines, const char *line, gsize length)
+begins_other_form(const char *line, gsize length)
+{
+	return embedded_line_begins(line, length, EMBEDDED_YENC_LINE) ||
+	       embedded_line_begins(line, length, EMBEDDED_BINHEX_LINE);
+}
+
+gboolean
+embedded_begins_file(const struct lines *lines, const char *line, gsize length)
 {
 	gsize form;
 	g_autofree char *name = form_name(lines, line, length, &form);
 
-	return name || embedded_line_begins(line, length, "=ybegin ") ||
-	       embedded_line_begins(line, length, EMBEDDED_BINHEX_LINE);
+	return name || begins_other_form(line, length);
 }
 
 /* Tells the same lines as others read them, if that differs from those that fit. */
@@ -305,42 +289,39 @@ static void
 read_form(struct lines *lines, const char *line, gsize length, embedded_function found,
 	  gpointer user)
 {
-	g_autoptr(GByteArray) bytes = g_byte_array_new();
-	const char *cr = memchr(line, '\r', length), *begin;
+	g_autoptr(GByteArray) bytes = NULL;
 	struct lines behind = *lines;
-	g_autofree char *name = NULL;
 	gsize form;
+	g_autofree char *name = form_name(lines, line, length, &form);
 	gboolean differs;
 
-	/* Its lines may end in CR alone. */
-	if (cr)
-		behind.at = cr + 1;
-	name = form_name(&behind, line, cr ? (gsize)(cr - line) : length, &form);
 	if (!name)
 		return;
-	begin = behind.at;
+	bytes = g_byte_array_new();
 	differs = text_forms[form].read(&behind, *line == 'B', bytes);
-	if (!bytes->len)
-		return;
-	*lines = behind;
-	found(text_forms[form].how, (const char *[]){name, NULL}, bytes, bytes->len, user);
-	if (differs)
-		read_by_lines(begin, behind.at, bytes, name, found, user);
+	if (bytes->len)
+		found(text_forms[form].how, (const char *[]){name, NULL}, bytes, bytes->len, user);
+	if (bytes->len && differs)
+		read_by_lines(lines->at, behind.at, bytes, name, found, user);
+	if (bytes->len)
+		*lines = behind;
 }
 
 void
 embedded_in_text(const void *bytes, gsize length, gsize *room, embedded_function found,
 		 gpointer user)
 {
-	struct lines lines = {bytes, (const char *)bytes + length};
+	struct lines lines = {bytes, (const char *)bytes + length, NULL, NULL};
 	struct yenc_parts parts = {0};
 	const char *line;
 
 	while (embedded_next_line(&lines, &line, &length))
-		if (embedded_line_begins(line, length, "=ybegin "))
-			embedded_read_yenc(&lines, line, length, &parts, found, user);
-		else if (length > 8 && (*line == 'b' || *line == 'B'))
+		if (length < strlen("begin a"))
+			continue;
+		else if (*line == 'b' || *line == 'B')
 			read_form(&lines, line, length, found, user);
+		else if (embedded_line_begins(line, length, EMBEDDED_YENC_LINE))
+			embedded_read_yenc(&lines, line, length, &parts, found, user);
 		else if (embedded_line_begins(line, length, EMBEDDED_BINHEX_LINE))
 			embedded_read_binhex(&lines, room, found, user);
 	embedded_yenc_flush(&parts, found, user);
@@ -349,14 +330,13 @@ embedded_in_text(const void *bytes, gsize length, gsize *room, embedded_function
 gboolean
 embedded_begins(const void *bytes, gsize length)
 {
-	struct lines lines = {bytes, (const char *)bytes + MIN(length, EMBEDDED_HEAD)};
+	struct lines lines = {bytes, (const char *)bytes + MIN(length, EMBEDDED_HEAD), NULL, NULL};
 	const char *line;
 
 	while (embedded_next_line(&lines, &line, &length))
 		if (begins_with_word(line, length, "begin") ||
 		    begins_with_word(line, length, "begin-base64") ||
-		    embedded_line_begins(line, length, "=ybegin ") ||
-		    embedded_line_begins(line, length, EMBEDDED_BINHEX_LINE))
+		    begins_other_form(line, length))
 			return TRUE;
 	return FALSE;
 }

@@ -19,16 +19,16 @@ binhex_value(char byte)
 	return found ? (int)(found - alphabet) : -1;
 }
 
-/* Undoes the six bits a character, from a colon to the next. */
+/* Undoes the six bits a character, up to a colon. */
 static GByteArray *
-binhex_bytes(struct lines *lines)
+binhex_bytes(const char *at, const char *end)
 {
 	GByteArray *out = g_byte_array_new();
 	guint32 bits = 0;
 	guint count = 0;
 
-	for (; lines->at < lines->end && *lines->at != ':'; lines->at++) {
-		int value = binhex_value(*lines->at);
+	for (; at < end && *at != ':'; at++) {
+		int value = binhex_value(*at);
 
 		if (value < 0)
 			continue;
@@ -103,20 +103,24 @@ binhex_data(const GByteArray *packed, const guint8 *header, gsize head, gsize ro
 	return g_byte_array_new_take(bytes, length);
 }
 
+/*
+ * From a colon to the next: another of BinHex has its own colon first, so that each byte is
+ * read once however many there are.
+ */
 void
-embedded_read_binhex(struct lines *lines, gsize *room, embedded_function found, gpointer user)
+embedded_read_binhex(const struct lines *lines, gsize *room, embedded_function found, gpointer user)
 {
+	const char *at = lines->at;
 	guint8 header[G_MAXUINT8 + BINHEX_HEADER];
 	g_autoptr(GByteArray) packed = NULL, data = NULL;
 	g_autofree char *name = NULL;
 	gsize head, size;
 
-	while (lines->at < lines->end && g_ascii_isspace(*lines->at))
-		lines->at++;
-	if (lines->at == lines->end || *lines->at != ':')
+	while (at < lines->end && g_ascii_isspace(*at))
+		at++;
+	if (at == lines->end || *at != ':')
 		return;
-	lines->at++;
-	packed = binhex_bytes(lines);
+	packed = binhex_bytes(at + 1, lines->end);
 	head = binhex_header(packed, header);
 	if (!head)
 		return;

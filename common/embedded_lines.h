@@ -16,30 +16,58 @@
 struct lines {
 	const char *at;
 	const char *end;
-	/* The next LF, or the end; before at, or NULL, while it is not known.  Kept since lines
-	   that end in a lone CR would search for the same one again and again. */
+	/* The next LF and the next CR, or the end; before at, or NULL, while they are not
+	   known.  Kept since lines that end in the one would search for the same one of
+	   the other again and again. */
 	const char *feed;
+	const char *cr;
 };
 
-/* Takes the next line, its break left out; returns FALSE at the end. */
+/* Returns the next such byte, or the end; known: the one that was found before, or NULL. */
+static inline const char *
+embedded_next_byte(const struct lines *lines, char byte, const char *known)
+{
+	if (known && known >= lines->at)
+		return known;
+	known = memchr(lines->at, byte, (gsize)(lines->end - lines->at));
+	return known ? known : lines->end;
+}
+
+/* Passes the break of a line that ends at an LF or a CR. */
+static inline void
+embedded_pass_break(struct lines *lines, const char *last)
+{
+	const char *feed = lines->feed;
+
+	if (last == lines->end)
+		return;
+	if (last < feed && (feed == lines->end || feed - last > 1 + (last[1] == '\r'))) {
+		lines->at = last + 1;
+		return;
+	}
+	lines->at = feed + 1;
+	if (lines->end - feed > 2 && feed[1] == '\r' && feed[2] != '\n')
+		lines->at++;
+}
+
+/*
+ * Takes the next line, its break left out; returns FALSE at the end.  A lone CR is a
+ * break, too, as decoders have it; CR CR LF is one, and LF CR.
+ */
 static inline gboolean
 embedded_next_line(struct lines *lines, const char **ret_line, gsize *ret_length)
 {
-	const char *line = lines->at;
-	gsize length;
+	const char *line = lines->at, *last;
 
 	if (line == lines->end)
 		return FALSE;
-	if (!lines->feed || lines->feed < line)
-		lines->feed = memchr(line, '\n', (gsize)(lines->end - line));
-	if (!lines->feed)
-		lines->feed = lines->end;
-	length = (gsize)(lines->feed - line);
-	lines->at = lines->feed < lines->end ? lines->feed + 1 : lines->end;
-	if (length && line[length - 1] == '\r')
-		length--;
+	lines->feed = embedded_next_byte(lines, '\n', lines->feed);
+	lines->cr = embedded_next_byte(lines, '\r', lines->cr);
+	last = MIN(lines->cr, lines->feed);
+	lines->at = last;
+	embedded_pass_break(lines, last);
 	*ret_line = line;
-	*ret_length = length;
+	*ret_length = (gsize)(last - line);
 	return TRUE;
 }
 
@@ -50,7 +78,14 @@ embedded_line_begins(const char *line, gsize length, const char *with)
 	return length >= strlen(with) && memcmp(line, with, strlen(with)) == 0;
 }
 
+/* ---- embedded.c ---- */
+
+/* Returns whether a file, of any form, begins with this line, which lines stands behind. */
+gboolean embedded_begins_file(const struct lines *lines, const char *line, gsize length);
+
 /* ---- embedded_yenc.c ---- */
+
+#define EMBEDDED_YENC_LINE "=ybegin "
 
 /* A file of several parts, up to where they have come. */
 struct yenc_parts {
@@ -59,8 +94,11 @@ struct yenc_parts {
 	GByteArray *bytes;
 };
 
-/* Reads the file, or the part of one, that a line of "=ybegin" begins. */
-void embedded_read_yenc(struct lines *lines, const char *line, gsize length,
+/*
+ * Reads the file, or the part of one, that a line of "=ybegin" begins.  lines is left
+ * where it is: the lines of a file, too, may hold what others read as one.
+ */
+void embedded_read_yenc(const struct lines *lines, const char *line, gsize length,
 			struct yenc_parts *parts, embedded_function found, gpointer user);
 
 /* Calls found for what has come of a file, and forgets it. */
@@ -72,7 +110,8 @@ void embedded_yenc_flush(struct yenc_parts *parts, embedded_function found, gpoi
 
 /*
  * Reads the data fork that follows BinHex's line, and takes what it needs of the room for
- * what runs make.
+ * what runs make.  lines is left where it is.
  */
-void embedded_read_binhex(struct lines *lines, gsize *room, embedded_function found, gpointer user);
+void embedded_read_binhex(const struct lines *lines, gsize *room, embedded_function found,
+			  gpointer user);
 #endif

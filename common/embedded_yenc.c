@@ -53,22 +53,32 @@ yenc_line(const char *line, gsize length, GByteArray *out)
 	}
 }
 
-/* Reads up to "=yend", of what has no end as much as was announced; returns where it begins. */
+/*
+ * Reads up to "=yend", of what has no end as much as was announced; returns where it begins.
+ * Without an end it goes no further than the next file, since others read that one; and never
+ * further than the next in yEnc, whose line no data make, so that each line is read once.
+ */
 static guint64
-read_yenc(struct lines *lines, guint64 size, GByteArray *out)
+read_yenc(struct lines lines, guint64 size, GByteArray *out)
 {
 	guint64 begin = 1;
+	guint certain = G_MAXUINT; /* so many are before the next file */
 	const char *line;
 	gsize length;
 	gboolean ended = FALSE;
 
-	while (!ended && embedded_next_line(lines, &line, &length)) {
+	while (!ended && embedded_next_line(&lines, &line, &length) &&
+	       !embedded_line_begins(line, length, EMBEDDED_YENC_LINE)) {
 		ended = embedded_line_begins(line, length, "=yend");
+		if (certain == G_MAXUINT && embedded_begins_file(&lines, line, length))
+			certain = out->len;
 		if (embedded_line_begins(line, length, "=ypart"))
 			begin = yenc_number(line, length, " begin=");
 		else if (!ended)
 			yenc_line(line, length, out);
 	}
+	if (!ended)
+		g_byte_array_set_size(out, MIN(out->len, certain));
 	if (!ended && size && size < out->len)
 		g_byte_array_set_size(out, (guint)size);
 	return begin;
@@ -76,13 +86,13 @@ read_yenc(struct lines *lines, guint64 size, GByteArray *out)
 
 /* Reads the file, or the part of one, that begins after this line; parts are put together. */
 void
-embedded_read_yenc(struct lines *lines, const char *line, gsize length, struct yenc_parts *parts,
-		   embedded_function found, gpointer user)
+embedded_read_yenc(const struct lines *lines, const char *line, gsize length,
+		   struct yenc_parts *parts, embedded_function found, gpointer user)
 {
 	struct yenc_parts part = {.name = yenc_name(line, length),
 				  .size = yenc_number(line, length, " size="),
 				  .bytes = g_byte_array_new()};
-	guint64 begin = read_yenc(lines, part.size, part.bytes);
+	guint64 begin = read_yenc(*lines, part.size, part.bytes);
 
 	if (parts->bytes && begin == parts->bytes->len + (guint64)1 &&
 	    g_str_equal(part.name, parts->name)) {

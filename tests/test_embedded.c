@@ -4,6 +4,16 @@
 
 #include "embedded.h"
 
+#define BINHEX_START "(This file must be converted with BinHex 4.0)\n"
+
+#define BINHEX_FILE                                                              \
+	BINHEX_START                                                             \
+	"\r\n"                                                                   \
+	":#h4bD@GRCA)ZCAKP!%**6N%r2cmr!!!!!!\"9!!!!!19m9&**4dG&8Le'58a&,9\"\r\n" \
+	"\"@8a2383YP+el[JCF&-Z6c6D@Fe'+XE9,XI&4+cr!5+Q8QS2ajKhrIUcp0mY-ai6\r\n"  \
+	"lEN[qI0rAmq,rKj[YS,-dcUcfS!*8E63i!!!:\r\n"
+#define BINHEX_FOUND "binhex-in-text trigger.exe=TRIGGER-FILE-PAYLOAD-"
+
 #define PLENTY 1000000 /* room for what runs make */
 
 static void
@@ -151,6 +161,37 @@ Test(embedded, lines_of_uuencode_may_end_in_cr_alone)
 	cr_assert_str_eq(found, SHORT_FILE "uuencode-in-text b=bar;");
 }
 
+/* Words before it, and what begins as a file does and is none. */
+Test(embedded, a_file_whose_lines_end_in_cr_alone_is_found_behind_others)
+{
+	static const char *const before[] = {"Hello\r", "Hello\r\r", "begin 644 b\rno such thing\r",
+					     "begin at once\r", "Hello\r\n\r\nand\r"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(before); i++) {
+		g_autofree char *text =
+			g_strconcat(before[i], "begin 644 a\r#:&5L\r\";&\\\r`\rend\rBye\r\n", NULL);
+		g_autofree char *found = files_in(text);
+
+		cr_expect_str_eq(found, SHORT_FILE, "%s: %s", before[i], found);
+		cr_expect(embedded_begins(text, strlen(text)));
+	}
+}
+
+Test(embedded, other_forms_too_may_have_lines_that_end_in_cr_alone)
+{
+	g_autofree char *yenc = files_in("Hello\r=ybegin line=128 size=5 name=a\r\x92\x8f\x96\r"
+					 "\x96\x99\r=yend size=5\rBye");
+	g_autofree char *base64 = files_in("Hello\rbegin-base64 644 a\raGVs\rbG8=\r====\rBye");
+	g_autofree char *after = files_in("\n\rbegin-base64 644 a\n\raGVs\n\rbG8=\n\r====\n\r");
+	g_autofree char *twice =
+		files_in("begin-base64 644 a\r\r\naGVs\r\r\nbG8=\r\r\n====\r\r\nBye");
+
+	cr_assert_str_eq(yenc, "yenc-in-text a=hello;");
+	cr_assert_str_eq(base64, "base64-in-text a=hello;");
+	cr_assert_str_eq(twice, "base64-in-text a=hello;");
+	cr_assert_str_eq(after, "base64-in-text a=hello;");
+}
+
 Test(embedded, words_that_begin_a_year_are_no_file)
 {
 	g_autofree char *found = files_in("Begin 2025 was it said.\r\n\"OK\"\r\n\r\nBye.\r\n"
@@ -175,7 +216,7 @@ count_files(const char *how, const char *const *names, const GByteArray *bytes, 
 }
 
 /* Each line of these would have the rest of the text searched, if that were not bounded. */
-Test(embedded, many_files_of_uuencode_are_read_in_linear_time, .timeout = 20)
+Test(embedded, many_files_are_read_in_linear_time, .timeout = 20)
 {
 	static const char *const blocks[] = {
 		"begin 644 a\n#8F%R\nwords\n",
@@ -184,6 +225,13 @@ Test(embedded, many_files_of_uuencode_are_read_in_linear_time, .timeout = 20)
 		"begin a\r\r\r",
 		("BEGIN 644 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
 		 "BEGIN 644 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\nwords\n"),
+		"=ybegin line=128 size=9 name=a\nb\n",
+		"=ybegin line=128 size=9 name=a\nb\r",
+		"=ybegin line=128 size=9 name=a\rbegin 644 a\r",
+		BINHEX_START,
+		BINHEX_START ":",
+		BINHEX_START ":\n#h4b\r",
+		BINHEX_START "\r\r\r",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(blocks); i++) {
@@ -244,6 +292,42 @@ Test(embedded, yenc_without_an_end_is_as_long_as_it_says)
 			 "\r\nSome words.\r\n");
 
 	cr_assert_str_eq(found, "yenc-in-text a=hello;");
+}
+
+#define SHORT_BLOCK "begin 644 a\r\n#:&5L\r\n\";&\\\r\n`\r\nend\r\n"
+#define YENC_OPEN "=ybegin line=128 size=5 name=b\r\n\x92\x8f\r\n"
+
+Test(embedded, yenc_hides_no_other_file)
+{
+	g_autofree char *uuencode = files_in(YENC_OPEN "\r\n" SHORT_BLOCK);
+	g_autofree char *yenc = files_in(YENC_OPEN "=ybegin line=128 size=5 name=a\r\n"
+						   "\x92\x8f\x96\x96\x99\r\n=yend size=5\r\n");
+	g_autofree char *base64 =
+		files_in(YENC_OPEN "begin-base64 644 a\r\naGVs\r\nbG8=\r\n====\r\n");
+	g_autofree char *binhex = files_in(YENC_OPEN BINHEX_FILE);
+	g_autofree char *ended = files_in(YENC_OPEN SHORT_BLOCK "=yend size=5\r\n");
+
+	cr_assert_str_eq(uuencode, SHORT_FILE "yenc-in-text b=he;");
+	cr_assert_str_eq(yenc, "yenc-in-text b=he;yenc-in-text a=hello;");
+	cr_assert_str_eq(base64, "base64-in-text a=hello;yenc-in-text b=he;");
+	cr_assert(g_str_has_prefix(binhex, BINHEX_FOUND), "%s", binhex);
+	cr_assert(g_str_has_suffix(binhex, ";yenc-in-text b=he;"), "%s", binhex);
+	/* Its end says that all before is of the file; others read the inner one all the same. */
+	cr_assert(strstr(ended, SHORT_FILE) != NULL, "%s", ended);
+	cr_assert(g_str_has_prefix(ended, "yenc-in-text b=he"), "%s", ended);
+}
+
+Test(embedded, binhex_hides_no_other_file)
+{
+	static const char *const opens[] = {":\r\n", ":\r\nhello\r\n", ":::\r\n", "#h4b\r\n"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(opens); i++) {
+		g_autofree char *text = g_strconcat(BINHEX_START "\r\n", opens[i],
+						    SHORT_BLOCK "and: words\r\n", NULL);
+		g_autofree char *found = files_in(text);
+
+		cr_expect_str_eq(found, SHORT_FILE, "%s: %s", opens[i], found);
+	}
 }
 
 Test(embedded, parts_of_yenc_that_follow_each_other_are_one_file)
@@ -330,14 +414,10 @@ Test(embedded, a_link_is_read_however_it_is_written)
 
 Test(embedded, binhex_gives_its_data_fork)
 {
-	g_autofree char *found =
-		files_in("Hello.\r\n(This file must be converted with BinHex 4.0)\r\n\r\n"
-			 ":#h4bD@GRCA)ZCAKP!%**6N%r2cmr!!!!!!\"9!!!!!19m9&**4dG&8Le'58a&,9\"\r\n"
-			 "\"@8a2383YP+el[JCF&-Z6c6D@Fe'+XE9,XI&4+cr!5+Q8QS2ajKhrIUcp0mY-ai6\r\n"
-			 "lEN[qI0rAmq,rKj[YS,-dcUcfS!*8E63i!!!:\r\n");
+	g_autofree char *found = files_in("Hello.\r\n" BINHEX_FILE);
 	g_autofree char *open = files_in("(This file must be converted with BinHex 4.0)\r\n:#h4b");
 
-	cr_assert(g_str_has_prefix(found, "binhex-in-text trigger.exe=TRIGGER-FILE-PAYLOAD-"));
+	cr_assert(g_str_has_prefix(found, BINHEX_FOUND));
 	cr_assert_str_eq(open, "");
 }
 

@@ -630,6 +630,12 @@ def embedded():
               "two parts": yenc(PAYLOAD[:half], head=b"part=1 total=2 ", part=b"=ypart begin=1 end=%d\r\n" % half, size=len(PAYLOAD)) + CRLF + yenc(PAYLOAD[half:], head=b"part=2 total=2 ", part=b"=ypart begin=%d end=%d\r\n" % (half + 1, len(PAYLOAD)), size=len(PAYLOAD))}
     for name, block in yforms.items():
         yield from (case for case in text_carriers("yenc", name, block, "Thunderbird, news readers", lines=False))
+    open_yenc = b"=ybegin line=128 size=5 name=x\r\nabc\r\n\r\n"
+    binhex_line = binhex().split(CRLF)[0] + CRLF
+    hiding = {"behind open yEnc": open_yenc + uuencoded(), "in ended yEnc": open_yenc + uuencoded() + b"=yend size=5\r\n", "behind BinHex's line and a colon": binhex_line + b"\r\n:\r\nhello\r\n" + uuencoded(), "yEnc behind open yEnc": open_yenc + yenc(), "base64 behind open yEnc": open_yenc + base,
+              "CR behind words": b"Hello\r" + uuencoded().replace(CRLF, b"\r"), "CR behind a begin of none": b"begin 644 a.txt\rnothing of the kind, words only\r" + uuencoded().replace(CRLF, b"\r"), "yEnc with CR": b"Hello\r" + yenc().replace(CRLF, b"\r")}
+    for name, block in hiding.items():
+        yield from text_carriers("hidden", name, block, "UUDeview, ripMIME", lines=False)
     for value in (b"x-yenc", b"yenc", b"x-yencode", b"x-yencoded", b"binary", b"8bit"):
         yield from both("yenc", f"encoding {shown(value)}", leaf(b"Content-Transfer-Encoding: " + value + CRLF, yforms["plain"]), "Thunderbird", lines=False)
     hforms = {"plain": binhex(), "no runs": binhex(runs=False), "resource": binhex(resource=b"resource fork"), "width 40": binhex(width=40), "one line": binhex(width=9999), "other words": binhex().replace(b"BinHex 4.0)", b"BinHex  4.0)"), "version": binhex().replace(b"4.0)", b"3.0)"), "no blank line": binhex().replace(b")\r\n\r\n", b")\r\n"), "noise before": b"some words\r\n\r\n" + binhex(),
