@@ -64,7 +64,7 @@ gboolean embedded_calendar_is_named(const char *name);
 void embedded_in_tnef(const void *bytes, gsize length, embedded_function found, gpointer user);
 
 /*
- * Returns the content that S/MIME signs, or NULL when it is no such or detached.
+ * Returns the content that S/MIME signs, or NULL when it is no such, empty or detached.
  * Free with g_byte_array_unref().
  */
 GByteArray *embedded_in_signed(const void *bytes, gsize length);

@@ -668,3 +668,149 @@ Test(embedded, signed_content_is_taken_out_whole_or_in_pieces)
 	cr_assert_arr_eq(pieces->data, "hello", 5);
 	cr_assert(detached == NULL);
 }
+
+#define DATA_OID "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"
+#define SIGNED_OID "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"
+#define OTHER_OID "\x06\x03\x2a\x03\x04"
+
+/* Bytes of a literal. */
+#define RAW(text)                      \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
+
+struct raw {
+	const char *bytes;
+	gsize length;
+};
+
+/* Puts a tag about all that there is, and its length, or one that is indefinite. */
+static void
+wrap(GByteArray *bytes, guint8 tag, gboolean open)
+{
+	guint8 head[] = {tag, open ? 0x80 : (guint8)bytes->len};
+
+	cr_assert(bytes->len < 0x80);
+	g_byte_array_prepend(bytes, head, sizeof(head));
+	if (open)
+		g_byte_array_append(bytes, (const guint8 *)"\0\0", 2);
+}
+
+/* What is signed, behind digests' algorithms: a type and its content. */
+static GByteArray *
+signed_with(struct raw digests, struct raw content, gboolean open)
+{
+	g_autoptr(GByteArray) before = g_byte_array_new();
+	GByteArray *all = g_byte_array_new();
+
+	g_byte_array_append(before, (const guint8 *)digests.bytes, (guint)digests.length);
+	wrap(before, 0x31, open);
+	g_byte_array_prepend(before, (const guint8 *)"\2\1\1", 3);
+	g_byte_array_append(all, (const guint8 *)content.bytes, (guint)content.length);
+	wrap(all, 0x30, open);
+	g_byte_array_prepend(all, before->data, before->len);
+	g_byte_array_append(all, (const guint8 *)"\x31\0", 2);
+	wrap(all, 0x30, open);
+	wrap(all, 0xa0, open);
+	g_byte_array_prepend(all, (const guint8 *)SIGNED_OID, sizeof(SIGNED_OID) - 1);
+	wrap(all, 0x30, open);
+	return all;
+}
+
+/* Each is what "openssl cms -verify" shows of the same with a signature. */
+Test(embedded, signed_content_is_read_however_its_octets_are_put_together)
+{
+	static const struct raw contents[] = {
+		RAW(DATA_OID "\xa0\x07\x04\x05hello"),
+		RAW(DATA_OID "\xa0\x0b\x24\x09\x24\x07\x04\x05hello"),
+		RAW(DATA_OID "\xa0\x0f\x24\x0d\x24\x04\x04\x02he\x24\x05\x04\x03llo"),
+		RAW(DATA_OID "\xa0\x80\x24\x80\x24\x80\x04\x02he\0\0\x24\x80\x04\x03llo"
+			     "\0\0\0\0\0\0"),
+		RAW(DATA_OID "\xa0\x80\x24\x80\x24\x04\x04\x02he\x04\x00\x04\x03llo\0\0\0\0"),
+		RAW(DATA_OID "\xa0\x13\x24\x11\x24\x0f\x24\x0d\x24\x0b\x24\x09\x24\x07\x04"
+			     "\x05hello"),
+		RAW(DATA_OID "\xa0\x0b\x24\x09\x0c\x02he\x80\x03llo"),
+		RAW(DATA_OID "\xa0\x0d\x04\x86\0\0\0\0\0\x05hello"),
+		RAW(DATA_OID "\xa0\x08\x1f\x04\x05hello"),
+		RAW(OTHER_OID "\xa0\x07\x04\x05hello"),
+	};
+
+	for (gsize i = 0; i < 2 * G_N_ELEMENTS(contents); i++) {
+		g_autoptr(GByteArray) bytes =
+			signed_with((struct raw)RAW("\x30\x05" OTHER_OID), contents[i / 2], i % 2);
+		g_autoptr(GByteArray) out = embedded_in_signed(bytes->data, bytes->len);
+
+		cr_expect(out && out->len == 5 && memcmp(out->data, "hello", 5) == 0,
+			  "%" G_GSIZE_FORMAT ": %.*s", i, out ? (int)out->len : 0,
+			  out ? (const char *)out->data : "");
+	}
+}
+
+Test(embedded, an_algorithm_that_names_the_type_of_the_content_hides_it_not)
+{
+	static const struct raw digests[] = {
+		RAW("\x30\x0b" DATA_OID),
+		RAW("\x30\x10" OTHER_OID DATA_OID),
+		RAW("\x30\x17" OTHER_OID "\x30\x10" DATA_OID "\xa0\x03\x04\x01x"),
+		RAW("\x30\x80\x30\x80" DATA_OID "\xa0\x80\x04\x01x\0\0\0\0\0\0"),
+	};
+	/* The last is behind what is no signed-data by its form. */
+	static const char broken[] = "\x30\x80" SIGNED_OID DATA_OID DATA_OID
+				     "\xa0\x02\x24\x00" DATA_OID "\xa0\x07\x04\x05hello";
+	g_autoptr(GByteArray) last = embedded_in_signed(broken, sizeof(broken) - 1);
+
+	for (gsize i = 0; i < 2 * G_N_ELEMENTS(digests); i++) {
+		g_autoptr(GByteArray) bytes = signed_with(
+			digests[i / 2], (struct raw)RAW(DATA_OID "\xa0\x07\x04\x05hello"), i % 2);
+		g_autoptr(GByteArray) out = embedded_in_signed(bytes->data, bytes->len);
+
+		cr_expect(out && out->len == 5 && memcmp(out->data, "hello", 5) == 0,
+			  "%" G_GSIZE_FORMAT, i);
+	}
+	cr_assert(last && last->len == 5 && memcmp(last->data, "hello", 5) == 0);
+}
+
+Test(embedded, signed_content_that_is_cut_anywhere_is_read_up_to_there)
+{
+	g_autoptr(GByteArray) whole = signed_with(
+		(struct raw)RAW("\x30\x05" OTHER_OID),
+		(struct raw)RAW(DATA_OID "\xa0\x80\x24\x80\x24\x80\x04\x02he\0\0\x1f\x84\x04\x84"
+					 "\0\0\0\x03llo\0\0\0\0"),
+		TRUE);
+
+	for (guint length = 0; length <= whole->len; length++) {
+		g_autofree guint8 *copy = g_memdup2(whole->data, length);
+		g_autoptr(GByteArray) out = embedded_in_signed(copy, length);
+
+		cr_expect(!out || (out->len <= 5 && memcmp(out->data, "hello", out->len) == 0));
+	}
+}
+
+/* Each piece would have the rest searched or nested, if that were not done once. */
+Test(embedded, hostile_signed_content_is_read_in_linear_time, .timeout = 20)
+{
+	static const struct raw pieces[] = {
+		RAW(DATA_OID "\xa0\x80\x24\x80"),
+		RAW(DATA_OID "\xa0\x84\x7f\xff\xff\xff\x24\x80\x04\x00"),
+		RAW("\x24\x80"),
+		RAW("\x30\x80"),
+		RAW("\x04\x00"),
+		RAW("\x3f" DATA_OID "\xa0\x00"),
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(pieces); i++)
+		for (int begin = 0; begin < 2; begin++) {
+			g_autoptr(GString) text = g_string_new_len("\x30\x80" SIGNED_OID, 13);
+			g_autoptr(GByteArray) out = NULL;
+
+			if (begin)
+				g_string_append_len(text, DATA_OID "\xa0\x80\x24\x80", 15);
+			else
+				g_string_append_len(text, "\xa0\x80\x30\x80\x02\x01\x01", 7);
+			while (text->len < 8 << 20)
+				g_string_append_len(text, pieces[i].bytes,
+						    (gssize)pieces[i].length);
+			out = embedded_in_signed(text->str, text->len);
+			cr_expect(!out || out->len <= text->len);
+		}
+}

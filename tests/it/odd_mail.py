@@ -659,6 +659,42 @@ def embedded():
         yield from both("tnef", f"{name} quoted-printable", b"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=\r\n".join(b"".join(b"=%02X" % c for c in piece) for piece in chunks(data, 20)) + CRLF, "Outlook", lines=False)
 
 
+# ---- what S/MIME signs: RFC 5652, with an encoding of BER or with names of types in odd places ----
+
+DATA_OID, SIGNED_OID, SHA256_OID = (bytes.fromhex(text) for text in ("06092a864886f70d010701", "06092a864886f70d010702", "0609608648016503040201"))
+
+
+def der(tag, value, indefinite=False):
+    if indefinite:
+        return bytes([tag, 0x80]) + value + b"\0\0"
+    size = len(value)
+    return bytes([tag]) + (bytes([size]) if size < 128 else b"\x82" + struct.pack(">H", size)) + value
+
+
+def signed_data(octets, kind=DATA_OID, algorithms=b"", indefinite=False, oid=SIGNED_OID):
+    def put(tag, value):
+        return der(tag, value, indefinite)
+    return put(0x30, oid + put(0xa0, put(0x30, der(2, b"\1") + put(0x31, algorithms + put(0x30, SHA256_OID)) + put(0x30, kind + put(0xa0, octets)) + der(0x31, b""))))
+
+
+def signed():
+    inner = LEAF
+    halves = der(4, inner[:40]), der(4, inner[40:])
+    nested = [b"".join(halves)]
+    for depth in range(6):
+        nested.append(der(0x24, nested[-1], depth % 2))
+    decoy = der(0x30, DATA_OID + der(0xa0, der(4, b"Content-Type: text/plain\r\n\r\nHello\r\n")))
+    forms = {f"octets {depth} deep": signed_data(octets, indefinite=depth % 2) for depth, octets in enumerate(nested) if depth}
+    forms.update({"one string": signed_data(der(4, inner)), "indefinite": signed_data(der(0x24, b"".join(halves), True), indefinite=True), "nested apart": signed_data(der(0x24, halves[0] + der(0x24, der(0x24, b"") + halves[1], True))),
+                  "pieces of other kinds": signed_data(der(0x24, b"\x0c" + halves[0][1:] + b"\x80" + halves[1][1:])), "length with zeros": signed_data(b"\x04\x88" + struct.pack(">Q", len(inner)) + inner), "other type": signed_data(der(4, inner), bytes.fromhex("06032a0304")),
+                  "type's length in two bytes": signed_data(der(4, inner), b"\x06\x81" + DATA_OID[1:], oid=b"\x06\x81" + SIGNED_OID[1:]),
+                  "algorithm of data": signed_data(der(4, inner), algorithms=der(0x30, DATA_OID)), "parameter of data": signed_data(der(4, inner), algorithms=der(0x30, SHA256_OID + DATA_OID)), "content in a parameter": signed_data(der(4, inner), algorithms=der(0x30, SHA256_OID + decoy)),
+                  "content in a parameter, indefinite": signed_data(der(4, inner), algorithms=der(0x30, SHA256_OID + decoy, True), indefinite=True)})
+    for name, data in forms.items():
+        body = ENCODING + CRLF + base64.encodebytes(data).replace(b"\n", CRLF)
+        yield from both("signed", name, b"Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\r\n" + body, "OpenSSL", lines=False)
+
+
 # ---- character sets, pasted and partial messages, links ----
 
 def charsets():
@@ -736,7 +772,7 @@ def links():
     yield Case("link", "in a file of octets", message(b"Content-Type: application/octet-stream; name=a.htm\r\n" + ENCODING + CRLF + base64.encodebytes(forms[0].encode()).replace(b"\n", CRLF)), "browsers", lines=False)
 
 
-FAMILIES = (encodings_twice, encoding_values, encoding_names, encoding_lies, types, boundaries, delimiter_lines, separators, line_ends, bodies, embedded, charsets, messages_inside, calendars, links)
+FAMILIES = (encodings_twice, encoding_values, encoding_names, encoding_lies, types, boundaries, delimiter_lines, separators, line_ends, bodies, embedded, signed, charsets, messages_inside, calendars, links)
 
 
 def cases():
