@@ -527,10 +527,12 @@ zip_tail_add(struct zip_tail *tail, const void *bytes, gsize length)
 gboolean
 zip_tail_may_end(const struct zip_tail *tail)
 {
-	/* From the signature on. */
-	guint64 rest = tail->length - tail->record_end + 4;
-
-	return tail->record_end && rest >= END_BYTES && rest <= END_BYTES + COMMENT_BYTES_MAX;
+	/*
+	 * Where a whole record would reach, from its signature on.  One that is too near to the end
+	 * to be whole says nothing of those before it, which may be.
+	 */
+	return tail->record_end &&
+	       tail->length - tail->record_end + 4 <= END_BYTES + COMMENT_BYTES_MAX;
 }
 
 void
