@@ -189,7 +189,7 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 	struct rar_headers rar;
 	g_autoptr(GArray) ended = g_array_new(FALSE, FALSE, sizeof(struct ended));
 	struct ended at = {0, first};
-	gboolean encrypted;
+	gboolean encrypted, zip;
 
 	rar_headers_init(&rar, bytes, archive_members_rar(container->type) ? length : 0);
 	while (!unpacker->part_spent && unpack_within_cpu(unpacker) &&
@@ -202,15 +202,18 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 	if (ended->len)
 		read_again(unpacker, container, bytes, length, ended);
 	encrypted = archive_members_encrypted(members) || locked->files->len || is_hidden_rar(&rar);
-	unpack_read_views(unpacker, container, first, bytes, length);
-	unpack_keep_locked(unpacker, locked, archive_members_decrypted(members), bytes, length);
+	/* So may one be that a program unpacks. */
+	zip = archive_members_decrypted(members);
+	if (zip || archive_members_zip(container->type))
+		unpack_read_views(unpacker, container, first, bytes, length);
+	unpack_keep_locked(unpacker, locked, zip, bytes, length);
 	if (encrypted)
 		container->file->flags |= FILE_ENCRYPTED;
 	else if (error)
 		container->file->flags |= FILE_INCOMPLETE;
 	if (unpacker->part_spent)
 		container->file->flags |= FILE_INCOMPLETE;
-	return archive_members_decrypted(members);
+	return zip;
 }
 
 /*

@@ -124,6 +124,6 @@ unpack_read_views(struct unpacker *unpacker, const struct container *container, 
 {
 	struct viewing viewing = {unpacker, container, first};
 
-	if (!unpacker->part_spent && archive_members_zip(container->type))
+	if (!unpacker->part_spent)
 		zip_views(bytes, length, take_view, &viewing);
 }

@@ -141,6 +141,7 @@ def made():
         yield f"{around[:4]} first.zip", around + plain
         yield f"{around[:4]} last.zip", plain + around
     for kind, head in {"nothing": b"", "MZ": STUB, **HEADS}.items():
+        yield f"first of two behind {kind}.zip", head + plain + zipped("other.txt", content=b"other")
         yield f"end record in the comment behind {kind}.zip", behind(head, b"c" + FALSE_END)
     for kind, head in HEADS.items():
         yield f"a line break behind {kind}.zip", behind(head, trailer=b"\n")
