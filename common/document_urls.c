@@ -8,8 +8,8 @@
 #include "caps.h"
 #include "text.h"
 #include "url.h"
+#include "wide.h"
 
-#define RELATIONSHIP "<Relationship"
 #define URI_KEY "/URI"
 
 gboolean
@@ -20,18 +20,20 @@ document_urls_are_in(const char *name)
 	return length > 5 && g_ascii_strcasecmp(name + length - 5, ".rels") == 0;
 }
 
-/* Adds a link as HTML has it, by whose rules all are collected; target: with its references. */
+/* Adds a link as HTML has it, by whose rules all are collected. */
 static void
-add_link(GString *html, const char *target, gsize length)
+add_link(GString *html, const char *link, gsize length)
 {
 	if (length == 0 || length > CAP_URL_BYTES || html->len > CAP_URL_SCAN_BYTES)
 		return;
 	g_string_append(html, "<a href=\"");
 	for (gsize i = 0; i < length; i++)
-		if (target[i] == '"')
+		if (link[i] == '"')
 			g_string_append(html, "&quot;");
-		else if (target[i])
-			g_string_append_c(html, target[i]);
+		else if (link[i] == '&')
+			g_string_append(html, "&amp;");
+		else if (link[i])
+			g_string_append_c(html, link[i]);
 	g_string_append(html, "\">");
 }
 
@@ -45,65 +47,190 @@ collect(struct record *record, const GString *html)
 
 /* ---- relationship parts ---- */
 
-/* Returns the value of an attribute of a tag, *ret_length bytes of it, or NULL. */
-static const char *
-attribute(const char *tag, const char *end, const char *name, gsize *ret_length)
+/*
+ * No parser of XML: GMarkup takes a thousand attributes of an element, reads nothing behind
+ * what it does not like, and so does not see what others show.  Between a "<" and the next no
+ * more than one tag is (XML 1.0 2.3 has none in a value); each is read by itself, in
+ * comments too.
+ */
+struct span {
+	const char *at;
+	const char *end;
+};
+
+static gboolean
+is_blank(char c)
 {
-	gsize size = strlen(name);
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
-	for (const char *at = tag; (at = memmem(at, (gsize)(end - at), name, size)) != NULL; at++) {
-		const char *value = at + size, *close;
+static void
+pass_blanks(struct span *tag)
+{
+	while (tag->at < tag->end && is_blank(*tag->at))
+		tag->at++;
+}
 
-		if (!g_ascii_isspace(at[-1]))
-			continue;
-		while (value < end && g_ascii_isspace(*value))
-			value++;
-		if (value == end || *value++ != '=')
-			continue;
-		while (value < end && g_ascii_isspace(*value))
-			value++;
-		if (value == end || (*value != '"' && *value != '\''))
-			continue;
-		close = memchr(value + 1, *value, (gsize)(end - value - 1));
-		if (!close)
-			return NULL;
-		*ret_length = (gsize)(close - value - 1);
-		return value + 1;
-	}
-	return NULL;
+/* Takes a name, which may be empty, and the blanks behind it. */
+static struct span
+take_name(struct span *tag)
+{
+	struct span name = {tag->at, tag->at};
+
+	while (name.end < tag->end && !is_blank(*name.end) && !strchr("=/>\"'", *name.end))
+		name.end++;
+	tag->at = name.end;
+	pass_blanks(tag);
+	return name;
+}
+
+/* Takes a value and the "=" before it; returns FALSE when there is none. */
+static gboolean
+take_value(struct span *tag, struct span *ret_value)
+{
+	struct span value = *tag;
+	const char *close;
+
+	if (value.at == value.end || *value.at != '=')
+		return FALSE;
+	value.at++;
+	pass_blanks(&value);
+	if (value.at == value.end || (*value.at != '"' && *value.at != '\''))
+		return FALSE;
+	close = memchr(value.at + 1, *value.at, (gsize)(value.end - value.at - 1));
+	if (!close)
+		return FALSE;
+	*ret_value = (struct span){value.at + 1, close};
+	tag->at = close + 1;
+	return TRUE;
 }
 
 static gboolean
-is_external(const char *tag, const char *end)
+is_word(struct span name, const char *word)
 {
-	gsize length;
-	const char *mode = attribute(tag, end, "TargetMode", &length);
+	gsize length = strlen(word);
 
-	return mode && length == 8 && memcmp(mode, "External", 8) == 0;
+	return (gsize)(name.end - name.at) == length && memcmp(name.at, word, length) == 0;
+}
+
+/* Returns the character of a numeric reference behind its "#", zeros in front or not, or 0. */
+static gunichar
+numeric_reference(struct span digits)
+{
+	gboolean hex = digits.at < digits.end && *digits.at == 'x';
+	gunichar number = 0;
+
+	for (digits.at += hex; digits.at < digits.end; digits.at++) {
+		int digit =
+			hex ? g_ascii_xdigit_value(*digits.at) : g_ascii_digit_value(*digits.at);
+
+		if (digit < 0)
+			return 0;
+		number = MIN(number * (hex ? 16 : 10) + (gunichar)digit, 0x110000);
+	}
+	return g_unichar_validate(number) ? number : 0;
+}
+
+/* Returns what a reference stands for, from behind "&" to before ";" (XML 1.0 4.1), or 0. */
+static gunichar
+stands_for(struct span name)
+{
+	static const struct {
+		const char *name;
+		char character;
+	} names[] = {{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}};
+
+	if (name.at < name.end && *name.at == '#')
+		return numeric_reference((struct span){name.at + 1, name.end});
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+		if (is_word(name, names[i].name))
+			return (gunichar)names[i].character;
+	return 0;
+}
+
+/* Appends what stands for the reference at "&", or that if it is none; returns its end. */
+static const char *
+append_reference(GString *out, const char *at, const char *end)
+{
+	struct span name = {at + 1, at + 1};
+	gunichar character;
+
+	while (name.end < end && (g_ascii_isalnum(*name.end) || *name.end == '#'))
+		name.end++;
+	character = name.end < end && *name.end == ';' ? stands_for(name) : 0;
+	g_string_append_unichar(out, character ? character : '&');
+	return character ? name.end + 1 : name.at;
+}
+
+/* Sets a text to a value, its references undone. */
+static void
+set_value(GString *text, struct span value)
+{
+	const char *mark;
+
+	g_string_truncate(text, 0);
+	while ((mark = memchr(value.at, '&', (gsize)(value.end - value.at))) != NULL) {
+		g_string_append_len(text, value.at, mark - value.at);
+		value.at = append_reference(text, mark, value.end);
+	}
+	g_string_append_len(text, value.at, value.end - value.at);
+}
+
+/* Adds the target of a relationship, from behind its element's name on, if it is external. */
+static void
+read_relationship(struct span tag, GString *html)
+{
+	g_autoptr(GString) target = g_string_new(NULL), mode = g_string_new(NULL);
+
+	for (; tag.at < tag.end && *tag.at != '>'; pass_blanks(&tag)) {
+		struct span name = take_name(&tag), value;
+
+		if (!take_value(&tag, &value))
+			tag.at += name.at == name.end && tag.at < tag.end;
+		else if (is_word(name, "Target"))
+			set_value(target, value);
+		else if (is_word(name, "TargetMode"))
+			set_value(mode, value);
+	}
+	if (tag.at < tag.end && strcmp(mode->str, "External") == 0)
+		add_link(html, target->str, target->len);
+}
+
+static void
+read_tag(struct span tag, GString *html)
+{
+	struct span name = take_name(&tag);
+	const char *prefix = memchr(name.at, ':', (gsize)(name.end - name.at));
+
+	/* Any prefix may be the namespace's. */
+	if (prefix)
+		name.at = prefix + 1;
+	if (is_word(name, "Relationship"))
+		read_relationship(tag, html);
 }
 
 void
 document_urls_of_relationships(struct record *record, const char *xml, gsize length)
 {
 	g_autoptr(GString) html = g_string_new(NULL);
-	const char *at = xml, *end;
+	g_autoptr(GByteArray) narrow = NULL;
+	const char *end;
 
+	if (wide_is(xml, length)) {
+		narrow = wide_narrow(xml, length);
+		xml = (const char *)narrow->data;
+		length = narrow->len;
+	}
 	/* An empty member has no bytes to point to. */
 	if (length == 0)
 		return;
 	end = xml + length;
-	while ((at = memmem(at, (gsize)(end - at), RELATIONSHIP, strlen(RELATIONSHIP))) != NULL) {
-		const char *tag = at + strlen(RELATIONSHIP);
-		const char *close = memchr(tag, '>', (gsize)(end - tag));
-		gsize size = 0;
-		const char *target;
+	while ((xml = memchr(xml, '<', (gsize)(end - xml))) != NULL) {
+		const char *begin = xml + 1;
 
-		if (!close)
-			break;
-		target = attribute(tag, close, "Target", &size);
-		if (target && is_external(tag, close))
-			add_link(html, target, size);
-		at = close;
+		xml = memchr(begin, '<', (gsize)(end - begin));
+		xml = xml ? xml : end;
+		read_tag((struct span){begin, xml}, html);
 	}
 	collect(record, html);
 }
@@ -201,8 +328,6 @@ document_urls_of_pdf(struct record *record, const char *bytes, gsize length)
 	const char *at = bytes, *end = bytes + length;
 
 	while ((at = memmem(at, (gsize)(end - at), URI_KEY, strlen(URI_KEY))) != NULL) {
-		g_autofree char *escaped = NULL;
-
 		at += strlen(URI_KEY);
 		while (at < end && is_white(*at))
 			at++;
@@ -213,10 +338,7 @@ document_urls_of_pdf(struct record *record, const char *bytes, gsize length)
 		else if (at < end && *at == '<')
 			at = read_hexadecimal(at + 1, end, link);
 		narrow(link);
-		if (!link->len)
-			continue;
-		escaped = g_markup_escape_text(link->str, (gssize)strlen(link->str));
-		add_link(html, escaped, strlen(escaped));
+		add_link(html, link->str, strlen(link->str));
 	}
 	collect(record, html);
 }

@@ -47,6 +47,99 @@ Test(document_urls, external_relationships_are_links)
 	cr_assert(!document_urls_are_in(".rels"));
 }
 
+#define A_LINK "http://a.example/x"
+
+Test(document_urls, a_relationship_is_read_however_xml_writes_it)
+{
+	static const char *const tags[] = {
+		"<Relationship Id=\"a>b\" Target=\"" A_LINK "\" TargetMode=\"External\"/>",
+		"<r:Relationship Target='" A_LINK "' TargetMode='External'></r:Relationship>",
+		"<Relationship Target='" A_LINK "' TargetMode='&#69;xtern&#x61;l'/>",
+		"<Relationship Target='" A_LINK "' TargetMode='&#000000000000000069;xternal'/>",
+		"<Relationship\r\n\tTarget\n=\n'" A_LINK "'TargetMode='External'\n>",
+		"<Relationship Id=\"\" Id2=\"Target='no'\" Target='" A_LINK
+		"' TargetMode='External'/>",
+		"<Relationship Target='&#104;ttp&#58;&#x2F;/a.example/x' TargetMode='External'/>",
+		"<!-- <Relationship Id=\" --><Relationship Target='" A_LINK
+		"' TargetMode='External'/>",
+		"<!-- ' --><a b='' <Relationship Target='" A_LINK "' TargetMode='External'/>",
+		"\xef\xbb\xbf<a>\xff</b><Relationship Target='" A_LINK "' TargetMode='External'/>",
+	};
+	static const char *const none[] = {
+		"<Relationships Target='" A_LINK "' TargetMode='External'/>",
+		"<Relationship Target='" A_LINK "' TargetMode='Internal'/>",
+		"<Relationship r:Target='" A_LINK "' TargetMode='External'/>",
+		"<Relationship Target='" A_LINK "' TargetMode='&#69xternal'/>",
+		"<Relationship Target='" A_LINK "' TargetMode='External",
+		"<Relationship Target=" A_LINK,
+		"<Relationship =\"'",
+		"<",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(tags); i++)
+		assert_urls(document_urls_of_relationships, tags[i], A_LINK);
+	for (gsize i = 0; i < G_N_ELEMENTS(none); i++)
+		assert_urls(document_urls_of_relationships, none[i], "");
+	assert_urls(document_urls_of_relationships,
+		    "<Relationship TargetMode='External' "
+		    "Target='http://a.example/?a=&lt;&amp;amp;b=&quot;&b&#0;&#x110000;&apos;'/>",
+		    "http://a.example/?a=<&amp;b=\"&b&#0;&#x110000;'");
+}
+
+Test(document_urls, relationships_in_utf_16_are_read)
+{
+	static const char *const sets[] = {"UTF-16", "UTF-16LE", "UTF-16BE"};
+	const char *xml =
+		"<Relationships><Relationship TargetMode='External' Target='" A_LINK "'/>";
+
+	for (gsize i = 0; i < G_N_ELEMENTS(sets); i++) {
+		gsize length;
+		g_autofree char *wide = g_convert(xml, -1, sets[i], "UTF-8", NULL, &length, NULL);
+		g_autofree char *urls = urls_of(document_urls_of_relationships, wide, length);
+
+		cr_expect_str_eq(urls, A_LINK, "%s: %s", sets[i], urls);
+	}
+}
+
+/* What a parser of XML refuses to go on from, or counts. */
+Test(document_urls, no_number_of_attributes_or_levels_hides_a_relationship)
+{
+	static const char *const fill[] = {" xmlns:a='b'", "><a", " a='&amp;'", "></a><?a?"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(fill); i++) {
+		g_autoptr(GString) xml = g_string_new("<Relationship");
+		g_autofree char *urls = NULL;
+
+		while (xml->len < 1 << 20)
+			g_string_append(xml, fill[i]);
+		g_string_append(xml, "><Relationship");
+		for (int n = 0; n < 2000; n++)
+			g_string_append_printf(xml, " xmlns:n%d='a>b'", n);
+		g_string_append(xml, " Target='" A_LINK "' TargetMode='External'/>");
+		urls = urls_of(document_urls_of_relationships, xml->str, xml->len);
+		cr_expect_str_eq(urls, A_LINK, "%s: %s", fill[i], urls);
+	}
+}
+
+Test(document_urls, hostile_relationships_are_read_in_linear_time, .timeout = 20)
+{
+	static const char *const pieces[] = {
+		"&", "&#",  "&#0",	   "<",	  "<Relationship ", "='",
+		"=", "\"'", " Target='x'", "<:=", " Target=\"",	    "a",
+		" ", ":",   ">",	   "/"};
+	static const char *const begins[] = {"", "<Relationship Target='",
+					     "<Relationship Target=\"&#", "<Relationship ", "<"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(pieces) * G_N_ELEMENTS(begins); i++) {
+		g_autoptr(GString) xml = g_string_new(begins[i / G_N_ELEMENTS(pieces)]);
+
+		while (xml->len < 1 << 20)
+			g_string_append(xml, pieces[i % G_N_ELEMENTS(pieces)]);
+		g_string_append(xml, "' TargetMode='External'>");
+		g_free(urls_of(document_urls_of_relationships, xml->str, xml->len));
+	}
+}
+
 Test(document_urls, uri_actions_of_a_pdf_are_links)
 {
 	assert_urls(document_urls_of_pdf, "<< /S /URI /URI (http://a.example/x) >>",
@@ -66,8 +159,13 @@ Test(document_urls, uri_actions_of_a_pdf_are_links)
 
 Test(document_urls, a_link_is_taken_to_the_cap_and_no_longer_one)
 {
+	static const char begin[] =
+		"<Relationship TargetMode='External' Target='&#104;ttp://a&amp;";
+
 	for (guint size = CAP_URL_BYTES - 1; size <= CAP_URL_BYTES + 1; size++) {
 		g_autoptr(GString) pdf = g_string_new("/URI (http://");
+		g_autoptr(GString) xml = g_string_new(begin);
+		g_autofree char *targets = NULL;
 		g_autofree char *urls = NULL;
 
 		while (pdf->len < strlen("/URI (") + size)
@@ -75,5 +173,11 @@ Test(document_urls, a_link_is_taken_to_the_cap_and_no_longer_one)
 		g_string_append_c(pdf, ')');
 		urls = urls_of(document_urls_of_pdf, pdf->str, pdf->len);
 		cr_expect_eq(*urls != '\0', size <= CAP_URL_BYTES, "%u", size);
+		/* Of it counts what it is, not how it is written. */
+		for (guint i = strlen("http://a&"); i < size; i++)
+			g_string_append(xml, i % 2 ? "&#x00061;" : "&amp;");
+		g_string_append(xml, "'/>");
+		targets = urls_of(document_urls_of_relationships, xml->str, xml->len);
+		cr_expect_eq(*targets != '\0', size <= CAP_URL_BYTES, "%u", size);
 	}
 }
