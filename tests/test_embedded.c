@@ -787,7 +787,7 @@ Test(embedded, signed_content_that_is_cut_anywhere_is_read_up_to_there)
 }
 
 /* Each piece would have the rest searched or nested, if that were not done once. */
-Test(embedded, hostile_signed_content_is_read_in_linear_time, .timeout = 20)
+Test(embedded, hostile_signed_content_is_read_in_linear_time, .timeout = 10)
 {
 	static const struct raw pieces[] = {
 		RAW(DATA_OID "\xa0\x80\x24\x80"),
@@ -807,7 +807,7 @@ Test(embedded, hostile_signed_content_is_read_in_linear_time, .timeout = 20)
 				g_string_append_len(text, DATA_OID "\xa0\x80\x24\x80", 15);
 			else
 				g_string_append_len(text, "\xa0\x80\x30\x80\x02\x01\x01", 7);
-			while (text->len < 8 << 20)
+			while (text->len < 1 << 20)
 				g_string_append_len(text, pieces[i].bytes,
 						    (gssize)pieces[i].length);
 			out = embedded_in_signed(text->str, text->len);
