@@ -133,13 +133,13 @@ unpack_read_ended(struct unpacker *unpacker, const struct container *container,
 	container->file->flags |= inner.file->flags & FILE_INCOMPLETE;
 }
 
-/* Opens an archive; of a zip as far as the end record that has its directory. */
-static struct archive_members *
-open_members(const struct container *container, const void *bytes, gsize length)
+struct archive_members *
+unpack_open_members(const struct container *container, const void *bytes, gsize length,
+		    const char *password)
 {
 	if (archive_members_zip(container->type))
 		length = zip_record_ends(bytes, length);
-	return archive_members_open(container->type, bytes, length, NULL);
+	return archive_members_open(container->type, bytes, length, password);
 }
 
 /* Goes to the next member; what is compressed by itself may be damaged before the first. */
@@ -164,7 +164,7 @@ static void
 read_again(struct unpacker *unpacker, const struct container *container, const void *bytes,
 	   gsize length, const GArray *ended)
 {
-	g_autoptr(archive_members_t) members = open_members(container, bytes, length);
+	g_autoptr(archive_members_t) members = unpack_open_members(container, bytes, length, NULL);
 	struct archive_member member;
 	guint i = 0;
 
@@ -181,7 +181,7 @@ static gboolean
 read_members(struct unpacker *unpacker, const struct container *container, const void *bytes,
 	     gsize length)
 {
-	g_autoptr(archive_members_t) members = open_members(container, bytes, length);
+	g_autoptr(archive_members_t) members = unpack_open_members(container, bytes, length, NULL);
 	struct locked_archive *locked = locked_archive_new(container);
 	guint first = unpacker->members->len;
 	g_autoptr(GError) error = NULL;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unpack_private.h"
 
+#include <string.h>
+
 #include "caps.h"
+#include "charset.h"
 #include "encrypted_zip.h"
 #include "rar_headers.h"
 #include "seven_headers.h"
@@ -211,7 +214,7 @@ try_password(struct unpacker *unpacker, const struct locked_archive *locked, con
 	gsize length;
 	const void *bytes = g_bytes_get_data(locked->bytes, &length);
 	g_autoptr(archive_members_t) members =
-		archive_members_open(locked->container.type, bytes, length, password);
+		unpack_open_members(&locked->container, bytes, length, password);
 	struct archive_member member;
 	guint n = 0, left = 0;
 
@@ -239,7 +242,28 @@ note_untried(struct unpacker *unpacker)
 		record_note_cap(unpacker->record, CAP_PASSWORD_TEXT_BYTES_NAME);
 }
 
-/* Adds words that stand in no part: the subject's, and those of the archives' names. */
+/* Adds the words of an archive's names, and of its comment. */
+static void
+add_words_beside(struct unpacker *unpacker, const struct locked_archive *locked)
+{
+	const GPtrArray *names = locked->container.file->names;
+	g_autofree char *comment = NULL;
+	gsize length;
+	const char *bytes = g_bytes_get_data(locked->bytes, &length);
+	gsize begin = zip_record_ends(bytes, length), end = zip_ends(bytes, length);
+
+	for (guint i = 0; i < names->len; i++) {
+		const struct file_name *name = names->pdata[i];
+
+		passwords_add_name(unpacker->passwords, name->text);
+	}
+	if (begin >= end)
+		return;
+	comment = charset_guess(bytes + begin, end - begin, NULL, NULL);
+	passwords_add_text(unpacker->passwords, comment, strlen(comment), FALSE);
+}
+
+/* Adds words that stand in no part: the subject's, and those beside the archives. */
 static void
 add_outer_words(struct unpacker *unpacker)
 {
@@ -247,16 +271,8 @@ add_outer_words(struct unpacker *unpacker)
 
 	if (subject)
 		passwords_add_text(unpacker->passwords, subject, strlen(subject), FALSE);
-	for (guint i = 0; i < unpacker->locked->len; i++) {
-		const struct locked_archive *locked = unpacker->locked->pdata[i];
-		const GPtrArray *names = locked->container.file->names;
-
-		for (guint n = 0; n < names->len; n++) {
-			const struct file_name *name = names->pdata[n];
-
-			passwords_add_name(unpacker->passwords, name->text);
-		}
-	}
+	for (guint i = 0; i < unpacker->locked->len; i++)
+		add_words_beside(unpacker, unpacker->locked->pdata[i]);
 }
 
 /* A part's worth of limits is begun for each; archives that are met in one follow it. */

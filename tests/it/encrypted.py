@@ -3,6 +3,7 @@
 """Encrypted archives of each kind: flagged always, names and CRC-32 where they are visible, and candidates by them."""
 import hashlib
 import os
+import struct
 import subprocess
 import zlib
 
@@ -117,8 +118,13 @@ def ae_2_says_that_it_has_no_crc_32():
     assert "aes-256+deflate" in shown and "none, as AE-2 has it" in shown, shown
 
 
+def commented(zipped, comment):
+    assert zipped.endswith(b"\0\0"), "a zip that has a comment"
+    return zipped[:-2] + struct.pack("<H", len(comment)) + comment
+
+
 @test
-def the_password_may_stand_in_an_attached_text_or_in_the_archives_name():
+def the_password_may_stand_in_an_attached_text_or_in_the_archives_name_or_comment():
     site = Site()
     zipped = seven(site, "crypto.zip")
     word = PASSWORD.decode()
@@ -128,6 +134,9 @@ def the_password_may_stand_in_an_attached_text_or_in_the_archives_name():
         "untyped": [("crypto.zip", "application/zip", zipped),
                     ("password.txt", "application/octet-stream", f"Password: {word}".encode())],
         "name": [(f"offer_pass-{word}.zip", "application/zip", zipped)],
+        "comment": [("crypto.zip", "application/zip", commented(zipped, f"Password: {word}\r\n".encode()))],
+        "comment of many words": [("crypto.zip", "application/zip", commented(zipped, b"PK\5\6 a line\r\n" * 3000 + f"Password: {word}".encode()))],
+        "beside a long comment": [("password.txt", "text/plain", word.encode()), ("crypto.zip", "application/zip", commented(zipped, b"a line\r\n" * 7000))],
         "nowhere": [("crypto.zip", "application/zip", zipped), ("readme.txt", "text/plain", b"Password: another")],
     }
     for way, attachments in ways.items():
