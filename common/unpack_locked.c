@@ -263,15 +263,15 @@ add_words_beside(struct unpacker *unpacker, const struct locked_archive *locked)
 	passwords_add_text(unpacker->passwords, comment, strlen(comment), FALSE);
 }
 
-/* Adds words that stand in no part: the subject's, and those beside the archives. */
+/* Adds words that stand in no part: the subject's, and those beside archives, the first on. */
 static void
-add_outer_words(struct unpacker *unpacker)
+add_outer_words(struct unpacker *unpacker, guint first)
 {
 	const char *subject = unpacker->record->subject;
 
-	if (subject)
+	if (subject && !first)
 		passwords_add_text(unpacker->passwords, subject, strlen(subject), FALSE);
-	for (guint i = 0; i < unpacker->locked->len; i++)
+	for (guint i = first; i < unpacker->locked->len; i++)
 		add_words_beside(unpacker, unpacker->locked->pdata[i]);
 }
 
@@ -279,13 +279,14 @@ add_outer_words(struct unpacker *unpacker)
 void
 unpack_open_locked(struct unpacker *unpacker)
 {
-	if (unpacker->locked->len == 0)
-		return;
-	add_outer_words(unpacker);
-	for (guint i = 0; i < unpacker->locked->len; i++) {
+	for (guint i = 0, known = 0; i < unpacker->locked->len; i++) {
 		const struct locked_archive *locked = unpacker->locked->pdata[i];
 		gboolean open = FALSE;
 
+		if (i == known) {
+			add_outer_words(unpacker, known);
+			known = unpacker->locked->len;
+		}
 		describe_locked(locked);
 		unpack_begin_part(unpacker, g_bytes_get_size(locked->bytes));
 		for (guint n = 0; n < passwords_count(unpacker->passwords) && !open; n++)

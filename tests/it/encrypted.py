@@ -123,6 +123,17 @@ def commented(zipped, comment):
     return zipped[:-2] + struct.pack("<H", len(comment)) + comment
 
 
+def locked_again(site, zipped):
+    """A zip with another password around one."""
+    work = f"{site.root}/again"
+    os.makedirs(work, exist_ok=True)
+    with open(f"{work}/inner.zip", "wb") as handle:
+        handle.write(zipped)
+    run("7z", "a", "-pthe-outer-1", f"{work}/outer.zip", f"{work}/inner.zip")
+    with open(f"{work}/outer.zip", "rb") as handle:
+        return handle.read()
+
+
 @test
 def the_password_may_stand_in_an_attached_text_or_in_the_archives_name_or_comment():
     site = Site()
@@ -137,6 +148,8 @@ def the_password_may_stand_in_an_attached_text_or_in_the_archives_name_or_commen
         "comment": [("crypto.zip", "application/zip", commented(zipped, f"Password: {word}\r\n".encode()))],
         "comment of many words": [("crypto.zip", "application/zip", commented(zipped, b"PK\5\6 a line\r\n" * 3000 + f"Password: {word}".encode()))],
         "beside a long comment": [("password.txt", "text/plain", word.encode()), ("crypto.zip", "application/zip", commented(zipped, b"a line\r\n" * 7000))],
+        "comment of one in another": [("outer.zip", "application/zip", locked_again(site, commented(zipped, f"Password: {word}".encode()))),
+                                      ("password.txt", "text/plain", b"the-outer-1")],
         "nowhere": [("crypto.zip", "application/zip", zipped), ("readme.txt", "text/plain", b"Password: another")],
     }
     for way, attachments in ways.items():
