@@ -1196,7 +1196,7 @@ Test(unpack, a_zip_behind_an_attachment_too_large_to_keep_is_told_to_be_unread)
 		cr_assert_eq(file->size, CAP_KEPT_BYTES + past);
 		cr_assert(has_digests(file));
 		cr_assert_eq(record->files->len, past ? 1u : 2u);
-		cr_assert_eq(met(record, CAP_KEPT_BYTES_NAME), past);
+		cr_assert_eq(met(record, CAP_KEPT_BYTES_NAME), past > 0);
 		cr_assert_eq(file->flags & FILE_INCOMPLETE, past ? (guint32)FILE_INCOMPLETE : 0u);
 	}
 }
