@@ -211,13 +211,58 @@ is_opened(const struct entity *entity, const struct file *file)
 	       mime_is_signed(file) || entity->wrapped;
 }
 
+/* Whether a line begins with such a text, in letters of either case. */
+static gboolean
+line_begins(const char *line, gsize length, const char *with)
+{
+	return length >= strlen(with) && g_ascii_strncasecmp(line, with, strlen(with)) == 0;
+}
+
+/*
+ * Whether the header of a part stands in a text: behind what may be a delimiter, or at its
+ * beginning, where the first line may be what is left of one.
+ */
+static gboolean
+has_part_header(const char *text, gsize length)
+{
+	const char *at = text, *end = text + length;
+	gboolean header = TRUE; /* the line in hand may be of one */
+
+	while (at < end) {
+		const char *feed = memchr(at, '\n', (gsize)(end - at));
+		gsize size = (gsize)((feed ? feed + 1 : end) - at);
+
+		if (header && (line_begins(at, size, "Content-Type:") ||
+			       line_begins(at, size, "Content-Disposition:")))
+			return TRUE;
+		header = at == text || line_begins(at, size, "--") ||
+			 (header && line_begins(at, size, "Content-"));
+		at += size;
+	}
+	return FALSE;
+}
+
+/*
+ * Whether another reading takes a part, header and all, for a text: one without a type or a
+ * name, that some program may show and none saves.  The part itself is what the readings record
+ * that know its delimiter.
+ */
+static gboolean
+is_part_shown_as_text(const struct reader *reader, const struct source *source,
+		      const struct entity *entity, const struct file *file)
+{
+	return reader->options != &mime_plain_reading && file->flags & FILE_BODY &&
+	       !entity->has_type && mime_encoding(file) == ENCODING_IDENTITY &&
+	       has_part_header(source->bytes + entity->body.begin, entity->body.length);
+}
+
 /*
  * Whether a content need not be read again: the plain reading has it, or one of
- * those whose rows are joined.  What is read first is kept for the others.
+ * those whose rows are joined.  What is read first is kept for the others if it is recorded.
  */
 READING_CHECK static gboolean
 was_read(struct reader *reader, const struct source *source, const struct entity *entity,
-	 const struct file *file, enum encoding encoding)
+	 const struct file *file, enum encoding encoding, gboolean recorded)
 {
 	struct content_span span = {
 		.whole = source->bytes, .body = entity->body, .encoding = encoding};
@@ -231,28 +276,9 @@ was_read(struct reader *reader, const struct source *source, const struct entity
 		return TRUE;
 	if (reader->rows > 1 && g_hash_table_contains(reader->others, &span))
 		return TRUE;
-	g_hash_table_add(plain ? reader->spans : reader->others, g_memdup2(&span, sizeof(span)));
-	return FALSE;
-}
-
-/*
- * Whether another reading took the header of a part for a text: one without a type or a name,
- * that some program may show and none saves.  The part itself is what the readings record that
- * know its delimiter.
- */
-static gboolean
-is_part_shown_as_text(const struct reader *reader, const struct source *source,
-		      const struct entity *entity, const struct file *file)
-{
-	static const char *const fields[] = {"Content-Type:", "Content-Disposition:"};
-	const char *bytes = source->bytes + entity->body.begin;
-
-	if (reader->options == &mime_plain_reading || !(file->flags & FILE_BODY) ||
-	    entity->has_type)
-		return FALSE;
-	for (gsize i = 0; i < G_N_ELEMENTS(fields); i++)
-		if (memmem(bytes, entity->body.length, fields[i], strlen(fields[i])))
-			return TRUE;
+	if (recorded)
+		g_hash_table_add(plain ? reader->spans : reader->others,
+				 g_memdup2(&span, sizeof(span)));
 	return FALSE;
 }
 
@@ -274,8 +300,9 @@ mime_read_leaf(struct reader *reader, const struct source *source, const struct 
 	};
 	gsize line_break =
 		mime_visible_break(bytes, entity->body.length, entity->break_bytes, encoding);
+	gboolean recorded = !is_part_shown_as_text(reader, source, entity, file);
 
-	if (was_read(reader, source, entity, file, encoding))
+	if (was_read(reader, source, entity, file, encoding, recorded))
 		return;
 	if (source->bytes == reader->whole)
 		reader->leaf_begin = entity->body.begin;
@@ -288,6 +315,6 @@ mime_read_leaf(struct reader *reader, const struct source *source, const struct 
 	if (!(file->flags & FILE_MESSAGE))
 		mime_read_embedded(reader, source, entity, index, kept);
 	/* What is in it counts; of no bytes it is no content (readings.h). */
-	if (is_part_shown_as_text(reader, source, entity, file))
+	if (!recorded)
 		file->size = 0;
 }

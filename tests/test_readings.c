@@ -190,6 +190,29 @@ Test(readings, a_part_that_another_reading_shows_as_text_is_no_content)
 	}
 }
 
+Test(readings, what_one_reading_shows_as_text_another_one_shows_as_a_file)
+{
+	/* The type is another field's fold to those who do not mend it; the words in the file
+	   are no header. */
+	static const char *const cases[][2] = {
+		{"--B\r\nX-A: b\r\n Content-Type: a/b; name=f.exe\r\n\r\n", ""},
+		{"--B\r\nX-A: b\r\n Content-Type: a/b; name=f.exe\r\n\r\n", "more\r\n"},
+		{"--B\r\nContent-Type\x80: a/b; name=f.exe\r\n\r\n", ""},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *body = g_strconcat(cases[i][1], "Content-Type: foo", NULL);
+		g_autofree char *text =
+			g_strconcat("Content-Type: multipart/mixed; boundary=b\r\n\r\nHello.\r\n",
+				    cases[i][0], body, "\r\n--B--\r\n", NULL);
+		g_autoptr(record_t) record = mime_read(text, strlen(text));
+		const struct file *file = find(record, body, strlen(body));
+
+		cr_assert(file != NULL, "%s", text);
+		cr_expect_str_eq(file->declared_type, "a/b");
+	}
+}
+
 Test(readings, a_file_in_a_part_that_is_shown_as_text_counts)
 {
 	const char *text = "Content-Type: multipart/mixed; boundary=boundary\r\n\r\n"
