@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What readers make of a file's names: bytes in other character sets, the last part of a path. */
+#include <config.h>
+
 #include "mime_reader.h"
 
 #include <string.h>
@@ -46,19 +48,22 @@ add_derived(const struct naming *naming, const struct written_name *from, const 
 	file_add_name(file, bounded, label, NULL);
 }
 
-/* Whether a text has at at what stands for a byte that is none (text_from_bytes()). */
+/* Whether what stands for a byte that is no text (text_from_bytes()) begins at a backslash. */
 static gboolean
-is_escaped_byte(const char *at)
+is_escaped_byte(const struct written_name *from, const char *at)
 {
-	return g_str_has_prefix(at, "\\x00") ||
-	       (g_str_has_prefix(at, "\\x") && strchr("89abcdef", at[2]) && at[2] &&
-		g_ascii_isxdigit(at[3]));
+	gsize length;
+	const char *raw = g_bytes_get_data(from->raw, &length);
+
+	/* Of a name that has backslashes, or is encoded, they may be its own. */
+	return g_ascii_isxdigit(at[1] == 'x' ? at[2] : 0) && g_ascii_isxdigit(at[3]) &&
+	       !memchr(raw, '\\', length) && !memmem(raw, length, "=?", 2);
 }
 
 static gboolean
-is_separator(const char *at)
+is_separator(const struct written_name *from, const char *at)
 {
-	return *at == '/' || (*at == '\\' && !is_escaped_byte(at));
+	return *at == '/' || (*at == '\\' && !is_escaped_byte(from, at));
 }
 
 /* Returns where a name in UTF-8 ends for those who take blanks of any script off, and marks. */
@@ -83,9 +88,9 @@ add_stripped(const struct naming *naming, const struct written_name *from)
 	g_autofree char *last = NULL;
 	g_autofree char *bare = NULL;
 
-	while (end > text && is_separator(end - 1))
+	while (end > text && is_separator(from, end - 1))
 		end--;
-	for (part = end; part > text && !is_separator(part - 1);)
+	for (part = end; part > text && !is_separator(from, part - 1);)
 		part--;
 	last = g_strndup(part, (gsize)(end - part));
 	add_derived(naming, from, last, "stripped");

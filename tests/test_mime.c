@@ -782,7 +782,11 @@ Test(mime, what_stands_for_a_byte_is_no_path)
 	static const char *const cases[][3] = {
 		/* as written, what is shown, what is not */
 		{"filename*=utf-8''a%00b.exe", "a\\x00b.exe", "x00b.exe"},
-		{"filename*=utf-8''d%5Ca%00.exe", "a\\x00.exe", "x00.exe"},
+		{"filename=\"a\x81"
+		 "b.exe\"",
+		 "a\\x81b.exe", "x81b.exe"},
+		{"filename*=utf-8''d%5Cxadvice.exe", "xadvice.exe", NULL},
+		{"filename=\"C:\\docs\\xfactor.exe\"", "xfactor.exe", NULL},
 		{"filename*=utf-8''d%5Cxylo.exe", "xylo.exe", NULL},
 		{"filename*=utf-8''d%5Cx0.exe", "x0.exe", NULL},
 	};
