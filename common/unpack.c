@@ -205,7 +205,7 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 	/* So may one be that a program unpacks. */
 	zip = archive_members_decrypted(members);
 	if (zip || archive_members_zip(container->type))
-		unpack_read_views(unpacker, container, first, bytes, length);
+		unpack_read_views(unpacker, container, first, error != NULL, bytes, length);
 	unpack_keep_locked(unpacker, locked, zip, bytes, length);
 	if (encrypted)
 		container->file->flags |= FILE_ENCRYPTED;

@@ -186,10 +186,12 @@ void unpack_open_locked(struct unpacker *unpacker);
 
 /* ---- unpack_views.c ---- */
 
-/* Reads the members of a zip that its other readers show; first: the first of those read already.
+/*
+ * Reads the members of a zip that its other readers show; all: those on which they agree, too,
+ * since listing them failed.  first: the first of those read already.
  */
 void unpack_read_views(struct unpacker *unpacker, const struct container *container, guint first,
-		       const void *bytes, gsize length);
+		       gboolean all, const void *bytes, gsize length);
 
 /* ---- unpack_wrapper.c ---- */
 

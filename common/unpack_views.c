@@ -120,10 +120,10 @@ take_view(const struct zip_view *view, gpointer user)
 
 void
 unpack_read_views(struct unpacker *unpacker, const struct container *container, guint first,
-		  const void *bytes, gsize length)
+		  gboolean all, const void *bytes, gsize length)
 {
 	struct viewing viewing = {unpacker, container, first};
 
 	if (!unpacker->part_spent)
-		zip_views(bytes, length, take_view, &viewing);
+		zip_views(bytes, length, all, take_view, &viewing);
 }

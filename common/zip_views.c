@@ -46,6 +46,7 @@ struct search {
 	gsize length;
 	GArray *extents;
 	guint calls;
+	gboolean all; /* show the members on which they agree as well */
 	zip_view_function found;
 	gpointer user;
 	gboolean stopped;
@@ -238,16 +239,19 @@ check_entry(struct search *search, const struct entry *central)
 	struct entry local;
 	guint64 packed;
 	gsize content;
+	gboolean same;
 
 	if (!read_local(search, central->offset, &local, &content))
 		return;
 	packed = MIN(central->packed, search->length - content);
 	extent.end = content + (gsize)packed;
 	g_array_append_val(search->extents, extent);
-	if (is_same(&local, central))
+	same = is_same(&local, central);
+	if (same && !search->all)
 		return;
 	/* With AES the name alone may be of another; its extra field is the header's. */
-	show_local(search, central->offset);
+	if (!same || central->method == METHOD_AES)
+		show_local(search, central->offset);
 	if (packed <= G_MAXUINT32 && central->method != METHOD_AES)
 		show_central(search, central, content, packed);
 }
@@ -536,9 +540,10 @@ zip_tail_may_end(const struct zip_tail *tail)
 }
 
 void
-zip_views(const void *bytes, gsize length, zip_view_function found, gpointer user)
+zip_views(const void *bytes, gsize length, gboolean all, zip_view_function found, gpointer user)
 {
-	struct search search = {.bytes = bytes, .length = length, .found = found, .user = user};
+	struct search search = {
+		.bytes = bytes, .length = length, .all = all, .found = found, .user = user};
 	struct directory directory;
 
 	find_directory(&search, &directory);

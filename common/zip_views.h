@@ -66,9 +66,11 @@ typedef gboolean (*zip_view_function)(const struct zip_view *view, gpointer user
 
 /*
  * Calls found with each view of a member on which readers of the zip disagree: both
- * where directory and header differ, else the one there is.  bytes: length bytes.
+ * where directory and header differ, else the one there is.  all: of the others, too, as
+ * the directory has them, for one that a reader gives up.  bytes: length bytes.
  * Looks at CAP_MEMBERS entries of the directory, and calls found no more often than
  * twice as many times.  Does nothing where no directory ends the zip.
  */
-void zip_views(const void *bytes, gsize length, zip_view_function found, gpointer user);
+void zip_views(const void *bytes, gsize length, gboolean all, zip_view_function found,
+	       gpointer user);
 #endif

@@ -91,12 +91,12 @@ def zip64():
     return out.getvalue()
 
 
-def zip_by_hand(method, packed):
-    """A zip of one member by a method that Python does not write."""
+def zip_by_hand(method, packed, extra=b"", comment=b""):
+    """A zip of one member as Python does not write it."""
     name, crc = b"proof.exe", zlib.crc32(PROOF)
     local = struct.pack("<4s5H3I2H", b"PK\3\4", 63, 0, method, 0, 0, crc, len(packed), len(PROOF), len(name), 0) + name + packed
-    central = struct.pack("<4s6H3I5H2I", b"PK\1\2", 63, 63, 0, method, 0, 0, crc, len(packed), len(PROOF), len(name), 0, 0, 0, 0, 0, 0) + name
-    return local + central + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(central), len(local), 0)
+    central = struct.pack("<4s6H3I5H2I", b"PK\1\2", 63, 63, 0, method, 0, 0, crc, len(packed), len(PROOF), len(name), len(extra), 0, 0, 0, 0, 0) + name + extra
+    return local + central + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(central), len(local), len(comment)) + comment
 
 
 def tarred(*names, mode="w", content=PROOF, form=tarfile.PAX_FORMAT):
@@ -129,6 +129,8 @@ def made():
         yield f"method {method}.zip", zipped("proof.exe", method=method)
         yield f"streamed {method}.zip", streamed(method)
     yield "xz.zip", zip_by_hand(95, lzma.compress(PROOF))
+    for kind, comment in (("a comment", b"words"), ("an end record", b"c" + FALSE_END)):
+        yield f"a directory that libarchive gives up, and {kind}.zip", zip_by_hand(0, PROOF, b"\0", comment)
     yield "zip64.zip", zip64()
     yield "comment.zip", plain[:-2] + b"\5\0hello"
     yield "no directory.zip", plain[:plain.rindex(b"PK\1\2")]
