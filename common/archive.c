@@ -154,6 +154,7 @@ struct archive_members {
 	gboolean opened;      /* asked for what is encrypted before it is, libarchive 3.6 crashes */
 	gboolean damaged;
 	gboolean followed;   /* what is read, by what is damaged or none of it */
+	gboolean again;	     /* it is read for the second time */
 	gint64 size;	     /* of the member, as the archive says */
 	guint64 position;    /* in its content */
 	gint64 block_offset; /* of the block in hand, which may stand after a hole */
@@ -300,6 +301,19 @@ open_bytes(struct archive_members *members, gsize length, const char *password)
 		archive_read_open_memory(members->archive, members->bytes, length) == ARCHIVE_OK;
 }
 
+/* How many of a content's bytes libarchive is to read: those that look whole. */
+static gsize
+own_bytes(const struct kind *kind, const void *bytes, gsize length)
+{
+	gsize whole = 0;
+
+	if (kind && kind->filter == ARCHIVE_FILTER_ZSTD)
+		whole = compressed_end_zstd(bytes, length, length);
+	if (kind && kind->filter == ARCHIVE_FILTER_XZ)
+		whole = compressed_end_xz_by_form(bytes, length);
+	return whole ? whole : length;
+}
+
 static struct archive_members *
 open_as(const struct kind *kind, const void *bytes, gsize length, const char *password)
 {
@@ -316,7 +330,8 @@ open_as(const struct kind *kind, const void *bytes, gsize length, const char *pa
 	members->bytes = bytes;
 	members->length = length;
 	members->may_be_none = program;
-	open_bytes(members, length, password);
+	members->followed = own_bytes(kind, bytes, length) < length;
+	open_bytes(members, own_bytes(kind, bytes, length), password);
 	return members;
 }
 
@@ -328,9 +343,9 @@ archive_members_begin_again(struct archive_members *members, archive_members_dro
 	gint64 taken = archive_filter_bytes(members->archive, -1);
 	gsize whole = 0;
 
-	if (members->followed || (filter != ARCHIVE_FILTER_ZSTD && filter != ARCHIVE_FILTER_XZ))
+	if (members->again || (filter != ARCHIVE_FILTER_ZSTD && filter != ARCHIVE_FILTER_XZ))
 		return FALSE;
-	members->followed = TRUE;
+	members->followed = members->again = TRUE;
 	/* Its memory is wanted. */
 	archive_read_free(members->archive);
 	if (filter == ARCHIVE_FILTER_XZ)

@@ -105,8 +105,47 @@ compressed_end_zstd(const void *bytes, gsize length, gsize taken)
 
 /* ---- xz ---- */
 
+#define XZ_HEADER_BYTES 12
+#define XZ_FOOTER_BYTES 12
+#define XZ_FOOTER_FLAGS 8
+#define XZ_MOST_CHECK 15
 #define DROPPED_BYTES 65536
 #define PADDING "\0\0\0\0" /* between streams, any number of times (2.2) */
+
+/* Whether a stream's footer stands here, and its index where it says (2.1.2, 4.1). */
+static gboolean
+is_xz_footer(const guint8 *bytes, gsize at)
+{
+	const guint8 *footer = bytes + at;
+	guint64 index = ((guint64)little_endian(footer + 4, 4) + 1) * 4;
+
+	return footer[XZ_FOOTER_FLAGS] == 0 && footer[XZ_FOOTER_FLAGS + 1] <= XZ_MOST_CHECK &&
+	       memcmp(footer + XZ_FOOTER_FLAGS + 2, "YZ", 2) == 0 &&
+	       index <= at - XZ_HEADER_BYTES && bytes[at - index] == 0;
+}
+
+/* Whether the bytes are padding: zeros, by fours. */
+static gboolean
+is_xz_padding(const guint8 *bytes, gsize length)
+{
+	for (gsize i = 0; i < length; i++)
+		if (bytes[i])
+			return FALSE;
+	return length % 4 == 0;
+}
+
+gsize
+compressed_end_xz_by_form(const void *bytes, gsize length)
+{
+	const guint8 *at = bytes;
+	gsize end = length;
+
+	while (end >= XZ_HEADER_BYTES + XZ_FOOTER_BYTES && !is_xz_footer(at, end - XZ_FOOTER_BYTES))
+		end--;
+	if (end < XZ_HEADER_BYTES + XZ_FOOTER_BYTES)
+		return 0;
+	return is_xz_padding(at + end, length - end) ? length : end;
+}
 
 /* Decompresses the stream that begins here, and passes it; FALSE if it is not whole. */
 static gboolean

@@ -194,17 +194,17 @@ take_piece(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize
 	return TRUE;
 }
 
+/* What is dropped is counted when it is read. */
 static gboolean
-count_dropped(gsize length, gpointer user)
+may_go_on(G_GNUC_UNUSED gsize length, gpointer user)
 {
-	return unpack_within_bytes(user, length);
+	return unpack_within_cpu(user);
 }
 
 gboolean
 unpack_begin_again(struct unpacker *unpacker, struct archive_members *members)
 {
-	return !unpacker->part_spent &&
-	       archive_members_begin_again(members, count_dropped, unpacker) &&
+	return !unpacker->part_spent && archive_members_begin_again(members, may_go_on, unpacker) &&
 	       !unpacker->part_spent;
 }
 
@@ -233,12 +233,16 @@ gboolean
 unpack_read_pieces(struct unpacker *unpacker, struct archive_members *members,
 		   const struct file *file, GByteArray *kept)
 {
+	guint64 bytes = unpacker->bytes, part_bytes = unpacker->part_bytes;
 	struct archive_member member;
 
 	if (read_pieces(unpacker, members, file, kept))
 		return TRUE;
 	if (!unpack_begin_again(unpacker, members) || !archive_members_next(members, &member, NULL))
 		return FALSE;
+	/* The same bytes are made once more. */
+	unpacker->bytes = bytes;
+	unpacker->part_bytes = part_bytes;
 	g_byte_array_set_size(kept, 0);
 	return read_pieces(unpacker, members, file, kept);
 }

@@ -147,8 +147,8 @@ gboolean unpack_read_content(struct unpacker *unpacker, struct archive_members *
 			     struct file *file, GByteArray *kept);
 
 /*
- * Once reading what is compressed by itself failed: begins again with what is whole of it, counting
- * what that costs.  FALSE when nothing is, or a cap is met.
+ * Once reading what is compressed by itself failed: begins again with what is whole of it, within
+ * the time that is left.  FALSE when nothing is, or a cap is met.
  */
 gboolean unpack_begin_again(struct unpacker *unpacker, struct archive_members *members);
 
