@@ -202,10 +202,13 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 	if (ended->len)
 		read_again(unpacker, container, bytes, length, ended);
 	encrypted = archive_members_encrypted(members) || locked->files->len || is_hidden_rar(&rar);
-	/* So may one be that a program unpacks. */
 	zip = archive_members_decrypted(members);
-	if (zip || archive_members_zip(container->type))
-		unpack_read_views(unpacker, container, first, error != NULL, bytes, length);
+	/* One that a program unpacks and libarchive gives up is opened as a zip behind. */
+	if (archive_members_zip(container->type))
+		unpack_read_views(unpacker, container, first,
+				  error || unpacker->members->len == first, bytes, length);
+	else if (zip)
+		unpack_read_views(unpacker, container, first, FALSE, bytes, length);
 	unpack_keep_locked(unpacker, locked, zip, bytes, length);
 	if (encrypted)
 		container->file->flags |= FILE_ENCRYPTED;

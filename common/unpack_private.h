@@ -188,7 +188,7 @@ void unpack_open_locked(struct unpacker *unpacker);
 
 /*
  * Reads the members of a zip that its other readers show; all: those on which they agree, too,
- * since listing them failed.  first: the first of those read already.
+ * since listing them failed or gave none.  first: the first of those read already.
  */
 void unpack_read_views(struct unpacker *unpacker, const struct container *container, guint first,
 		       gboolean all, const void *bytes, gsize length);

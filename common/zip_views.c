@@ -25,10 +25,17 @@
 #define FLAG_ENCRYPTED (1u << 0)
 #define FLAG_DESCRIPTOR (1u << 3) /* sizes and CRC stand behind the content */
 #define METHOD_AES 99
+#define HOST_UNIX 3
+#define MODE_SHIFT 16
+#define MODE_KIND 0170000
+#define MODE_FILE 0100000
+#define ATTRIBUTE_FOLDER (1u << 4) /* of DOS, whatever the host */
 
 /* What header or directory says of a member. */
 struct entry {
 	guint flags, method;
+	guint host;	    /* whose attributes these are, in the directory (4.4.2, 4.4.15) */
+	guint32 attributes; /* Unix has its mode in the upper half */
 	guint32 crc32;
 	guint64 packed, size;
 	const guint8 *name; /* name_length bytes */
@@ -145,6 +152,8 @@ read_central(const struct search *search, gsize *at, struct entry *ret_entry)
 	*ret_entry = (struct entry){
 		.flags = u16(bytes + 8),
 		.method = u16(bytes + 10),
+		.host = bytes[5],
+		.attributes = u32(bytes + 38),
 		.crc32 = u32(bytes + 16),
 		.packed = u32(bytes + 20),
 		.size = u32(bytes + 24),
@@ -231,6 +240,21 @@ is_same(const struct entry *local, const struct entry *central)
 	       memcmp(local->name, central->name, central->name_length) == 0;
 }
 
+/*
+ * Whether something is stored that its attributes call no file, as a link: those that go by
+ * them, as libarchive, show none, where Windows and Python extract it.
+ */
+static gboolean
+is_called_no_file(const struct entry *central)
+{
+	guint32 kind = central->attributes >> MODE_SHIFT & MODE_KIND;
+
+	if (!central->packed)
+		return FALSE;
+	return central->attributes & ATTRIBUTE_FOLDER ||
+	       (central->host == HOST_UNIX && kind && kind != MODE_FILE);
+}
+
 /* Compares an entry of the directory with its local header. */
 static void
 check_entry(struct search *search, const struct entry *central)
@@ -246,7 +270,7 @@ check_entry(struct search *search, const struct entry *central)
 	packed = MIN(central->packed, search->length - content);
 	extent.end = content + (gsize)packed;
 	g_array_append_val(search->extents, extent);
-	same = is_same(&local, central);
+	same = is_same(&local, central) && !is_called_no_file(central);
 	if (same && !search->all)
 		return;
 	/* With AES the name alone may be of another; its extra field is the header's. */

@@ -91,6 +91,17 @@ def zip64():
     return out.getvalue()
 
 
+def called(host, attributes):
+    """A zip whose program is no file by its attributes, for those who go by them."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        member = zipfile.ZipInfo("proof.exe")
+        member.create_system, member.external_attr = host, attributes
+        archive.writestr(member, PROOF)
+        archive.writestr("other.txt", b"other")
+    return out.getvalue()
+
+
 def zip_by_hand(method, packed, extra=b"", comment=b""):
     """A zip of one member as Python does not write it."""
     name, crc = b"proof.exe", zlib.crc32(PROOF)
@@ -131,6 +142,9 @@ def made():
     yield "xz.zip", zip_by_hand(95, lzma.compress(PROOF))
     for kind, comment in (("a comment", b"words"), ("an end record", b"c" + FALSE_END)):
         yield f"a directory that libarchive gives up, and {kind}.zip", zip_by_hand(0, PROOF, b"\0", comment)
+    for kind, host, attributes in (("link", 3, 0o120777 << 16), ("folder", 3, 0o40755 << 16), ("folder of DOS", 0, 0x10), ("device", 3, 0o20644 << 16),
+                                   ("socket", 3, 0o140644 << 16), ("nothing known", 3, 0o150644 << 16)):
+        yield f"called a {kind}.zip", called(host, attributes)
     yield "zip64.zip", zip64()
     yield "comment.zip", plain[:-2] + b"\5\0hello"
     yield "no directory.zip", plain[:plain.rindex(b"PK\1\2")]
