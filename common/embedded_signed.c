@@ -137,7 +137,8 @@ der_pieces(struct der *der, const struct header *string, GByteArray *out)
 	gsize open = string->open;
 
 	while (der_header(der, &header)) {
-		if (open && der_ends(&header) && !--open)
+		/* Only one that is indefinite ends so, not one that holds such. */
+		if (open && der_ends(&header) && !--open && string->open)
 			break;
 		if (header.kind & DER_CONSTRUCTED) {
 			open += header.open;

@@ -746,6 +746,43 @@ Test(embedded, signed_content_is_read_however_its_octets_are_put_together)
 	}
 }
 
+/* Puts a string about what there is, and pieces before it and behind. */
+static void
+nest(GByteArray *bytes, gboolean open, const char *before, const char *behind)
+{
+	wrap(bytes, 0x24, open);
+	g_byte_array_prepend(bytes, (const guint8 *)before, (guint)strlen(before));
+	g_byte_array_append(bytes, (const guint8 *)behind, (guint)strlen(behind));
+}
+
+/* What "openssl cms -verify" shows of each with a signature is "abcdefghijklmn". */
+Test(embedded, signed_content_is_whole_whichever_of_its_strings_are_indefinite)
+{
+	for (guint bits = 0; bits < 1 << 6; bits++) {
+		g_autoptr(GByteArray) content = g_byte_array_new();
+		g_autoptr(GByteArray) twin = g_byte_array_new();
+		g_autoptr(GByteArray) all = NULL, out = NULL;
+
+		g_byte_array_append(content, (const guint8 *)"\4\2bc\4\1d", 7);
+		nest(content, bits & 1, "\4\1a", "\4\2ef");
+		nest(content, bits & 2, "", "\4\1g");
+		g_byte_array_append(twin, (const guint8 *)"\4\2hi\4\1j", 7);
+		nest(twin, bits & 4, "", "\4\2kl");
+		nest(twin, bits & 8, "", "\4\2mn");
+		g_byte_array_append(content, twin->data, twin->len);
+		nest(content, bits & 16, "", "");
+		wrap(content, 0xa0, bits & 32);
+		g_byte_array_prepend(content, (const guint8 *)DATA_OID, sizeof(DATA_OID) - 1);
+		all = signed_with((struct raw)RAW("\x30\x05" OTHER_OID),
+				  (struct raw){(const char *)content->data, content->len},
+				  bits & 32);
+		out = embedded_in_signed(all->data, all->len);
+		cr_expect(out && out->len == 14 && memcmp(out->data, "abcdefghijklmn", 14) == 0,
+			  "%u: %.*s", bits, out ? (int)out->len : 0,
+			  out ? (const char *)out->data : "");
+	}
+}
+
 Test(embedded, an_algorithm_that_names_the_type_of_the_content_hides_it_not)
 {
 	static const struct raw digests[] = {

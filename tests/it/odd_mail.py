@@ -686,6 +686,7 @@ def signed():
     decoy = der(0x30, DATA_OID + der(0xa0, der(4, b"Content-Type: text/plain\r\n\r\nHello\r\n")))
     forms = {f"octets {depth} deep": signed_data(octets, indefinite=depth % 2) for depth, octets in enumerate(nested) if depth}
     forms.update({"one string": signed_data(der(4, inner)), "indefinite": signed_data(der(0x24, b"".join(halves), True), indefinite=True), "nested apart": signed_data(der(0x24, halves[0] + der(0x24, der(0x24, b"") + halves[1], True))),
+                  "indefinite in definite": signed_data(der(0x24, der(0x24, halves[0], True) + halves[1])), "indefinite in definite twice": signed_data(der(0x24, der(0x24, der(0x24, halves[0], True)) + halves[1])),
                   "pieces of other kinds": signed_data(der(0x24, b"\x0c" + halves[0][1:] + b"\x80" + halves[1][1:])), "length with zeros": signed_data(b"\x04\x88" + struct.pack(">Q", len(inner)) + inner), "other type": signed_data(der(4, inner), bytes.fromhex("06032a0304")),
                   "type's length in two bytes": signed_data(der(4, inner), b"\x06\x81" + DATA_OID[1:], oid=b"\x06\x81" + SIGNED_OID[1:]),
                   "algorithm of data": signed_data(der(4, inner), algorithms=der(0x30, DATA_OID)), "parameter of data": signed_data(der(4, inner), algorithms=der(0x30, SHA256_OID + DATA_OID)), "content in a parameter": signed_data(der(4, inner), algorithms=der(0x30, SHA256_OID + decoy)),
