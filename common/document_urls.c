@@ -20,13 +20,69 @@ document_urls_are_in(const char *name)
 	return length > 5 && g_ascii_strcasecmp(name + length - 5, ".rels") == 0;
 }
 
-/* Adds a link as HTML has it, by whose rules all are collected. */
+/*
+ * The links of a document, which are collected as HTML has them, by whose rules all are.
+ * That is up to six times as long, and four times more of bytes that are no UTF-8, so that
+ * it is handed over in pieces: of a document the bytes of its links count, not these.
+ */
+struct links {
+	struct record *record;
+	GString *html;
+	gsize bytes;
+};
+
+#define LINK_BEGIN "<a href=\""
+#define LINK_END "\">"
+#define LINK_MARKUP (sizeof(LINK_BEGIN LINK_END) - 1) /* counts, too: there may be many */
+
+#define HTML_BYTES (CAP_URL_SCAN_BYTES / 16)
+
 static void
-add_link(GString *html, const char *link, gsize length)
+links_init(struct links *links, struct record *record)
 {
-	if (length == 0 || length > CAP_URL_BYTES || html->len > CAP_URL_SCAN_BYTES)
+	*links = (struct links){.record = record, .html = g_string_new(NULL)};
+}
+
+/* Hands over what there is. */
+static void
+links_collect(struct links *links)
+{
+	const GString *html = links->html;
+	g_autofree char *text = text_from_bytes(html->str, html->len, html->len * 4 + 1, NULL);
+
+	url_collect(links->record, text, strlen(text), TRUE);
+	g_string_truncate(links->html, 0);
+}
+
+static void
+links_finish(struct links *links)
+{
+	links_collect(links);
+	g_string_free(links->html, TRUE);
+}
+
+/* Returns whether there is room for a link, and notes the cap that is met if not. */
+static gboolean
+has_room(const struct links *links, gsize length)
+{
+	if (length > CAP_URL_BYTES)
+		record_note_cap(links->record, CAP_URL_BYTES_NAME);
+	else if (links->bytes + length + LINK_MARKUP > CAP_URL_SCAN_BYTES)
+		record_note_cap(links->record, CAP_URL_SCAN_BYTES_NAME);
+	else
+		return TRUE;
+	return FALSE;
+}
+
+static void
+add_link(struct links *links, const char *link, gsize length)
+{
+	GString *html = links->html;
+
+	if (length == 0 || !has_room(links, length))
 		return;
-	g_string_append(html, "<a href=\"");
+	links->bytes += length + LINK_MARKUP;
+	g_string_append(html, LINK_BEGIN);
 	for (gsize i = 0; i < length; i++)
 		if (link[i] == '"')
 			g_string_append(html, "&quot;");
@@ -34,15 +90,9 @@ add_link(GString *html, const char *link, gsize length)
 			g_string_append(html, "&amp;");
 		else if (link[i])
 			g_string_append_c(html, link[i]);
-	g_string_append(html, "\">");
-}
-
-static void
-collect(struct record *record, const GString *html)
-{
-	g_autofree char *text = text_from_bytes(html->str, html->len, html->len + 1, NULL);
-
-	url_collect(record, text, strlen(text), TRUE);
+	g_string_append(html, LINK_END);
+	if (html->len > HTML_BYTES)
+		links_collect(links);
 }
 
 /* ---- relationship parts ---- */
@@ -178,7 +228,7 @@ set_value(GString *text, struct span value)
 
 /* Adds the target of a relationship, from behind its element's name on, if it is external. */
 static void
-read_relationship(struct span tag, GString *html)
+read_relationship(struct span tag, struct links *links)
 {
 	g_autoptr(GString) target = g_string_new(NULL), mode = g_string_new(NULL);
 
@@ -193,11 +243,11 @@ read_relationship(struct span tag, GString *html)
 			set_value(mode, value);
 	}
 	if (tag.at < tag.end && strcmp(mode->str, "External") == 0)
-		add_link(html, target->str, target->len);
+		add_link(links, target->str, target->len);
 }
 
 static void
-read_tag(struct span tag, GString *html)
+read_tag(struct span tag, struct links *links)
 {
 	struct span name = take_name(&tag);
 	const char *prefix = memchr(name.at, ':', (gsize)(name.end - name.at));
@@ -206,14 +256,14 @@ read_tag(struct span tag, GString *html)
 	if (prefix)
 		name.at = prefix + 1;
 	if (is_word(name, "Relationship"))
-		read_relationship(tag, html);
+		read_relationship(tag, links);
 }
 
 void
 document_urls_of_relationships(struct record *record, const char *xml, gsize length)
 {
-	g_autoptr(GString) html = g_string_new(NULL);
 	g_autoptr(GByteArray) narrow = NULL;
+	struct links links;
 	const char *end;
 
 	if (wide_is(xml, length)) {
@@ -225,14 +275,15 @@ document_urls_of_relationships(struct record *record, const char *xml, gsize len
 	if (length == 0)
 		return;
 	end = xml + length;
+	links_init(&links, record);
 	while ((xml = memchr(xml, '<', (gsize)(end - xml))) != NULL) {
 		const char *begin = xml + 1;
 
 		xml = memchr(begin, '<', (gsize)(end - begin));
 		xml = xml ? xml : end;
-		read_tag((struct span){begin, xml}, html);
+		read_tag((struct span){begin, xml}, &links);
 	}
-	collect(record, html);
+	links_finish(&links);
 }
 
 /* ---- PDF ---- */
@@ -262,7 +313,10 @@ read_escape(const char *at, const char *end, GString *out)
 	return at;
 }
 
-/* Reads a literal string after its parenthesis; returns where it ends, or is given up. */
+/*
+ * Reads a literal string after its parenthesis; returns where it ends, or is given up, for it
+ * is too long, or has no end and so is none.
+ */
 static const char *
 read_literal(const char *at, const char *end, GString *out)
 {
@@ -281,7 +335,8 @@ read_literal(const char *at, const char *end, GString *out)
 			return at;
 		g_string_append_c(out, c);
 	}
-	g_string_truncate(out, 0);
+	if (out->len <= CAP_URL_BYTES)
+		g_string_truncate(out, 0);
 	return at;
 }
 
@@ -301,7 +356,7 @@ read_hexadecimal(const char *at, const char *end, GString *out)
 		if (value >= 0)
 			high = high >= 0 ? -1 : value;
 	}
-	if (at == end || *at != '>')
+	if (out->len <= CAP_URL_BYTES && (at == end || *at != '>'))
 		g_string_truncate(out, 0);
 	return at;
 }
@@ -323,10 +378,11 @@ narrow(GString *string)
 void
 document_urls_of_pdf(struct record *record, const char *bytes, gsize length)
 {
-	g_autoptr(GString) html = g_string_new(NULL);
 	g_autoptr(GString) link = g_string_new(NULL);
 	const char *at = bytes, *end = bytes + length;
+	struct links links;
 
+	links_init(&links, record);
 	while ((at = memmem(at, (gsize)(end - at), URI_KEY, strlen(URI_KEY))) != NULL) {
 		at += strlen(URI_KEY);
 		while (at < end && is_white(*at))
@@ -337,8 +393,10 @@ document_urls_of_pdf(struct record *record, const char *bytes, gsize length)
 			at = read_literal(at + 1, end, link);
 		else if (at < end && *at == '<')
 			at = read_hexadecimal(at + 1, end, link);
-		narrow(link);
-		add_link(html, link->str, strlen(link->str));
+		if (has_room(&links, link->len)) {
+			narrow(link);
+			add_link(&links, link->str, strlen(link->str));
+		}
 	}
-	collect(record, html);
+	links_finish(&links);
 }

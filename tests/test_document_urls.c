@@ -181,3 +181,94 @@ Test(document_urls, a_link_is_taken_to_the_cap_and_no_longer_one)
 		cr_expect_eq(*targets != '\0', size <= CAP_URL_BYTES, "%u", size);
 	}
 }
+
+static gboolean
+met_cap(const struct record *record, const char *name)
+{
+	for (guint i = 0; i < record->caps->len; i++)
+		if (g_str_equal(record->caps->pdata[i], name))
+			return TRUE;
+	return FALSE;
+}
+
+static const struct {
+	collect_function collect;
+	const char *begin;
+	const char *end;
+} documents[] = {
+	{document_urls_of_relationships, "<Relationship TargetMode='External' Target='", "'/>"},
+	{document_urls_of_pdf, "/URI (", ")"},
+};
+
+/* A "&" and a byte that is no UTF-8 are more as text than as they are. */
+Test(document_urls, of_many_links_the_last_is_found_however_long_they_are_as_html)
+{
+	static const char *const fill[] = {"&", "&amp;", "\xff", "&\xff", "a"};
+
+	for (gsize i = 0; i < 2 * G_N_ELEMENTS(fill); i++) {
+		g_autoptr(GString) text = g_string_new(NULL);
+		g_autoptr(record_t) record = record_new();
+
+		for (int n = 0; n < 900; n++) {
+			gsize begin = text->len;
+
+			g_string_append_printf(text, "%shttp://a%d.example/?",
+					       documents[i % 2].begin, n);
+			while (text->len - begin < CAP_URL_BYTES)
+				g_string_append(text, fill[i / 2]);
+			g_string_append(text, documents[i % 2].end);
+		}
+		g_string_append_printf(text, "%s" A_LINK "%s", documents[i % 2].begin,
+				       documents[i % 2].end);
+		documents[i % 2].collect(record, text->str, text->len);
+		cr_expect_eq(record->urls->len, 901, "%s: %u", fill[i / 2], record->urls->len);
+		cr_expect_str_eq(record->urls->pdata[record->urls->len - 1], A_LINK);
+		cr_expect(!met_cap(record, CAP_URL_SCAN_BYTES_NAME), "%s", fill[i / 2]);
+	}
+}
+
+#define MARKUP_BYTES strlen("<a href=\"\">") /* counts with a link */
+
+Test(document_urls, links_are_taken_to_the_cap_of_them_all_and_it_is_noted_beyond)
+{
+	for (int over = -1; over <= 1; over++) {
+		g_autoptr(GString) pdf = g_string_new(NULL);
+		g_autoptr(record_t) record = record_new();
+		gsize left = CAP_URL_SCAN_BYTES - MARKUP_BYTES - strlen(A_LINK) + (gsize)over;
+
+		while (left) {
+			gsize size = left > 2 * CAP_URL_BYTES ? CAP_URL_BYTES : MIN(left, 2048);
+			g_autofree char *link = g_strnfill(size - MARKUP_BYTES, '&');
+
+			g_string_append_printf(pdf, "/URI (%s)", link);
+			left -= size;
+		}
+		g_string_append(pdf, "/URI (" A_LINK ")");
+		document_urls_of_pdf(record, pdf->str, pdf->len);
+		cr_expect_eq(record->urls->len, over <= 0, "%d", over);
+		cr_expect_eq(met_cap(record, CAP_URL_SCAN_BYTES_NAME), over > 0, "%d", over);
+	}
+}
+
+Test(document_urls, a_link_beyond_the_cap_is_noted)
+{
+	static const char *const pdfs[] = {"/URI (", "/URI <"};
+
+	for (guint size = CAP_URL_BYTES - 1; size <= CAP_URL_BYTES + 1; size++)
+		for (gsize i = 0; i < G_N_ELEMENTS(documents); i++) {
+			g_autofree char *link = g_strnfill(size, 'a');
+			g_autofree char *text =
+				g_strconcat(documents[i].begin, link, documents[i].end, NULL);
+			g_autoptr(record_t) record = record_new();
+
+			documents[i].collect(record, text, strlen(text));
+			cr_expect_eq(met_cap(record, CAP_URL_BYTES_NAME), size > CAP_URL_BYTES);
+		}
+	/* A string without an end is none. */
+	for (gsize i = 0; i < G_N_ELEMENTS(pdfs); i++) {
+		g_autoptr(record_t) record = record_new();
+
+		document_urls_of_pdf(record, pdfs[i], strlen(pdfs[i]));
+		cr_expect_eq(record->caps->len, 0);
+	}
+}
