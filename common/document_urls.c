@@ -101,7 +101,7 @@ add_link(struct links *links, const char *link, gsize length)
  * No parser of XML: GMarkup takes a thousand attributes of an element, reads nothing behind
  * what it does not like, and so does not see what others show.  Between a "<" and the next no
  * more than one tag is (XML 1.0 2.3 has none in a value); each is read by itself, in
- * comments too.
+ * comments too, and searched as what is no XML.
  */
 struct span {
 	const char *at;
@@ -226,45 +226,132 @@ set_value(GString *text, struct span value)
 	g_string_append_len(text, value.at, value.end - value.at);
 }
 
-/* Adds the target of a relationship, from behind its element's name on, if it is external. */
-static void
-read_relationship(struct span tag, struct links *links)
+/* A relationship as it is read; what of it was not seen points to nothing. */
+struct relationship {
+	struct span target;
+	struct span last; /* of several targets, of which XML has none */
+	gboolean external;
+};
+
+static gboolean
+says_external(struct span mode)
 {
-	g_autoptr(GString) target = g_string_new(NULL), mode = g_string_new(NULL);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	set_value(text, mode);
+	return strcmp(text->str, "External") == 0;
+}
+
+/* Reads a relationship from behind its element's name on, as XML has it. */
+static struct relationship
+read_relationship(struct span tag)
+{
+	struct relationship read = {0};
 
 	for (; tag.at < tag.end && *tag.at != '>'; pass_blanks(&tag)) {
 		struct span name = take_name(&tag), value;
 
-		if (!take_value(&tag, &value))
+		if (!take_value(&tag, &value)) {
 			tag.at += name.at == name.end && tag.at < tag.end;
-		else if (is_word(name, "Target"))
-			set_value(target, value);
-		else if (is_word(name, "TargetMode"))
-			set_value(mode, value);
+		} else if (is_word(name, "Target")) {
+			read.target = read.target.at ? read.target : value;
+			read.last = value;
+		} else if (is_word(name, "TargetMode")) {
+			read.external = read.external || says_external(value);
+		}
 	}
-	if (tag.at < tag.end && strcmp(mode->str, "External") == 0)
-		add_link(links, target->str, target->len);
+	return read;
+}
+
+/* Returns the first value of what is called so behind a blank, or nothing. */
+static struct span
+find_value(struct span tag, const char *name)
+{
+	struct span value = {0};
+
+	while ((tag.at = memmem(tag.at, (gsize)(tag.end - tag.at), name, strlen(name))) != NULL) {
+		gboolean apart = g_ascii_isspace(tag.at[-1]);
+
+		tag.at += strlen(name);
+		pass_blanks(&tag);
+		if (apart && take_value(&tag, &value))
+			break;
+	}
+	return value;
+}
+
+/*
+ * Likewise by the names alone, whatever is in a value or a quote too many: of what is no XML
+ * a lenient reader sees as much.
+ */
+static struct relationship
+search_relationship(struct span tag)
+{
+	struct span target = find_value(tag, "Target"), mode = find_value(tag, "TargetMode");
+
+	return (struct relationship){target, target, mode.at && says_external(mode)};
+}
+
+/* A part as it is read. */
+struct part {
+	const char *end;
+	const char *searched; /* up to here, so that no byte is in two tags that are */
+	struct links links;
+};
+
+static void
+add_targets(struct part *part, const struct relationship *relationship)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (!relationship->external || !relationship->target.at)
+		return;
+	set_value(text, relationship->target);
+	add_link(&part->links, text->str, text->len);
+	if (relationship->last.at == relationship->target.at)
+		return;
+	set_value(text, relationship->last);
+	add_link(&part->links, text->str, text->len);
+}
+
+/* Searches what is from behind an element's name to the first ">" for what was not read. */
+static void
+search_tag(struct part *part, const char *at, const struct relationship *read)
+{
+	struct relationship found;
+	const char *close;
+
+	if (at < part->searched)
+		return;
+	close = memchr(at, '>', (gsize)(part->end - at));
+	part->searched = close ? close : part->end;
+	found = search_relationship((struct span){at, part->searched});
+	if (!read->external || read->target.at != found.target.at)
+		add_targets(part, &found);
 }
 
 static void
-read_tag(struct span tag, struct links *links)
+read_tag(struct part *part, struct span tag)
 {
 	struct span name = take_name(&tag);
 	const char *prefix = memchr(name.at, ':', (gsize)(name.end - name.at));
+	struct relationship read;
 
 	/* Any prefix may be the namespace's. */
 	if (prefix)
 		name.at = prefix + 1;
-	if (is_word(name, "Relationship"))
-		read_relationship(tag, links);
+	if (!is_word(name, "Relationship"))
+		return;
+	read = read_relationship(tag);
+	add_targets(part, &read);
+	search_tag(part, tag.at, &read);
 }
 
 void
 document_urls_of_relationships(struct record *record, const char *xml, gsize length)
 {
 	g_autoptr(GByteArray) narrow = NULL;
-	struct links links;
-	const char *end;
+	struct part part;
 
 	if (wide_is(xml, length)) {
 		narrow = wide_narrow(xml, length);
@@ -274,16 +361,16 @@ document_urls_of_relationships(struct record *record, const char *xml, gsize len
 	/* An empty member has no bytes to point to. */
 	if (length == 0)
 		return;
-	end = xml + length;
-	links_init(&links, record);
-	while ((xml = memchr(xml, '<', (gsize)(end - xml))) != NULL) {
+	part = (struct part){.end = xml + length, .searched = xml};
+	links_init(&part.links, record);
+	while ((xml = memchr(xml, '<', (gsize)(part.end - xml))) != NULL) {
 		const char *begin = xml + 1;
 
-		xml = memchr(begin, '<', (gsize)(end - begin));
-		xml = xml ? xml : end;
-		read_tag((struct span){begin, xml}, &links);
+		xml = memchr(begin, '<', (gsize)(part.end - begin));
+		xml = xml ? xml : part.end;
+		read_tag(&part, (struct span){begin, xml});
 	}
-	links_finish(&links);
+	links_finish(&part.links);
 }
 
 /* ---- PDF ---- */

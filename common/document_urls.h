@@ -20,7 +20,7 @@ gboolean document_urls_are_in(const char *name);
 /*
  * Adds the external targets in a relationship part, length bytes of XML (NULL for
  * none) in UTF-8 or UTF-16, to the record's URLs, as url_collect() does and by its caps.
- * One that is cut, or is no XML somewhere, has those of its whole tags.
+ * One that is cut, or is no XML somewhere, has those of which the values are whole.
  */
 void document_urls_of_relationships(struct record *record, const char *xml, gsize length);
 

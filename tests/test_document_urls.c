@@ -40,7 +40,7 @@ Test(document_urls, external_relationships_are_links)
 		"<Relationship Target=\"http://cut.example/\" TargetMode=\"External\"";
 
 	assert_urls(document_urls_of_relationships, xml,
-		    "http://a.example/?x=1&y=2 https://b.example/t.dotm");
+		    "http://a.example/?x=1&y=2 https://b.example/t.dotm http://cut.example/");
 	g_free(urls_of(document_urls_of_relationships, NULL, 0)); /* of an empty member */
 	cr_assert(document_urls_are_in("word/_rels/document.xml.rels"));
 	cr_assert(!document_urls_are_in("word/document.xml"));
@@ -86,6 +86,32 @@ Test(document_urls, a_relationship_is_read_however_xml_writes_it)
 		    "http://a.example/?a=<&amp;b=\"&b&#0;&#x110000;'");
 }
 
+/* None of these is XML; what each says is plain all the same. */
+Test(document_urls, a_relationship_is_read_where_it_is_no_xml)
+{
+	static const char *const tags[] = {
+		"<Relationship Id=\"a<b\" Target='" A_LINK "' TargetMode='External'/>",
+		"<r:Relationship Id='<a <b' Target='" A_LINK "' TargetMode='External'/></a>",
+		"<Relationship Target='" A_LINK "' a='<' TargetMode='External'/>",
+		"<Relationship a=\"1 Target=\"" A_LINK "\" TargetMode=\"External\"/>",
+		"<Relationship a=' Target=\"" A_LINK "\" TargetMode=\"External\"/>",
+		"<Relationship Target='" A_LINK "' TargetMode='External' TargetMode='Internal'/>",
+		"<Relationship Target='" A_LINK "' TargetMode='Internal' TargetMode='External'/>",
+		"<Relationship Target='" A_LINK "' TargetMode='External'/</Relationships>",
+		"<Relationship Target='" A_LINK "' TargetMode='External'<a/>",
+		"<Relationship Target='" A_LINK "' TargetMode='External'",
+		"<Relationship Id='<' Target='" A_LINK "' TargetMode='External'",
+		"<Relationship <Relationship Id='<' Target='" A_LINK "' TargetMode='External'>",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(tags); i++)
+		assert_urls(document_urls_of_relationships, tags[i], A_LINK);
+	assert_urls(document_urls_of_relationships,
+		    "<Relationship Target='" A_LINK "' Target='http://b.example/' "
+		    "Target='http://c.example/' TargetMode='External'/>",
+		    A_LINK " http://c.example/");
+}
+
 Test(document_urls, relationships_in_utf_16_are_read)
 {
 	static const char *const sets[] = {"UTF-16", "UTF-16LE", "UTF-16BE"};
@@ -123,10 +149,27 @@ Test(document_urls, no_number_of_attributes_or_levels_hides_a_relationship)
 
 Test(document_urls, hostile_relationships_are_read_in_linear_time, .timeout = 20)
 {
-	static const char *const pieces[] = {
-		"&", "&#",  "&#0",	   "<",	  "<Relationship ", "='",
-		"=", "\"'", " Target='x'", "<:=", " Target=\"",	    "a",
-		" ", ":",   ">",	   "/"};
+	static const char *const pieces[] = {"&",
+					     "&#",
+					     "&#0",
+					     "<",
+					     "<Relationship ",
+					     "='",
+					     "=",
+					     "\"'",
+					     " Target='x'",
+					     "<:=",
+					     " Target=\"",
+					     "a",
+					     " Target=",
+					     " Target ",
+					     " Target='",
+					     " Target=\" Target='",
+					     "<Relationship Target='<",
+					     " ",
+					     ":",
+					     ">",
+					     "/"};
 	static const char *const begins[] = {"", "<Relationship Target='",
 					     "<Relationship Target=\"&#", "<Relationship ", "<"};
 
