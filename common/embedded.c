@@ -311,8 +311,8 @@ void
 embedded_in_text(const void *bytes, gsize length, gsize *room, embedded_function found,
 		 gpointer user)
 {
-	struct lines lines = {bytes, (const char *)bytes + length, NULL, NULL};
-	struct yenc_parts parts = {0};
+	struct lines lines = {.at = bytes, .end = (const char *)bytes + length};
+	struct yenc_files yenc = {.text = bytes};
 	const char *line;
 
 	while (embedded_next_line(&lines, &line, &length))
@@ -321,16 +321,16 @@ embedded_in_text(const void *bytes, gsize length, gsize *room, embedded_function
 		else if (*line == 'b' || *line == 'B')
 			read_form(&lines, line, length, found, user);
 		else if (embedded_line_begins(line, length, EMBEDDED_YENC_LINE))
-			embedded_read_yenc(&lines, line, length, &parts, found, user);
+			embedded_read_yenc(&lines, line, length, &yenc, found, user);
 		else if (embedded_line_begins(line, length, EMBEDDED_BINHEX_LINE))
 			embedded_read_binhex(&lines, room, found, user);
-	embedded_yenc_flush(&parts, found, user);
+	embedded_end_yenc(&yenc, found, user);
 }
 
 gboolean
 embedded_begins(const void *bytes, gsize length)
 {
-	struct lines lines = {bytes, (const char *)bytes + MIN(length, EMBEDDED_HEAD), NULL, NULL};
+	struct lines lines = {.at = bytes, .end = (const char *)bytes + MIN(length, EMBEDDED_HEAD)};
 	const char *line;
 
 	while (embedded_next_line(&lines, &line, &length))

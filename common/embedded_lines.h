@@ -21,6 +21,7 @@ struct lines {
 	   the other again and again. */
 	const char *feed;
 	const char *cr;
+	gboolean by_feed; /* whether a lone CR is a byte like any other */
 };
 
 /* Returns the next such byte, or the end; known: the one that was found before, or NULL. */
@@ -52,7 +53,7 @@ embedded_pass_break(struct lines *lines, const char *last)
 
 /*
  * Takes the next line, its break left out; returns FALSE at the end.  A lone CR is a
- * break, too, as decoders have it; CR CR LF is one, and LF CR.
+ * break, too, as decoders have it, unless lines go by LF; CR CR LF is one, and LF CR.
  */
 static inline gboolean
 embedded_next_line(struct lines *lines, const char **ret_line, gsize *ret_length)
@@ -62,6 +63,16 @@ embedded_next_line(struct lines *lines, const char **ret_line, gsize *ret_length
 	if (line == lines->end)
 		return FALSE;
 	lines->feed = embedded_next_byte(lines, '\n', lines->feed);
+	if (lines->by_feed) {
+		last = lines->feed;
+		lines->at = last + (last < lines->end);
+		/* CR CR LF is no more than a break that was made twice. */
+		while (last > line && last[-1] == '\r')
+			last--;
+		*ret_line = line;
+		*ret_length = (gsize)(last - line);
+		return TRUE;
+	}
 	lines->cr = embedded_next_byte(lines, '\r', lines->cr);
 	last = MIN(lines->cr, lines->feed);
 	lines->at = last;
@@ -94,15 +105,23 @@ struct yenc_parts {
 	GByteArray *bytes;
 };
 
+/* The files in yEnc of a text, which is all that is set before the first. */
+struct yenc_files {
+	const char *text;
+	struct yenc_parts parts;
+	struct yenc_parts others; /* as other readers have them */
+	struct yenc_parts told;	  /* the last of the former, from which the latter may differ */
+};
+
 /*
  * Reads the file, or the part of one, that a line of "=ybegin" begins.  lines is left
  * where it is: the lines of a file, too, may hold what others read as one.
  */
 void embedded_read_yenc(const struct lines *lines, const char *line, gsize length,
-			struct yenc_parts *parts, embedded_function found, gpointer user);
+			struct yenc_files *files, embedded_function found, gpointer user);
 
-/* Calls found for what has come of a file, and forgets it. */
-void embedded_yenc_flush(struct yenc_parts *parts, embedded_function found, gpointer user);
+/* Calls found for what has come of a file, and forgets all. */
+void embedded_end_yenc(struct yenc_files *files, embedded_function found, gpointer user);
 
 /* ---- embedded_binhex.c ---- */
 

@@ -228,6 +228,10 @@ Test(embedded, many_files_are_read_in_linear_time, .timeout = 20)
 		"=ybegin line=128 size=9 name=a\nb\n",
 		"=ybegin line=128 size=9 name=a\nb\r",
 		"=ybegin line=128 size=9 name=a\rbegin 644 a\r",
+		"=ybegin line=128 size=9 name=a\rb\n",
+		"=ybegin line=128 size=1 name=a\rb\nc\n",
+		"=ybegin \r=ybegin \nb\rbegin 644 a\n",
+		"=ybegin line=128 size=9 name=a\nbegin a\n\n\r",
 		BINHEX_START,
 		BINHEX_START ":",
 		BINHEX_START ":\n#h4b\r",
@@ -239,10 +243,11 @@ Test(embedded, many_files_are_read_in_linear_time, .timeout = 20)
 		gsize room = PLENTY;
 		guint files = 0;
 
-		while (text->len < 8 << 20)
+		while (text->len < 4 << 20)
 			g_string_append(text, blocks[i]);
 		embedded_in_text(text->str, text->len, &room, count_files, &files);
-		cr_expect_leq(files, text->len / strlen(blocks[i]) + 1);
+		/* Of yEnc there are two at most. */
+		cr_expect_leq(files, 2 * (text->len / strlen(blocks[i]) + 1));
 	}
 }
 
@@ -307,14 +312,73 @@ Test(embedded, yenc_hides_no_other_file)
 	g_autofree char *binhex = files_in(YENC_OPEN BINHEX_FILE);
 	g_autofree char *ended = files_in(YENC_OPEN SHORT_BLOCK "=yend size=5\r\n");
 
-	cr_assert_str_eq(uuencode, SHORT_FILE "yenc-in-text b=he;");
+	cr_assert_str_eq(uuencode, "yenc-by-lines b=he8;=;" SHORT_FILE "yenc-in-text b=he;");
 	cr_assert_str_eq(yenc, "yenc-in-text b=he;yenc-in-text a=hello;");
-	cr_assert_str_eq(base64, "base64-in-text a=hello;yenc-in-text b=he;");
-	cr_assert(g_str_has_prefix(binhex, BINHEX_FOUND), "%s", binhex);
+	cr_assert_str_eq(base64, "yenc-by-lines b=he8;=;base64-in-text a=hello;yenc-in-text b=he;");
+	cr_assert(strstr(binhex, BINHEX_FOUND) != NULL, "%s", binhex);
 	cr_assert(g_str_has_suffix(binhex, ";yenc-in-text b=he;"), "%s", binhex);
 	/* Its end says that all before is of the file; others read the inner one all the same. */
 	cr_assert(strstr(ended, SHORT_FILE) != NULL, "%s", ended);
 	cr_assert(g_str_has_prefix(ended, "yenc-in-text b=he"), "%s", ended);
+}
+
+#define BEGIN_LINE "begin 644 x\r\n"
+#define BEGIN_AS_YENC "8;=?D\xf6\x0c\n\n\xf6N"
+
+/* Others may read the file that the line begins, or what the size says. */
+Test(embedded, yenc_without_an_end_goes_on_over_other_lines_where_its_size_is_there)
+{
+	g_autofree char *whole =
+		files_in("=ybegin line=128 size=16 name=b\r\n\x92\x8f\r\n" BEGIN_LINE
+			 "\x96\x96\x99\r\n\r\nSome words.\r\n");
+	g_autofree char *lacking = files_in(
+		"=ybegin line=128 size=17 name=b\r\n\x92\x8f\r\n" BEGIN_LINE "\x96\x96\x99\r\n");
+	g_autofree char *by_cr =
+		files_in("=ybegin line=128 size=16 name=b\r\x92\x8f\rbegin 644 x\r\x96\x96\x99\r");
+	g_autofree char *parts = files_in(
+		"=ybegin part=1 line=128 size=16 name=b\r\n=ypart begin=1 end=13\r\n\x92\x8f\r\n" BEGIN_LINE
+		"=ybegin part=2 line=128 size=16 name=b\r\n=ypart begin=14 end=16\r\n"
+		"\x96\x96\x99\r\n=yend size=3\r\n");
+
+	cr_assert_str_eq(whole, "yenc-by-lines b=he" BEGIN_AS_YENC "llo;yenc-in-text b=he;");
+	cr_assert_str_eq(lacking, "yenc-in-text b=he;");
+	cr_assert_str_eq(by_cr, whole);
+	cr_assert_str_eq(parts, "yenc-in-text b=he;yenc-by-lines b=he" BEGIN_AS_YENC
+				"llo;yenc-in-text b=llo;");
+}
+
+#define YENC_HELLO "\x92\x8f\x96\x96\x99\r\n=yend size=5\r\n"
+
+Test(embedded, yenc_is_read_by_lf_alone_as_well_where_that_differs)
+{
+	static const char *const texts[][2] = {
+		{"=ybegin line=128 size=5 name=a\rabc\r\n" YENC_HELLO,
+		 "yenc-in-text a=789hello;yenc-by-lines a\rabc=hello;"},
+		{"Hello\n=ybegin line=128 size=5 name=a\rabc\n" YENC_HELLO,
+		 "yenc-in-text a=789hello;yenc-by-lines a\rabc=hello;"},
+		{"=ybegin line=128 size=5 name=a.txt\r=ypart b.exe\r\n" YENC_HELLO,
+		 "yenc-in-text a.txt=hello;yenc-by-lines a.txt\r=ypart b.exe=hello;"},
+		{"=ybegin line=128 size=6 name=a\r\n\x92\x8f\r\x96\x96\x99\r\n=yend size=6\r\n",
+		 "yenc-by-lines a=he\xe3llo;yenc-in-text a=hello;"},
+		{"=ybegin line=128 size=5 name=a\r\n\x92\x8f\r=yend size=2\r\n",
+		 "yenc-by-lines a=he\xe3\x0f;;yenc-in-text a=he;"},
+		/* Where it begins behind a CR, they see none. */
+		{"Hello\r=ybegin line=128 size=5 name=a\rabc\r\n" YENC_HELLO,
+		 "yenc-in-text a=789hello;"},
+		{"=ybegin line=128 size=5 name=a\r\r\n" YENC_HELLO
+		 "=ybegin line=128 size=5 name=a\r\n" YENC_HELLO,
+		 "yenc-in-text a=hello;yenc-in-text a=hello;"},
+		/* A file that lacks bytes is told once, before the next. */
+		{"=ybegin line=128 size=9 name=b\r\n" YENC_HELLO
+		 "=ybegin line=128 size=5 name=a\r\n" YENC_HELLO,
+		 "yenc-in-text b=hello;yenc-in-text a=hello;"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autofree char *found = files_in(texts[i][0]);
+
+		cr_expect_str_eq(found, texts[i][1], "%" G_GSIZE_FORMAT ": %s", i, found);
+	}
 }
 
 Test(embedded, binhex_hides_no_other_file)

@@ -633,9 +633,15 @@ def embedded():
     open_yenc = b"=ybegin line=128 size=5 name=x\r\nabc\r\n\r\n"
     binhex_line = binhex().split(CRLF)[0] + CRLF
     hiding = {"behind open yEnc": open_yenc + uuencoded(), "in ended yEnc": open_yenc + uuencoded() + b"=yend size=5\r\n", "behind BinHex's line and a colon": binhex_line + b"\r\n:\r\nhello\r\n" + uuencoded(), "yEnc behind open yEnc": open_yenc + yenc(), "base64 behind open yEnc": open_yenc + base,
-              "CR behind words": b"Hello\r" + uuencoded().replace(CRLF, b"\r"), "CR behind a begin of none": b"begin 644 a.txt\rnothing of the kind, words only\r" + uuencoded().replace(CRLF, b"\r"), "yEnc with CR": b"Hello\r" + yenc().replace(CRLF, b"\r")}
+              "CR behind words": b"Hello\r" + uuencoded().replace(CRLF, b"\r"), "CR behind a begin of none": b"begin 644 a.txt\rnothing of the kind, words only\r" + uuencoded().replace(CRLF, b"\r"), "yEnc with CR": b"Hello\r" + yenc().replace(CRLF, b"\r"),
+              "CR in yEnc's first line": yenc(name=NAME + b"\rabc"), "begin in yEnc's first line": yenc(name=b"a\rbegin 644 " + NAME)}
     for name, block in hiding.items():
         yield from text_carriers("hidden", name, block, "UUDeview, ripMIME", lines=False)
+    for name, line in {"begin in yEnc": b"begin 644 x", "BinHex's line in yEnc": binhex_line.rstrip()}.items():
+        data = PAYLOAD + bytes((byte - 42) & 255 for byte in line) + PAYLOAD
+        block = yenc(PAYLOAD, size=len(data)).split(b"=yend")[0]
+        block += line + CRLF + yenc(PAYLOAD).split(CRLF, 1)[1].split(b"=yend")[0]
+        yield from text_carriers("hidden", name, block, "readers that go by the size", accept=(data,), lines=False)
     for value in (b"x-yenc", b"yenc", b"x-yencode", b"x-yencoded", b"binary", b"8bit"):
         yield from both("yenc", f"encoding {shown(value)}", leaf(b"Content-Transfer-Encoding: " + value + CRLF, yforms["plain"]), "Thunderbird", lines=False)
     hforms = {"plain": binhex(), "no runs": binhex(runs=False), "resource": binhex(resource=b"resource fork"), "width 40": binhex(width=40), "one line": binhex(width=9999), "other words": binhex().replace(b"BinHex 4.0)", b"BinHex  4.0)"), "version": binhex().replace(b"4.0)", b"3.0)"), "no blank line": binhex().replace(b")\r\n\r\n", b")\r\n"), "noise before": b"some words\r\n\r\n" + binhex(),
