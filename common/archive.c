@@ -405,17 +405,23 @@ set_members_error(struct archive_members *members, GError **error)
 	return FALSE;
 }
 
-/* Whether an entry has a content of its own. */
+/*
+ * Whether an entry has a content of its own.  In a 7z a mode of Unix may call anything a folder
+ * or a device; 7-Zip extracts what it has.
+ */
 static gboolean
-is_file(struct archive_entry *entry)
+is_file(struct archive *archive, struct archive_entry *entry)
 {
+	gboolean seven = archive_format(archive) == ARCHIVE_FORMAT_7ZIP;
+
 	switch (archive_entry_filetype(entry)) {
 	case AE_IFDIR:
-	case AE_IFLNK:
 	case AE_IFCHR:
 	case AE_IFBLK:
 	case AE_IFIFO:
 	case AE_IFSOCK:
+		return seven && archive_entry_size(entry) > 0;
+	case AE_IFLNK:
 		return FALSE;
 	default:
 		/* A hard link's content stands with the name that came first. */
@@ -463,7 +469,8 @@ archive_members_next(struct archive_members *members, struct archive_member *ret
 		 */
 		errno = 0;
 		result = archive_read_next_header(members->archive, &entry);
-	} while ((result == ARCHIVE_OK || result == ARCHIVE_WARN) && !is_file(entry));
+	} while ((result == ARCHIVE_OK || result == ARCHIVE_WARN) &&
+		 !is_file(members->archive, entry));
 	if (archive_read_has_encrypted_entries(members->archive) > 0)
 		members->encrypted = TRUE;
 	if (result == ARCHIVE_OK || result == ARCHIVE_WARN) {

@@ -3,8 +3,8 @@
 """Every member of archives as real tools write them is recorded, by digest and by name.
 
 tests/data/archives.json holds what 7-Zip, Info-ZIP, libarchive, GNU tar, cpio and ar,
-gcab, jlha, genisoimage, dpkg-deb and rpmbuild made of one program; what Python's own
-modules write, and what stands before, behind or within another, is made here.  Prints TAP.
+gcab, jlha, genisoimage, dpkg-deb and rpmbuild made of one program, and two 7z whose attributes
+call it a device and a folder; what Python's own modules write, and what stands before, behind or within another, is made here.  Prints TAP.
 """
 import base64
 import bz2
