@@ -229,6 +229,7 @@ unpack_archive(struct unpacker *unpacker, const struct container *container, con
 {
 	struct container inner = *container;
 	struct file *file = container->file;
+	g_autofree void *files = NULL;
 
 	inner.type = type;
 	inner.single = archive_members_single(type);
@@ -241,7 +242,9 @@ unpack_archive(struct unpacker *unpacker, const struct container *container, con
 		file->flags |= FILE_INCOMPLETE;
 		return FALSE;
 	}
-	return read_members(unpacker, &inner, bytes, length);
+	if (archive_members_zip(type))
+		files = zip_as_files(bytes, length);
+	return read_members(unpacker, &inner, files ? files : bytes, length);
 }
 
 /* What libarchive cannot decompress (implode, deflate64) the engine may. */

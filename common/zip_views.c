@@ -13,14 +13,16 @@
 #define END_SIGNATURE "PK\5\6"
 #define LOCAL_BYTES 30
 #define CENTRAL_BYTES 46
+#define ATTRIBUTES_OFFSET 38
 #define END_BYTES 22
 #define LOCATOR_SIGNATURE "PK\6\7"
 #define LOCATOR_BYTES 20
 #define WIDE_END_SIGNATURE "PK\6\6"
 #define WIDE_END_BYTES 56
 #define COMMENT_BYTES_MAX 65535
-#define NEAR_BYTES 16 /* looked at one by one, where calls would cost more */
-#define ZIP64_TAG 1   /* an extra field, 4.5.3 */
+#define NEAR_BYTES 16	/* looked at one by one, where calls would cost more */
+#define ZIP64_TAG 1	/* an extra field, 4.5.3 */
+#define MODE_TAG 0x6c78 /* another, of libarchive's: attributes where there is no directory yet */
 #define UNSET32 0xffffffffu
 #define FLAG_ENCRYPTED (1u << 0)
 #define FLAG_DESCRIPTOR (1u << 3) /* sizes and CRC stand behind the content */
@@ -40,6 +42,8 @@ struct entry {
 	guint64 packed, size;
 	const guint8 *name; /* name_length bytes */
 	gsize name_length;
+	const guint8 *extra; /* behind the name, extra_length bytes */
+	gsize extra_length;
 	guint64 offset; /* of the local header */
 };
 
@@ -53,6 +57,7 @@ struct search {
 	gsize length;
 	GArray *extents;
 	guint calls;
+	guint8 *copy; /* of bytes, in which no field calls a member no file; or NULL */
 	gboolean all; /* show the members on which they agree as well */
 	zip_view_function found;
 	gpointer user;
@@ -87,23 +92,56 @@ take_wide(const guint8 **at, const guint8 *end, guint64 *value)
 	*at += 8;
 }
 
-static void
-read_extra(const guint8 *extra, gsize length, struct entry *entry)
+/* Takes the next field of an entry's extra ones: a tag, a size, and so many bytes (4.5.1). */
+static gboolean
+next_extra(const guint8 **at, const guint8 *end, guint *ret_tag, const guint8 **ret_stop)
 {
-	const guint8 *end = extra + length;
+	if (end - *at < 4)
+		return FALSE;
+	*ret_tag = u16(*at);
+	*ret_stop = *at + 4 + MIN(u16(*at + 2), (gsize)(end - *at - 4));
+	*at += 4;
+	return TRUE;
+}
 
-	while (end - extra >= 4) {
-		gsize size = MIN(u16(extra + 2), (gsize)(end - extra - 4));
-		const guint8 *at = extra + 4, *stop = at + size;
+static void
+read_extra(struct entry *entry)
+{
+	const guint8 *at = entry->extra, *end = at + entry->extra_length, *stop;
+	guint tag;
 
-		if (u16(extra) == ZIP64_TAG) {
+	for (; next_extra(&at, end, &tag, &stop); at = stop)
+		if (tag == ZIP64_TAG) {
 			take_wide(&at, stop, &entry->size);
 			take_wide(&at, stop, &entry->packed);
 			take_wide(&at, stop, &entry->offset);
 			return;
 		}
-		extra = stop;
-	}
+}
+
+/* Whether an entry has attributes in a field. */
+static gboolean
+has_mode(const struct entry *entry)
+{
+	const guint8 *at = entry->extra, *end = at + entry->extra_length, *stop;
+	guint tag;
+
+	for (; next_extra(&at, end, &tag, &stop); at = stop)
+		if (tag == MODE_TAG)
+			return TRUE;
+	return FALSE;
+}
+
+/* Makes such fields ones that nobody knows; extra: a copy of the entry's. */
+static void
+blank_modes(const struct entry *entry, guint8 *extra)
+{
+	const guint8 *at = entry->extra, *end = at + entry->extra_length, *stop;
+	guint tag;
+
+	for (; next_extra(&at, end, &tag, &stop); at = stop)
+		if (tag == MODE_TAG)
+			memset(extra + (at - 4 - entry->extra), 0xff, 2);
 }
 
 /* Reads the local header at an offset; its content begins at *ret_content.  FALSE if none is. */
@@ -129,9 +167,11 @@ read_local(const struct search *search, guint64 offset, struct entry *ret_entry,
 		.size = u32(at + 22),
 		.name = at + LOCAL_BYTES,
 		.name_length = u16(at + 26),
+		.extra = at + LOCAL_BYTES + u16(at + 26),
+		.extra_length = u16(at + 28),
 		.offset = 0,
 	};
-	read_extra(at + LOCAL_BYTES + ret_entry->name_length, u16(at + 28), ret_entry);
+	read_extra(ret_entry);
 	ret_entry->offset = offset;
 	*ret_content = (gsize)offset + LOCAL_BYTES + names;
 	return TRUE;
@@ -153,15 +193,17 @@ read_central(const struct search *search, gsize *at, struct entry *ret_entry)
 		.flags = u16(bytes + 8),
 		.method = u16(bytes + 10),
 		.host = bytes[5],
-		.attributes = u32(bytes + 38),
+		.attributes = u32(bytes + ATTRIBUTES_OFFSET),
 		.crc32 = u32(bytes + 16),
 		.packed = u32(bytes + 20),
 		.size = u32(bytes + 24),
 		.name = bytes + CENTRAL_BYTES,
 		.name_length = u16(bytes + 28),
+		.extra = bytes + CENTRAL_BYTES + u16(bytes + 28),
+		.extra_length = u16(bytes + 30),
 		.offset = u32(bytes + 42),
 	};
-	read_extra(bytes + CENTRAL_BYTES + ret_entry->name_length, u16(bytes + 30), ret_entry);
+	read_extra(ret_entry);
 	*at += CENTRAL_BYTES + tail;
 	return TRUE;
 }
@@ -179,9 +221,18 @@ show(struct search *search, const char *reading, const void *bytes, gsize length
 }
 
 static void
-show_local(struct search *search, guint64 offset)
+show_local(struct search *search, const struct entry *local)
 {
-	show(search, "zip-local-header", search->bytes + offset, search->length - (gsize)offset);
+	const guint8 *bytes = search->bytes;
+
+	if (has_mode(local)) {
+		if (!search->copy)
+			search->copy = g_memdup2(bytes, search->length);
+		blank_modes(local, search->copy + (local->extra - bytes));
+		bytes = search->copy;
+	}
+	show(search, "zip-local-header", bytes + local->offset,
+	     search->length - (gsize)local->offset);
 }
 
 static void
@@ -270,12 +321,12 @@ check_entry(struct search *search, const struct entry *central)
 	packed = MIN(central->packed, search->length - content);
 	extent.end = content + (gsize)packed;
 	g_array_append_val(search->extents, extent);
-	same = is_same(&local, central) && !is_called_no_file(central);
+	same = is_same(&local, central) && !is_called_no_file(central) && !has_mode(&local);
 	if (same && !search->all)
 		return;
 	/* With AES the name alone may be of another; its extra field is the header's. */
 	if (!same || central->method == METHOD_AES)
-		show_local(search, central->offset);
+		show_local(search, &local);
 	if (packed <= G_MAXUINT32 && central->method != METHOD_AES)
 		show_central(search, central, content, packed);
 }
@@ -313,7 +364,7 @@ search_gap(struct search *search, gsize begin, gsize end)
 		}
 		/* A folder has no content. */
 		if (local.name[local.name_length - 1] != '/')
-			show_local(search, begin);
+			show_local(search, &local);
 		begin = content;
 		if (!(local.flags & FLAG_DESCRIPTOR) && begin < end)
 			begin += (gsize)MIN(local.packed, end - begin);
@@ -505,6 +556,46 @@ zip_offsets(const void *bytes, gsize length, gsize *ret_begin)
 	return offsets;
 }
 
+/*
+ * Clears what an entry of the directory at at, and its local header, call a content that is no
+ * file.  search->copy: where.
+ */
+static void
+call_file(struct search *search, gsize at, const struct entry *central)
+{
+	struct entry local;
+	gsize content;
+	gboolean begun = read_local(search, central->offset, &local, &content);
+
+	if (!is_called_no_file(central) && !has_mode(central) && !(begun && has_mode(&local)))
+		return;
+	if (!search->copy)
+		search->copy = g_memdup2(search->bytes, search->length);
+	memset(search->copy + at + ATTRIBUTES_OFFSET, 0, sizeof(central->attributes));
+	blank_modes(central, search->copy + (central->extra - search->bytes));
+	if (begun)
+		blank_modes(&local, search->copy + (local.extra - search->bytes));
+}
+
+void *
+zip_as_files(const void *bytes, gsize length)
+{
+	struct search search = {.bytes = bytes, .length = length};
+	struct directory directory;
+	struct entry central;
+	gsize at, next;
+
+	if (!find_directory(&search, &directory))
+		return NULL;
+	next = at = directory.begin;
+	for (guint i = 0; i < CAP_MEMBERS && read_central(&search, &next, &central); i++) {
+		central.offset += directory.base;
+		call_file(&search, at, &central);
+		at = next;
+	}
+	return search.copy;
+}
+
 /* Returns where the last end record's signature ends in length bytes, or 0. */
 static gsize
 last_signature(const guint8 *bytes, gsize length)
@@ -578,4 +669,5 @@ zip_views(const void *bytes, gsize length, gboolean all, zip_view_function found
 	if (!search.stopped)
 		search_gaps(&search);
 	g_array_unref(search.extents);
+	g_free(search.copy);
 }

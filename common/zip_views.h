@@ -39,6 +39,12 @@ gsize zip_record_ends(const void *bytes, gsize length);
  */
 GArray *zip_offsets(const void *bytes, gsize length, gsize *ret_begin);
 
+/*
+ * Returns a copy of a zip in which no attributes call a content a link, a folder or a device, for
+ * a reader that goes by them; NULL where none do.  Free with g_free().
+ */
+void *zip_as_files(const void *bytes, gsize length);
+
 /* What is known of a content's end that comes in pieces, of which not all is kept; begins as 0. */
 struct zip_tail {
 	guint64 length;	    /* so far */

@@ -190,6 +190,78 @@ Test(zip_views, an_honest_zip_has_none_also_behind_something_else)
 	assert_views(zip, "");
 }
 
+/* Puts bytes into a zip's local header and its directory's entry as the extra field. */
+static GByteArray *
+zip_with_extra(const char *name, const char *text, const char *extra, guint length,
+	       guint attributes)
+{
+	GByteArray *zip = g_byte_array_new();
+	gsize begin;
+
+	put_local(zip, name, text);
+	zip->data[28] = (guint8)length;
+	g_byte_array_append(zip, (const guint8 *)extra, length);
+	memmove(zip->data + 30 + strlen(name) + length, zip->data + 30 + strlen(name),
+		strlen(text));
+	memcpy(zip->data + 30 + strlen(name), extra, length);
+	begin = zip->len;
+	put_central(zip, name, text, strlen(text), 0);
+	zip->data[begin + 5] = 3;
+	zip->data[begin + 40] = (guint8)attributes;
+	zip->data[begin + 41] = (guint8)(attributes >> 8);
+	put_end(zip, 1, begin, 0);
+	return zip;
+}
+
+/* "xl" of libarchive: system, attributes, by which it is a link. */
+#define XL "\x78\x6c\x09\0\x07\x14\x03\0\0\0\0\xff\xa1"
+
+Test(zip_views, what_is_called_no_file_is_one)
+{
+	static const struct {
+		const char *extra;
+		guint length, attributes;
+	} cases[] = {{XL, 13, 0},
+		     {"", 0, 0120777},
+		     {"", 0, 0040755},
+		     {"", 0, 0020644},
+		     {XL, 13, 0120777}};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GByteArray) zip = zip_with_extra("a.js", "alert(1)", cases[i].extra,
+							   cases[i].length, cases[i].attributes);
+		g_autoptr(GByteArray) program = g_byte_array_new();
+		g_autofree void *files = zip_as_files(zip->data, zip->len);
+
+		cr_assert(files != NULL);
+		cr_assert_eq(zip_as_files(files, zip->len), NULL);
+		assert_members(zip, "1!/a.js - 8 a.js;");
+		/* Behind a program, too. */
+		g_byte_array_append(program, (const guint8 *)"MZ", 2);
+		g_byte_array_set_size(program, 600);
+		memset(program->data + 2, 0, 598);
+		g_byte_array_append(program, zip->data, zip->len);
+		assert_members(program, "1!/a.js zip-local-header 8 a.js;");
+	}
+}
+
+Test(zip_views, what_is_called_no_file_and_is_in_no_directory_is_one)
+{
+	g_autoptr(GByteArray) zip = zip_with_extra("a.js", "alert(1)", XL, 13, 0);
+
+	put_zip(zip, "b.txt", "hello");
+	assert_members(zip, "1!/b.txt - 5 b.txt;1!/a.js zip-local-header 8 a.js;");
+}
+
+Test(zip_views, an_honest_zip_is_no_copy)
+{
+	g_autoptr(GByteArray) zip = zip_with_extra("a.js", "alert(1)", "", 0, 0100644);
+	g_autoptr(GByteArray) folder = zip_with_extra("d/", "", "", 0, 0040755);
+
+	cr_assert_eq(zip_as_files(zip->data, zip->len), NULL);
+	cr_assert_eq(zip_as_files(folder->data, folder->len), NULL);
+}
+
 Test(zip_views, of_one_that_a_reader_gives_up_each_member_is_shown)
 {
 	g_autoptr(GByteArray) zip = g_byte_array_new();

@@ -123,6 +123,15 @@ def commented(zipped, comment):
     return zipped[:-2] + struct.pack("<H", len(comment)) + comment
 
 
+def called_link(zipped):
+    """A zip whose members are links by their attributes (host and mode of APPNOTE 4.4.2 and 4.4.15)."""
+    zipped, at = bytearray(zipped), 0
+    while (at := zipped.find(b"PK\1\2", at)) >= 0:
+        zipped[at + 5], zipped[at + 40:at + 42] = 3, struct.pack("<H", 0o120777)
+        at += 4
+    return bytes(zipped)
+
+
 def locked_again(site, zipped):
     """A zip with another password around one."""
     work = f"{site.root}/again"
@@ -148,6 +157,7 @@ def the_password_may_stand_in_an_attached_text_or_in_the_archives_name_or_commen
         "comment": [("crypto.zip", "application/zip", commented(zipped, f"Password: {word}\r\n".encode()))],
         "comment of many words": [("crypto.zip", "application/zip", commented(zipped, b"PK\5\6 a line\r\n" * 3000 + f"Password: {word}".encode()))],
         "beside a long comment": [("password.txt", "text/plain", word.encode()), ("crypto.zip", "application/zip", commented(zipped, b"a line\r\n" * 7000))],
+        "link": [("crypto.zip", "application/zip", called_link(zipped)), ("password.txt", "text/plain", word.encode())],
         "comment of one in another": [("outer.zip", "application/zip", locked_again(site, commented(zipped, f"Password: {word}".encode()))),
                                       ("password.txt", "text/plain", b"the-outer-1")],
         "nowhere": [("crypto.zip", "application/zip", zipped), ("readme.txt", "text/plain", b"Password: another")],
