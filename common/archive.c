@@ -153,8 +153,11 @@ struct archive_members {
 	gboolean may_be_none; /* nothing in it is no damage, before the first member */
 	gboolean opened;      /* asked for what is encrypted before it is, libarchive 3.6 crashes */
 	gboolean damaged;
-	gboolean followed;   /* what is read, by what is damaged or none of it */
-	gboolean again;	     /* it is read for the second time */
+	gboolean followed;		 /* what is read, by what is damaged or none of it */
+	gboolean again;			 /* it is read for the second time */
+	gboolean alone;			 /* the first entry is all that is wanted */
+	archive_members_dropped dropped; /* or NULL */
+	gpointer user;
 	gint64 size;	     /* of the member, as the archive says */
 	guint64 position;    /* in its content */
 	gint64 block_offset; /* of the block in hand, which may stand after a hole */
@@ -335,9 +338,24 @@ open_as(const struct kind *kind, const void *bytes, gsize length, const char *pa
 	return members;
 }
 
+void
+archive_members_watch(struct archive_members *members, archive_members_dropped dropped,
+		      gpointer user)
+{
+	members->dropped = dropped;
+	members->user = user;
+}
+
+static gboolean
+tell_dropped(gsize length, gpointer user)
+{
+	const struct archive_members *members = user;
+
+	return !members->dropped || members->dropped(length, members->user);
+}
+
 gboolean
-archive_members_begin_again(struct archive_members *members, archive_members_dropped dropped,
-			    gpointer user)
+archive_members_begin_again(struct archive_members *members)
 {
 	int filter = members->kind ? members->kind->filter : 0;
 	gint64 taken = archive_filter_bytes(members->archive, -1);
@@ -349,7 +367,7 @@ archive_members_begin_again(struct archive_members *members, archive_members_dro
 	/* Its memory is wanted. */
 	archive_read_free(members->archive);
 	if (filter == ARCHIVE_FILTER_XZ)
-		whole = compressed_end_xz(members->bytes, members->length, dropped, user);
+		whole = compressed_end_xz(members->bytes, members->length, tell_dropped, members);
 	else if (taken > 0)
 		whole = compressed_end_zstd(members->bytes, members->length, (gsize)taken);
 	open_bytes(members, whole, NULL);
@@ -369,7 +387,10 @@ archive_members_open_local(const void *bytes, gsize length)
 	static const struct kind streamed = {"application/zip",
 					     archive_read_support_format_zip_streamable, 0};
 
-	return open_as(&streamed, bytes, length, NULL);
+	struct archive_members *members = open_as(&streamed, bytes, length, NULL);
+
+	members->alone = TRUE;
+	return members;
 }
 
 gboolean
@@ -406,23 +427,38 @@ set_members_error(struct archive_members *members, GError **error)
 }
 
 /*
- * Whether an entry has a content of its own.  In a 7z a mode of Unix may call anything a folder
- * or a device; 7-Zip extracts what it has.
+ * Whether an entry that is called a folder, a device or the like by a mode of Unix has a content
+ * all the same: where others than Unix open the format, they extract it.
  */
+static gboolean
+has_content(struct archive *archive, struct archive_entry *entry)
+{
+	switch (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) {
+	case ARCHIVE_FORMAT_TAR:
+	case ARCHIVE_FORMAT_CPIO:
+	case ARCHIVE_FORMAT_ZIP: /* zip_views.h has those */
+		return FALSE;
+	case ARCHIVE_FORMAT_ISO9660:
+		/* Its folders have a size, and nothing that is handed out. */
+		return archive_entry_filetype(entry) != AE_IFDIR && archive_entry_size(entry) > 0;
+	default:
+		return archive_entry_size(entry) > 0;
+	}
+}
+
+/* Whether an entry is a file; of a link libarchive hands no content out. */
 static gboolean
 is_file(struct archive *archive, struct archive_entry *entry)
 {
-	gboolean seven = archive_format(archive) == ARCHIVE_FORMAT_7ZIP;
-
 	switch (archive_entry_filetype(entry)) {
+	case AE_IFLNK:
+		return FALSE;
 	case AE_IFDIR:
 	case AE_IFCHR:
 	case AE_IFBLK:
 	case AE_IFIFO:
 	case AE_IFSOCK:
-		return seven && archive_entry_size(entry) > 0;
-	case AE_IFLNK:
-		return FALSE;
+		return has_content(archive, entry);
 	default:
 		/* A hard link's content stands with the name that came first. */
 		return !archive_entry_hardlink(entry) || archive_entry_size(entry) > 0;
@@ -435,7 +471,7 @@ describe_member(struct archive_members *members, struct archive_entry *entry,
 {
 	const char *name;
 
-	errno = 0; /* as in archive_members_next() */
+	errno = 0; /* as in next_file() */
 	name = archive_entry_pathname(entry);
 	ret_member->name = name ? name : archive_entry_pathname_utf8(entry);
 	ret_member->has_size = archive_entry_size_is_set(entry) && archive_entry_size(entry) >= 0;
@@ -450,6 +486,49 @@ describe_member(struct archive_members *members, struct archive_entry *entry,
 	members->block_offset = 0;
 }
 
+/*
+ * Goes past an entry that is no file, and has a content maybe; FALSE if that is enough.  libarchive
+ * would decompress it in one go, however much it is, to find the end of one in a zip.
+ */
+static gboolean
+pass_entry(struct archive_members *members)
+{
+	const void *bytes;
+	size_t length;
+	la_int64_t offset;
+
+	if (members->alone)
+		return FALSE;
+	while ((archive_format(members->archive) & ARCHIVE_FORMAT_BASE_MASK) ==
+		       ARCHIVE_FORMAT_ZIP &&
+	       archive_read_data_block(members->archive, &bytes, &length, &offset) == ARCHIVE_OK)
+		if (!tell_dropped(length, members))
+			return FALSE;
+	return tell_dropped(0, members);
+}
+
+/* Goes to the next entry that is a file; returns libarchive's status, ARCHIVE_EOF for enough. */
+static int
+next_file(struct archive_members *members, struct archive_entry **ret_entry)
+{
+	int result;
+
+	for (;;) {
+		/*
+		 * To libarchive a name that cannot be converted is want of memory, for which it
+		 * ends the process, if that is what errno says: and so it may since another
+		 * archive.
+		 */
+		errno = 0;
+		result = archive_read_next_header(members->archive, ret_entry);
+		if ((result != ARCHIVE_OK && result != ARCHIVE_WARN) ||
+		    is_file(members->archive, *ret_entry))
+			return result;
+		if (!pass_entry(members))
+			return ARCHIVE_EOF;
+	}
+}
+
 gboolean
 archive_members_next(struct archive_members *members, struct archive_member *ret_member,
 		     GError **error)
@@ -461,16 +540,7 @@ archive_members_next(struct archive_members *members, struct archive_member *ret
 	if (!members->opened)
 		return !members->may_be_none && set_members_error(members, error);
 	before = uselocale(name_locale());
-	do {
-		/*
-		 * To libarchive a name that cannot be converted is want of memory, for which it
-		 * ends the process, if that is what errno says: and so it may since another
-		 * archive.
-		 */
-		errno = 0;
-		result = archive_read_next_header(members->archive, &entry);
-	} while ((result == ARCHIVE_OK || result == ARCHIVE_WARN) &&
-		 !is_file(members->archive, entry));
+	result = next_file(members, &entry);
 	if (archive_read_has_encrypted_entries(members->archive) > 0)
 		members->encrypted = TRUE;
 	if (result == ARCHIVE_OK || result == ARCHIVE_WARN) {

@@ -58,8 +58,8 @@ struct archive_members *archive_members_open(const char *type, const void *bytes
 					     const char *password);
 
 /*
- * Opens what stands at a local header of a zip, as a reader of a stream does: its
- * first member is the header's.  Otherwise as archive_members_open().
+ * Opens what stands at a local header of a zip, as a reader of a stream does: its one member
+ * is the header's, none if that is a folder's.  Otherwise as archive_members_open().
  */
 struct archive_members *archive_members_open_local(const void *bytes, gsize length);
 
@@ -74,6 +74,14 @@ gboolean archive_members_rar(const char *type);
  * a zip, whatever it stands behind.  Known once archive_members_next() gave a member.
  */
 gboolean archive_members_decrypted(const struct archive_members *members);
+
+/* Is told of so many bytes that were decompressed and dropped; FALSE ends the work as the end does.
+ */
+typedef gboolean (*archive_members_dropped)(gsize length, gpointer user);
+
+/* Has dropped told of what is passed over: what folders have, and what begins again. */
+void archive_members_watch(struct archive_members *members, archive_members_dropped dropped,
+			   gpointer user);
 
 /*
  * Goes to the next file; directories, links and devices are passed over.
@@ -91,18 +99,14 @@ gboolean archive_members_next(struct archive_members *members, struct archive_me
 gboolean archive_members_read(struct archive_members *members, const void **ret_bytes,
 			      gsize *ret_length, GError **error);
 
-/* Is told of so many bytes that were decompressed and dropped; returns FALSE to end the work. */
-typedef gboolean (*archive_members_dropped)(gsize length, gpointer user);
-
 /*
  * To be called once reading what is compressed by itself failed, by archive_members_next() or in
  * the member: begins again with what is whole before the damage, so that the member comes next, as
- * a new one, and is archive_members_damaged().  xz is decompressed for that, with dropped told.
+ * a new one, and is archive_members_damaged().  xz is decompressed for that.
  * Returns FALSE where nothing is whole, of other kinds, and at the second time; then nothing
  * is left to be read.
  */
-gboolean archive_members_begin_again(struct archive_members *members,
-				     archive_members_dropped dropped, gpointer user);
+gboolean archive_members_begin_again(struct archive_members *members);
 
 /*
  * Returns whether the member last read to its end had a wrong checksum or size, or is a

@@ -480,7 +480,7 @@ document_urls_of_pdf(struct record *record, const char *bytes, gsize length)
 			at = read_literal(at + 1, end, link);
 		else if (at < end && *at == '<')
 			at = read_hexadecimal(at + 1, end, link);
-		if (has_room(&links, link->len)) {
+		if (link->len && has_room(&links, link->len)) {
 			narrow(link);
 			add_link(&links, link->str, strlen(link->str));
 		}

@@ -167,7 +167,9 @@ read_other_part(const struct lines *lines, const char *line, gsize length, const
 	gsize size;
 	struct part part;
 
-	if ((line == text || line[-1] == '\n') && embedded_next_line(&by_feed, &whole, &size)) {
+	/* Where all of the file is in the first of them, LF ends none of its lines. */
+	if ((line == text || line[-1] == '\n') && embedded_next_line(&by_feed, &whole, &size) &&
+	    !memmem(whole, size, "\r=yend", 6)) {
 		part = read_part(&by_feed, whole, size, TRUE);
 		if (part.file.bytes->len)
 			return part;

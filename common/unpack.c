@@ -133,13 +133,24 @@ unpack_read_ended(struct unpacker *unpacker, const struct container *container,
 	container->file->flags |= inner.file->flags & FILE_INCOMPLETE;
 }
 
-struct archive_members *
-unpack_open_members(const struct container *container, const void *bytes, gsize length,
-		    const char *password)
+/* What is dropped costs time alone. */
+static gboolean
+may_go_on(G_GNUC_UNUSED gsize length, gpointer user)
 {
+	return unpack_within_cpu(user);
+}
+
+struct archive_members *
+unpack_open_members(struct unpacker *unpacker, const struct container *container, const void *bytes,
+		    gsize length, const char *password)
+{
+	struct archive_members *members;
+
 	if (archive_members_zip(container->type))
 		length = zip_record_ends(bytes, length);
-	return archive_members_open(container->type, bytes, length, password);
+	members = archive_members_open(container->type, bytes, length, password);
+	archive_members_watch(members, may_go_on, unpacker);
+	return members;
 }
 
 /* Goes to the next member; what is compressed by itself may be damaged before the first. */
@@ -164,7 +175,8 @@ static void
 read_again(struct unpacker *unpacker, const struct container *container, const void *bytes,
 	   gsize length, const GArray *ended)
 {
-	g_autoptr(archive_members_t) members = unpack_open_members(container, bytes, length, NULL);
+	g_autoptr(archive_members_t) members =
+		unpack_open_members(unpacker, container, bytes, length, NULL);
 	struct archive_member member;
 	guint i = 0;
 
@@ -181,7 +193,8 @@ static gboolean
 read_members(struct unpacker *unpacker, const struct container *container, const void *bytes,
 	     gsize length)
 {
-	g_autoptr(archive_members_t) members = unpack_open_members(container, bytes, length, NULL);
+	g_autoptr(archive_members_t) members =
+		unpack_open_members(unpacker, container, bytes, length, NULL);
 	struct locked_archive *locked = locked_archive_new(container);
 	guint first = unpacker->members->len;
 	g_autoptr(GError) error = NULL;
@@ -203,12 +216,13 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 		read_again(unpacker, container, bytes, length, ended);
 	encrypted = archive_members_encrypted(members) || locked->files->len || is_hidden_rar(&rar);
 	zip = archive_members_decrypted(members);
-	/* One that a program unpacks and libarchive gives up is opened as a zip behind. */
+	/* One that a program unpacks and of which libarchive lists none is opened as a zip behind.
+	 */
 	if (archive_members_zip(container->type))
 		unpack_read_views(unpacker, container, first,
 				  error || unpacker->members->len == first, bytes, length);
 	else if (zip)
-		unpack_read_views(unpacker, container, first, FALSE, bytes, length);
+		unpack_read_views(unpacker, container, first, error != NULL, bytes, length);
 	unpack_keep_locked(unpacker, locked, zip, bytes, length);
 	if (encrypted)
 		container->file->flags |= FILE_ENCRYPTED;

@@ -214,7 +214,7 @@ try_password(struct unpacker *unpacker, const struct locked_archive *locked, con
 	gsize length;
 	const void *bytes = g_bytes_get_data(locked->bytes, &length);
 	g_autoptr(archive_members_t) members =
-		unpack_open_members(&locked->container, bytes, length, password);
+		unpack_open_members(unpacker, &locked->container, bytes, length, password);
 	struct archive_member member;
 	guint n = 0, left = 0;
 

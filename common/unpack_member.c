@@ -194,17 +194,10 @@ take_piece(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize
 	return TRUE;
 }
 
-/* What is dropped is counted when it is read. */
-static gboolean
-may_go_on(G_GNUC_UNUSED gsize length, gpointer user)
-{
-	return unpack_within_cpu(user);
-}
-
 gboolean
 unpack_begin_again(struct unpacker *unpacker, struct archive_members *members)
 {
-	return !unpacker->part_spent && archive_members_begin_again(members, may_go_on, unpacker) &&
+	return !unpacker->part_spent && archive_members_begin_again(members) &&
 	       !unpacker->part_spent;
 }
 

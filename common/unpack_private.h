@@ -85,7 +85,8 @@ void unpack_read_ended(struct unpacker *unpacker, const struct container *contai
  * Opens an archive of container->type; of a zip as far as the end record that has its directory.
  * password: or NULL.  Free with archive_members_free().
  */
-struct archive_members *unpack_open_members(const struct container *container, const void *bytes,
+struct archive_members *unpack_open_members(struct unpacker *unpacker,
+					    const struct container *container, const void *bytes,
 					    gsize length, const char *password);
 
 /* Whether anything here opens contents of a type. */

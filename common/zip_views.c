@@ -291,19 +291,31 @@ is_same(const struct entry *local, const struct entry *central)
 	       memcmp(local->name, central->name, central->name_length) == 0;
 }
 
+/* Whether an entry is a folder to all. */
+static gboolean
+is_folder(const struct entry *entry)
+{
+	return entry->name_length && entry->name[entry->name_length - 1] == '/';
+}
+
+/* Whether an entry of the directory is no file by its attributes, as a link. */
+static gboolean
+is_no_file(const struct entry *central)
+{
+	guint32 kind = central->attributes >> MODE_SHIFT & MODE_KIND;
+
+	return central->attributes & ATTRIBUTE_FOLDER ||
+	       (central->host == HOST_UNIX && kind && kind != MODE_FILE);
+}
+
 /*
- * Whether something is stored that its attributes call no file, as a link: those that go by
- * them, as libarchive, show none, where Windows and Python extract it.
+ * Whether something is stored that its attributes call no file: those that go by them, as
+ * libarchive, show none, where Windows and Python extract it.
  */
 static gboolean
 is_called_no_file(const struct entry *central)
 {
-	guint32 kind = central->attributes >> MODE_SHIFT & MODE_KIND;
-
-	if (!central->packed)
-		return FALSE;
-	return central->attributes & ATTRIBUTE_FOLDER ||
-	       (central->host == HOST_UNIX && kind && kind != MODE_FILE);
+	return central->packed && !is_folder(central) && is_no_file(central);
 }
 
 /* Compares an entry of the directory with its local header. */
@@ -322,7 +334,8 @@ check_entry(struct search *search, const struct entry *central)
 	extent.end = content + (gsize)packed;
 	g_array_append_val(search->extents, extent);
 	same = is_same(&local, central) && !is_called_no_file(central) && !has_mode(&local);
-	if (same && !search->all)
+	if (same &&
+	    (!search->all || is_folder(central) || (!central->packed && is_no_file(central))))
 		return;
 	/* With AES the name alone may be of another; its extra field is the header's. */
 	if (!same || central->method == METHOD_AES)
@@ -363,7 +376,7 @@ search_gap(struct search *search, gsize begin, gsize end)
 			continue;
 		}
 		/* A folder has no content. */
-		if (local.name[local.name_length - 1] != '/')
+		if (!is_folder(&local))
 			show_local(search, &local);
 		begin = content;
 		if (!(local.flags & FLAG_DESCRIPTOR) && begin < end)

@@ -173,11 +173,11 @@ read_single(const char *type, const void *bytes, gsize length, gboolean *ret_dam
 	g_autoptr(GString) content = g_string_new(NULL);
 	gsize dropped = 0;
 
+	archive_members_watch(members, count, &dropped);
 	if (!read_pieces(members, content) &&
-	    !(archive_members_begin_again(members, count, &dropped) &&
-	      read_pieces(members, content))) {
+	    !(archive_members_begin_again(members) && read_pieces(members, content))) {
 		cr_expect_not(read_pieces(members, content));
-		cr_expect_not(archive_members_begin_again(members, count, &dropped));
+		cr_expect_not(archive_members_begin_again(members));
 		return NULL;
 	}
 	*ret_damaged = archive_members_damaged(members);

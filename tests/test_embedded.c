@@ -368,6 +368,10 @@ Test(embedded, yenc_is_read_by_lf_alone_as_well_where_that_differs)
 		{"=ybegin line=128 size=5 name=a\r\r\n" YENC_HELLO
 		 "=ybegin line=128 size=5 name=a\r\n" YENC_HELLO,
 		 "yenc-in-text a=hello;yenc-in-text a=hello;"},
+		/* All of a file whose lines end in CR, and a line behind. */
+		{"=ybegin line=128 size=5 name=a\r\x92\x8f\x96\x96\x99\r=yend size=5\r\n--\r\n"
+		 "a list\r\n",
+		 "yenc-in-text a=hello;"},
 		/* A file that lacks bytes is told once, before the next. */
 		{"=ybegin line=128 size=9 name=b\r\n" YENC_HELLO
 		 "=ybegin line=128 size=5 name=a\r\n" YENC_HELLO,

@@ -23,6 +23,7 @@ import zlib
 from urllib.parse import quote
 
 from corpora import TOP, Tap, read
+from rar import rar4, rar5
 
 with open(os.path.join(TOP, "tests", "data", "archives.json"), encoding="utf-8") as _file:
     _DATA = json.load(_file)
@@ -145,6 +146,10 @@ def made():
     for kind, host, attributes in (("link", 3, 0o120777 << 16), ("folder", 3, 0o40755 << 16), ("folder of DOS", 0, 0x10), ("device", 3, 0o20644 << 16),
                                    ("socket", 3, 0o140644 << 16), ("nothing known", 3, 0o150644 << 16)):
         yield f"called a {kind}.zip", called(host, attributes)
+    for kind, mode in (("file", 0o100644), ("device", 0o20644), ("socket", 0o140644)):
+        yield f"called a {kind}.4.rar", rar4(b"proof.exe", PROOF, mode=mode)
+        yield f"called a {kind}.5.rar", rar5(b"proof.exe", PROOF, mode=mode)
+    yield "called a folder.5.rar", rar5(b"proof.exe", PROOF, mode=0o40755)
     yield "zip64.zip", zip64()
     yield "comment.zip", plain[:-2] + b"\5\0hello"
     yield "no directory.zip", plain[:plain.rindex(b"PK\1\2")]

@@ -172,6 +172,17 @@ def a_zip_of_zips_of_zeros_ends_at_the_ratio():
 
 
 @test
+def folders_of_a_zip_that_hold_zeros_end_at_the_time():
+    """Without a directory the end of a folder's content is where it was decompressed to."""
+    block = bytes(16 << 20)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = (packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)) * 40 + b"\x03\x00"
+    local = b"PK\3\4" + struct.pack("<HHHHHIIIHH", 20, 8, 8, 0, 0x21, 0, 0, 0, 2, 0) + b"d/" + packed
+    folder = local + struct.pack("<4sIII", b"PK\7\x08", 0, len(packed), len(block) * 40)
+    explode("folders", attached("folders.zip", zip_of([("inner.zip", folder * 20)])), "unpack-cpu")
+
+
+@test
 def an_archive_of_100000_members_ends_at_the_members():
     content = zip_of((f"{i}.txt", str(i)) for i in range(100000))
     explode("members", attached("many.zip", content), "members")

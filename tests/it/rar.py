@@ -42,7 +42,7 @@ def tweak(password, crc32):
                  zip(*(mixed[i:i + 4] for i in range(0, 32, 4))))
 
 
-def rar5(name, content, password=None, tweaked=True, hidden=False):
+def rar5(name, content, password=None, tweaked=True, hidden=False, mode=0o100644):
     """hidden: the headers are encrypted too."""
     def head(body):
         sized = number(len(body)) + body
@@ -62,7 +62,7 @@ def rar5(name, content, password=None, tweaked=True, hidden=False):
         if tweaked:
             crc32 = tweak(password, zlib.crc32(content))
     body = numbers(2, 3, len(extra)) if extra else numbers(2, 2)
-    body += numbers(len(data), 4, len(content), 0o100644) + crc32 + numbers(0, 1, len(name)) + name + extra
+    body += numbers(len(data), 4, len(content), mode) + crc32 + numbers(0, 1, len(name)) + name + extra
     return out + block(numbers(1, 0, 0)) + block(body) + data + block(numbers(5, 0, 0))
 
 
@@ -77,7 +77,7 @@ def key_of_4(password, salt):
     return struct.pack("<4I", *struct.unpack(">4I", state.digest()[:16])), iv
 
 
-def rar4(name, content, password=None, hidden=False):
+def rar4(name, content, password=None, hidden=False, mode=0o100644):
     salt = SALT[:8]
     key, iv = key_of_4(password, salt) if password else (None, None)
 
@@ -89,7 +89,7 @@ def rar4(name, content, password=None, hidden=False):
         return salt + aes(key, iv, head(*parts)) if hidden else head(*parts)
 
     data = aes(key, iv, content) if password else content
-    rest = struct.pack("<IIBIIBBHI", len(data), len(content), 3, zlib.crc32(content), 0, 29, 0x30, len(name), 0o100644)
+    rest = struct.pack("<IIBIIBBHI", len(data), len(content), 3, zlib.crc32(content), 0, 29, 0x30, len(name), mode)
     rest += name + (salt if password else b"")
     out = b"Rar!\x1a\x07\0" + head(0x73, 0x80 if hidden else 0, bytes(6))
     return out + block(0x74, 0x8000 | (0x404 if password else 0), rest) + data + block(0x7B, 0x4000, b"")
