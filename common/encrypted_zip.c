@@ -4,7 +4,7 @@
 #include <zip.h>
 
 #include "caps.h"
-#include "zip_views.h"
+#include "zip_end.h"
 
 struct encrypted_zip {
 	zip_t *zip;

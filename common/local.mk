@@ -92,7 +92,8 @@ UNPACK_LIBS = common/libunpack.a $(ARCHIVE_LIBS) $(LZMA_LIBS)
 # What zips say of themselves, and encrypted ones; libzip's owner, for the sandbox.
 noinst_LIBRARIES += common/libencrypted.a
 common_libencrypted_a_SOURCES = common/encrypted_zip.c common/encrypted_zip.h \
-	common/zip_views.c common/zip_views.h
+	common/zip_end.c common/zip_end.h \
+	common/zip_entries.c common/zip_entries.h common/zip_views.c common/zip_views.h
 common_libencrypted_a_CFLAGS = $(AM_CFLAGS) $(ZIP_CFLAGS)
 ENCRYPTED_LIBS = common/libencrypted.a $(ZIP_LIBS)
 

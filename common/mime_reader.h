@@ -16,7 +16,7 @@
 #include "fingerprint.h"
 #include "recode.h"
 #include "record.h"
-#include "zip_views.h"
+#include "zip_end.h"
 
 /* Encoded bytes are decoded in pieces of this size. */
 #define PIECE_BYTES (32 * 1024)

@@ -14,7 +14,7 @@
 #include "archive_members.h"
 #include "passwords.h"
 #include "unpack.h"
-#include "zip_views.h"
+#include "zip_end.h"
 
 struct unpacker {
 	struct record *record;

@@ -6,6 +6,7 @@
 #include "charset.h"
 #include "magic.h"
 #include "unpack.h"
+#include "zip_end.h"
 #include "zip_views.h"
 
 static void
@@ -251,6 +252,49 @@ Test(zip_views, what_is_called_no_file_and_is_in_no_directory_is_one)
 
 	put_zip(zip, "b.txt", "hello");
 	assert_members(zip, "1!/b.txt - 5 b.txt;1!/a.js zip-local-header 8 a.js;");
+}
+
+static const struct file *
+member_named(const struct record *record, const char *path)
+{
+	for (guint i = 0; i < record->files->len; i++)
+		if (g_str_equal(((struct file *)record->files->pdata[i])->path, path))
+			return record->files->pdata[i];
+	return NULL;
+}
+
+/* What is cleared in one member's header is the content of another. */
+Test(zip_views, a_member_in_another_leaves_its_content_as_it_is)
+{
+	g_autoptr(GByteArray) inner = zip_with_extra("b.js", "alert(1)", XL, 13, 0);
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+	g_autoptr(fingerprint_t) fingerprint = fingerprint_new();
+	g_autoptr(record_t) record = record_new();
+	struct unpacker *unpacker = unpacker_new(record, fingerprint, NULL);
+	struct file *file = record_add_file(record, "1", -1);
+	guint8 wanted[SHA256_BYTES];
+	gsize content, begin;
+
+	/* Sizes of one byte, at 18 and 22 of the header and 20 and 24 of the entry. */
+	cr_assert_lt(inner->len, 256u);
+	put_local(zip, "a.bin", "");
+	content = zip->len;
+	zip->data[18] = zip->data[22] = (guint8)inner->len;
+	g_byte_array_append(zip, inner->data, inner->len);
+	begin = zip->len;
+	put_central(zip, "b.js", "alert(1)", 8, content);
+	put_central(zip, "a.bin", "", 0, 0);
+	zip->data[begin + 50 + 20] = zip->data[begin + 50 + 24] = (guint8)inner->len;
+	put_end(zip, 2, begin, 0);
+	digest_sha256(zip->data + content, inner->len, wanted);
+	cr_assert_eq(zip_as_files(zip->data, zip->len), NULL);
+	file->size = zip->len;
+	file->detected_type = g_strdup("application/zip");
+	unpack_file(unpacker, 0, zip->data, zip->len, 1);
+	unpack_finish(unpacker);
+	cr_assert(member_named(record, "1!/a.bin") != NULL);
+	cr_assert_arr_eq(member_named(record, "1!/a.bin")->digests.sha256, wanted, SHA256_BYTES);
+	cr_assert(member_named(record, "1!/b.js") != NULL);
 }
 
 Test(zip_views, an_honest_zip_is_no_copy)

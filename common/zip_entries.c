@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "zip_entries.h"
+
+#include <string.h>
+
+#define CENTRAL_SIGNATURE "PK\1\2"
+#define LOCATOR_SIGNATURE "PK\6\7"
+#define LOCATOR_BYTES 20
+#define WIDE_END_SIGNATURE "PK\6\6"
+#define WIDE_END_BYTES 56
+#define ZIP64_TAG 1	/* an extra field, 4.5.3 */
+#define MODE_TAG 0x6c78 /* another, of libarchive's: attributes where there is no directory yet */
+#define HOST_UNIX 3
+#define MODE_SHIFT 16
+#define MODE_KIND 0170000
+#define MODE_FILE 0100000
+#define ATTRIBUTE_FOLDER (1u << 4) /* of DOS, whatever the host */
+
+static guint64
+u64(const guint8 *at)
+{
+	return (guint64)zip_u32(at) | (guint64)zip_u32(at + 4) << 32;
+}
+
+/* Takes the value that a Zip64 field has for one that did not fit; those come in order. */
+static void
+take_wide(const guint8 **at, const guint8 *end, guint64 *value)
+{
+	if (*value != UNSET32 || end - *at < 8)
+		return;
+	*value = u64(*at);
+	*at += 8;
+}
+
+/* Takes the next field of an entry's extra ones: a tag, a size, and so many bytes (4.5.1). */
+static gboolean
+next_extra(const guint8 **at, const guint8 *end, guint *ret_tag, const guint8 **ret_stop)
+{
+	if (end - *at < 4)
+		return FALSE;
+	*ret_tag = zip_u16(*at);
+	*ret_stop = *at + 4 + MIN(zip_u16(*at + 2), (gsize)(end - *at - 4));
+	*at += 4;
+	return TRUE;
+}
+
+static void
+read_extra(struct zip_entry *entry)
+{
+	const guint8 *at = entry->extra, *end = at + entry->extra_length, *stop;
+	guint tag;
+
+	for (; next_extra(&at, end, &tag, &stop); at = stop)
+		if (tag == ZIP64_TAG) {
+			take_wide(&at, stop, &entry->size);
+			take_wide(&at, stop, &entry->packed);
+			take_wide(&at, stop, &entry->offset);
+			return;
+		}
+}
+
+/* Whether an entry has attributes in a field. */
+gboolean
+zip_has_mode(const struct zip_entry *entry)
+{
+	const guint8 *at = entry->extra, *end = at + entry->extra_length, *stop;
+	guint tag;
+
+	for (; next_extra(&at, end, &tag, &stop); at = stop)
+		if (tag == MODE_TAG)
+			return TRUE;
+	return FALSE;
+}
+
+/* Makes such fields ones that nobody knows; extra: a copy of the entry's. */
+void
+zip_blank_modes(const struct zip_entry *entry, guint8 *extra)
+{
+	const guint8 *at = entry->extra, *end = at + entry->extra_length, *stop;
+	guint tag;
+
+	for (; next_extra(&at, end, &tag, &stop); at = stop)
+		if (tag == MODE_TAG)
+			memset(extra + (at - 4 - entry->extra), 0xff, 2);
+}
+
+/* Reads the local header at an offset; its content begins at *ret_content.  FALSE if none is. */
+gboolean
+zip_read_local(const struct zip *zip, guint64 offset, struct zip_entry *ret_entry,
+	       gsize *ret_content)
+{
+	const guint8 *at;
+	gsize names;
+
+	if (offset > zip->length || zip->length - offset < LOCAL_BYTES)
+		return FALSE;
+	at = zip->bytes + offset;
+	if (memcmp(at, LOCAL_SIGNATURE, 4) != 0)
+		return FALSE;
+	names = (gsize)zip_u16(at + 26) + zip_u16(at + 28);
+	if (zip->length - offset - LOCAL_BYTES < names)
+		return FALSE;
+	*ret_entry = (struct zip_entry){
+		.flags = zip_u16(at + 6),
+		.method = zip_u16(at + 8),
+		.crc32 = zip_u32(at + 14),
+		.packed = zip_u32(at + 18),
+		.size = zip_u32(at + 22),
+		.name = at + LOCAL_BYTES,
+		.name_length = zip_u16(at + 26),
+		.extra = at + LOCAL_BYTES + zip_u16(at + 26),
+		.extra_length = zip_u16(at + 28),
+		.offset = 0,
+	};
+	read_extra(ret_entry);
+	ret_entry->offset = offset;
+	*ret_content = (gsize)offset + LOCAL_BYTES + names;
+	return TRUE;
+}
+
+/* Reads the entry of the directory at *at, and passes it; FALSE if none is there. */
+gboolean
+zip_read_central(const struct zip *zip, gsize *at, struct zip_entry *ret_entry)
+{
+	const guint8 *bytes = zip->bytes + *at;
+	gsize tail;
+
+	if (zip->length - *at < CENTRAL_BYTES || memcmp(bytes, CENTRAL_SIGNATURE, 4) != 0)
+		return FALSE;
+	tail = (gsize)zip_u16(bytes + 28) + zip_u16(bytes + 30) + zip_u16(bytes + 32);
+	if (zip->length - *at - CENTRAL_BYTES < tail)
+		return FALSE;
+	*ret_entry = (struct zip_entry){
+		.flags = zip_u16(bytes + 8),
+		.method = zip_u16(bytes + 10),
+		.host = bytes[5],
+		.attributes = zip_u32(bytes + ATTRIBUTES_OFFSET),
+		.crc32 = zip_u32(bytes + 16),
+		.packed = zip_u32(bytes + 20),
+		.size = zip_u32(bytes + 24),
+		.name = bytes + CENTRAL_BYTES,
+		.name_length = zip_u16(bytes + 28),
+		.extra = bytes + CENTRAL_BYTES + zip_u16(bytes + 28),
+		.extra_length = zip_u16(bytes + 30),
+		.offset = zip_u32(bytes + 42),
+	};
+	read_extra(ret_entry);
+	*at += CENTRAL_BYTES + tail;
+	return TRUE;
+}
+
+/* Whether an entry is a folder to all. */
+gboolean
+zip_is_folder(const struct zip_entry *entry)
+{
+	return entry->name_length && entry->name[entry->name_length - 1] == '/';
+}
+
+/* Whether an entry of the directory is no file by its attributes, as a link. */
+gboolean
+zip_is_no_file(const struct zip_entry *central)
+{
+	guint32 kind = central->attributes >> MODE_SHIFT & MODE_KIND;
+
+	return central->attributes & ATTRIBUTE_FOLDER ||
+	       (central->host == HOST_UNIX && kind && kind != MODE_FILE);
+}
+
+/*
+ * Whether something is stored that its attributes call no file: those that go by them, as
+ * libarchive, show none, where Windows and Python extract it.
+ */
+gboolean
+zip_is_called_no_file(const struct zip_entry *central)
+{
+	return central->packed && !zip_is_folder(central) && zip_is_no_file(central);
+}
+
+int
+zip_extent_order(gconstpointer a, gconstpointer b)
+{
+	const struct zip_extent *left = a, *right = b;
+
+	return (left->begin > right->begin) - (left->begin < right->begin);
+}
+
+/* ---- the directory ---- */
+
+/* Returns where the last end record before stop is (APPNOTE 4.3.16), or length. */
+static gsize
+find_end(const struct zip *zip, gsize stop)
+{
+	const guint8 *bytes = zip->bytes;
+	gsize length = zip->length, whole = END_BYTES + COMMENT_BYTES_MAX;
+	gsize least = length > whole ? length - whole : 0;
+
+	if (length < END_BYTES)
+		return length;
+	stop = MIN(stop, length - END_BYTES + 4);
+	/* Its last byte is rare in text and in what is compressed. */
+	while (stop >= least + 4) {
+		const guint8 *last = memrchr(bytes + least + 3, END_SIGNATURE[3], stop - least - 3);
+
+		if (!last)
+			break;
+		if (memcmp(last - 3, END_SIGNATURE, 4) == 0)
+			return (gsize)(last - 3 - bytes);
+		stop = (gsize)(last - bytes);
+	}
+	return length;
+}
+
+static gboolean
+is_directory(const struct zip *zip, guint64 at)
+{
+	return at < zip->length && zip->length - at >= 4 &&
+	       memcmp(zip->bytes + at, CENTRAL_SIGNATURE, 4) == 0;
+}
+
+/* Reads what Zip64's own end says, by its locator before the other (4.3.14, 4.3.15). */
+static gboolean
+find_wide(const struct zip *zip, gsize end, guint64 *ret_size, guint64 *ret_offset, gsize *ret_end)
+{
+	const guint8 *locator;
+	guint64 at;
+
+	if (end < LOCATOR_BYTES)
+		return FALSE;
+	locator = zip->bytes + end - LOCATOR_BYTES;
+	if (memcmp(locator, LOCATOR_SIGNATURE, 4) != 0)
+		return FALSE;
+	at = u64(locator + 8);
+	if (at > end || end - at < WIDE_END_BYTES ||
+	    memcmp(zip->bytes + at, WIDE_END_SIGNATURE, 4) != 0)
+		return FALSE;
+	*ret_size = u64(zip->bytes + at + 40);
+	*ret_offset = u64(zip->bytes + at + 48);
+	*ret_end = (gsize)at;
+	return TRUE;
+}
+
+/*
+ * Returns where an end record says that its directory is.  Offsets count from where the zip begins,
+ * which is not where the bytes do when something was put before it.
+ */
+static struct zip_directory
+directory_at(const struct zip *zip, gsize end)
+{
+	guint64 size = zip_u32(zip->bytes + end + 12), offset = zip_u32(zip->bytes + end + 16);
+	gsize stop = end;
+	guint64 begin;
+
+	if (size == UNSET32 || offset == UNSET32)
+		find_wide(zip, end, &size, &offset, &stop);
+	begin = stop - MIN(size, stop);
+	if (begin != offset && !is_directory(zip, begin) && is_directory(zip, offset))
+		begin = offset;
+	return (struct zip_directory){end, (gsize)begin, begin > offset ? begin - offset : 0};
+}
+
+/*
+ * Finds the directory that ends the content: the one of the last end record that has one, for
+ * others may stand in the comment, where most readers pass them.  FALSE if none has; then
+ * *ret_directory is the last record's, whose members are those before it, or where there is no
+ * record its end is length.
+ */
+gboolean
+zip_find_directory(const struct zip *zip, struct zip_directory *ret_directory)
+{
+	gsize end = find_end(zip, zip->length);
+
+	*ret_directory = (struct zip_directory){end, end, 0};
+	for (gsize at = end; at < zip->length; at = find_end(zip, at + 3)) {
+		struct zip_directory directory = directory_at(zip, at);
+
+		if (is_directory(zip, directory.begin)) {
+			*ret_directory = directory;
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
