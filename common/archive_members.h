@@ -75,16 +75,23 @@ gboolean archive_members_rar(const char *type);
  */
 gboolean archive_members_decrypted(const struct archive_members *members);
 
-/* Is told of so many bytes that were decompressed and dropped; FALSE ends the work as the end does.
+/*
+ * Is told of so many bytes that were decompressed and dropped, maybe of none; FALSE ends the
+ * work, as the end of the archive does.
  */
 typedef gboolean (*archive_members_dropped)(gsize length, gpointer user);
 
-/* Has dropped told of what is passed over: what folders have, and what begins again. */
+/*
+ * Has dropped told of what is passed over: the contents of folders in a zip, an entry that is no
+ * file, and what archive_members_begin_again() decompresses.  Without it there is no bound to that.
+ */
 void archive_members_watch(struct archive_members *members, archive_members_dropped dropped,
 			   gpointer user);
 
 /*
- * Goes to the next file; directories, links and devices are passed over.
+ * Goes to the next file; directories, links and devices are passed over.  But for tar, cpio and
+ * zip (zip_as_files()), what is called a device or, but in an ISO, a directory is a file if it
+ * has a content.
  * Returns FALSE at the end, without an error, and with an ARCHIVE_MEMBERS_ERROR
  * where the rest cannot be read.  A program in which no archive is found has no files.
  */
