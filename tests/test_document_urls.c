@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "caps.h"
+#include "cpu_fixture.h"
 #include "document_urls.h"
 
 typedef void (*collect_function)(struct record *record, const char *bytes, gsize length);
@@ -147,7 +148,7 @@ Test(document_urls, no_number_of_attributes_or_levels_hides_a_relationship)
 	}
 }
 
-Test(document_urls, hostile_relationships_are_read_in_linear_time, .timeout = 20)
+Test(document_urls, hostile_relationships_are_read_in_linear_time, .init = limit_cpu)
 {
 	static const char *const pieces[] = {"&",
 					     "&#",

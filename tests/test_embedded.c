@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "cpu_fixture.h"
 #include "embedded.h"
 
 #define BINHEX_START "(This file must be converted with BinHex 4.0)\n"
@@ -216,7 +217,7 @@ count_files(const char *how, const char *const *names, const GByteArray *bytes, 
 }
 
 /* Each line of these would have the rest of the text searched, if that were not bounded. */
-Test(embedded, many_files_are_read_in_linear_time, .timeout = 20)
+Test(embedded, many_files_are_read_in_linear_time, .init = limit_cpu)
 {
 	static const char *const blocks[] = {
 		"begin 644 a\n#8F%R\nwords\n",
@@ -892,7 +893,7 @@ Test(embedded, signed_content_that_is_cut_anywhere_is_read_up_to_there)
 }
 
 /* Each piece would have the rest searched or nested, if that were not done once. */
-Test(embedded, hostile_signed_content_is_read_in_linear_time, .timeout = 10)
+Test(embedded, hostile_signed_content_is_read_in_linear_time, .init = limit_cpu)
 {
 	static const struct raw pieces[] = {
 		RAW(DATA_OID "\xa0\x80\x24\x80"),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "caps.h"
+#include "cpu_fixture.h"
 #include "mime.h"
 
 static void
@@ -876,7 +877,7 @@ struct hostile {
 	gsize count;
 };
 
-Test(mime, hostile_repetition_ends_within_seconds, .timeout = 60)
+Test(mime, hostile_repetition_is_read_in_linear_time, .init = limit_cpu)
 {
 	static const struct hostile cases[] = {
 		{"To: ", "a:", 500000},
@@ -906,12 +907,9 @@ Test(mime, hostile_repetition_ends_within_seconds, .timeout = 60)
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-		clock_t start = clock();
 		g_autoptr(record_t) record =
 			read_repeated(cases[i].before, cases[i].piece, cases[i].count, "");
-		double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
 
-		cr_expect(record->files->len > 0);
-		cr_expect(seconds < 5, "%s%s…: %.1f s", cases[i].before, cases[i].piece, seconds);
+		cr_expect(record->files->len > 0, "%s%s…", cases[i].before, cases[i].piece);
 	}
 }
