@@ -4,7 +4,6 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,14 +15,18 @@
 
 #define OWN_GROUP "socket_group =\n"
 
-/* Whoever waits for another sees the time pass at once; the other gets the processor meanwhile. */
+/* Whoever waits sees the time pass at once; an orphan, if there is one, ends meanwhile. */
 static gint64 slept_us;
+static int orphan = -1; /* has an end once the orphan has ended */
 
 void
 g_usleep(gulong us)
 {
+	char byte;
+
 	slept_us += (gint64)us;
-	sched_yield();
+	if (orphan >= 0)
+		cr_assert_eq(read(orphan, &byte, 1), 0);
 }
 
 gint64
@@ -276,9 +279,11 @@ static void
 leave_an_orphan(void)
 {
 	g_autoptr(settings_t) settings = settings_for(NULL, OWN_GROUP);
-	int status;
-	pid_t child = fork();
+	int ends[2], status;
+	pid_t child;
 
+	cr_assert_eq(pipe(ends), 0);
+	child = fork();
 	if (child == 0) {
 		int fd = listener_open(settings, NULL);
 
@@ -289,6 +294,8 @@ leave_an_orphan(void)
 		_exit(fd < 0);
 	}
 	cr_assert(waitpid(child, &status, 0) == child && status == 0);
+	close(ends[1]);
+	orphan = ends[0];
 }
 
 Test(listener, the_children_of_a_supervisor_that_was_killed_are_waited_for)
@@ -300,6 +307,8 @@ Test(listener, the_children_of_a_supervisor_that_was_killed_are_waited_for)
 	leave_an_orphan();
 	fd = listener_open(settings, &error);
 	cr_assert_geq(fd, 0, "%s", error ? error->message : "");
+	cr_assert_gt(slept_us, 0, "it is waited for");
 	cr_assert(answers());
 	listener_close(fd, settings);
+	close(orphan);
 }
