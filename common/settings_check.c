@@ -116,14 +116,18 @@ check_name(const struct check *check, const char *group, const char *key, const 
 			"\"%s\" is no name; write 1 to 64 of A-Z a-z 0-9 . _ -", value);
 }
 
-/* Hands on what a reader of keys said; GError of its own is freed. */
+/* Hands on what a reader of keys said of path; GError of its own is freed. */
 static gboolean
-check_key(const struct check *check, const char *group, const char *key, gboolean good, GError *why,
-	  GError **error)
+check_key(const struct check *check, const char *group, const char *key, const char *path,
+	  gboolean good, GError *why, GError **error)
 {
+	gboolean is_others;
+
 	if (good)
 		return TRUE;
-	complain(check, group, key, error, "%s; mailtrace keygen makes keys", why->message);
+	is_others = faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 && errno == EACCES;
+	complain(check, group, key, error, "%s; %s", why->message,
+		 is_others ? "chown it to the user that runs this" : "mailtrace keygen makes keys");
 	g_error_free(why);
 	return FALSE;
 }
@@ -138,7 +142,7 @@ check_secret_key(const struct check *check, const char *group, const char *key, 
 
 	if (good)
 		key_pair_clear(&pair);
-	return check_key(check, group, key, good, why, error);
+	return check_key(check, group, key, path, good, why, error);
 }
 
 static gboolean
@@ -149,7 +153,7 @@ check_public_key(const struct check *check, const char *group, const char *key, 
 	GError *why = NULL;
 	gboolean good = public_key_read(path, public_key, &why);
 
-	return check_key(check, group, key, good, why, error);
+	return check_key(check, group, key, path, good, why, error);
 }
 
 static gboolean
@@ -163,7 +167,7 @@ check_site_key(const struct check *check, GError **error)
 		return TRUE;
 	good = site_key_read(check->settings->site_key, site_key, &why);
 	explicit_bzero(site_key, sizeof site_key);
-	return check_key(check, "site", "site_key", good, why, error);
+	return check_key(check, "site", "site_key", check->settings->site_key, good, why, error);
 }
 
 static gboolean
@@ -246,7 +250,8 @@ check_journal_key(const struct check *check, GError **error)
 	if (!*check->settings->journal_key)
 		return TRUE;
 	key = signing_key_read(check->settings->journal_key, &why);
-	return check_key(check, "collector", "journal_key", key != NULL, why, error);
+	return check_key(check, "collector", "journal_key", check->settings->journal_key,
+			 key != NULL, why, error);
 }
 
 static gboolean
@@ -257,7 +262,8 @@ check_authorized_keys(const struct check *check, GError **error)
 	gboolean good = keys != NULL;
 
 	authorized_keys_free(keys);
-	return check_key(check, "collector", "authorized_keys", good, why, error);
+	return check_key(check, "collector", "authorized_keys", check->settings->authorized_keys,
+			 good, why, error);
 }
 
 static gboolean

@@ -326,6 +326,21 @@ Test(settings_check, keys_that_cannot_be_used_are_named)
 	site_clear(&site);
 }
 
+Test(settings_check, a_key_of_another_user_is_to_be_given_to_this_one)
+{
+	struct site site = site_new();
+	g_autofree char *secret = path_in(&site, "./site.key");
+
+	cr_assert_eq(g_chmod(secret, 0), 0);
+	cr_assert_eq(g_chmod(site.directory, 0755), 0);
+	if (geteuid() == 0)
+		cr_assert_eq(seteuid(65534), 0);
+	refused_with(&site, "milter", "site_key", secret, "t.conf:4: site_key: ", "; chown it");
+	if (geteuid() != getuid())
+		cr_assert_eq(seteuid(0), 0);
+	site_clear(&site);
+}
+
 Test(settings_check, a_secret_that_others_may_read_is_refused)
 {
 	struct site site = site_new();
