@@ -3,7 +3,7 @@
 # UNIT_CFLAGS and UNIT_LIBS go into each.
 UNIT_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 UNIT_LIBS = $(CRITERION_LIBS)
-EXTRA_DIST += tests/failed.sh tests/fresh.sh tests/unit.sh
+EXTRA_DIST += tests/boot-inside.sh tests/boot.sh tests/failed.sh tests/fresh.sh tests/unit.sh
 
 # Threads against the scanner; under ThreadSanitizer too.
 noinst_PROGRAMS += tests/tools/scanner_stress
