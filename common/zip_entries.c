@@ -219,25 +219,28 @@ is_directory(const struct zip *zip, guint64 at)
 	       memcmp(zip->bytes + at, CENTRAL_SIGNATURE, 4) == 0;
 }
 
-/* Reads what Zip64's own end says, by its locator before the other (4.3.14, 4.3.15). */
+/* Finds Zip64's own end by its locator, which stands before the other (4.3.14, 4.3.15). */
 static gboolean
-find_wide(const struct zip *zip, gsize end, guint64 *ret_size, guint64 *ret_offset, gsize *ret_end)
+find_wide(const struct zip *zip, gsize end, gsize *ret_at)
 {
 	const guint8 *locator;
-	guint64 at;
+	guint64 said;
+	gsize next;
 
-	if (end < LOCATOR_BYTES)
+	if (end < LOCATOR_BYTES + WIDE_END_BYTES)
 		return FALSE;
 	locator = zip->bytes + end - LOCATOR_BYTES;
 	if (memcmp(locator, LOCATOR_SIGNATURE, 4) != 0)
 		return FALSE;
-	at = u64(locator + 8);
-	if (at > end || end - at < WIDE_END_BYTES ||
-	    memcmp(zip->bytes + at, WIDE_END_SIGNATURE, 4) != 0)
+	said = u64(locator + 8);
+	/* What the locator says is wrong where something was put before the zip. */
+	next = end - LOCATOR_BYTES - WIDE_END_BYTES;
+	if (said <= next && memcmp(zip->bytes + said, WIDE_END_SIGNATURE, 4) == 0)
+		*ret_at = (gsize)said;
+	else if (memcmp(zip->bytes + next, WIDE_END_SIGNATURE, 4) == 0)
+		*ret_at = next;
+	else
 		return FALSE;
-	*ret_size = u64(zip->bytes + at + 40);
-	*ret_offset = u64(zip->bytes + at + 48);
-	*ret_end = (gsize)at;
 	return TRUE;
 }
 
@@ -252,10 +255,15 @@ directory_at(const struct zip *zip, gsize end)
 	gsize stop = end;
 	guint64 begin;
 
-	if (size == UNSET32 || offset == UNSET32)
-		find_wide(zip, end, &size, &offset, &stop);
+	/* Zip64's own stands before this one, whether its values are wanted or not. */
+	if (find_wide(zip, end, &stop) && (size == UNSET32 || offset == UNSET32)) {
+		size = u64(zip->bytes + stop + 40);
+		offset = u64(zip->bytes + stop + 48);
+	}
 	begin = stop - MIN(size, stop);
-	if (begin != offset && !is_directory(zip, begin) && is_directory(zip, offset))
+	if (!is_directory(zip, begin) && is_directory(zip, end - MIN(size, end)))
+		begin = end - MIN(size, end);
+	if (!is_directory(zip, begin) && is_directory(zip, offset))
 		begin = offset;
 	return (struct zip_directory){end, (gsize)begin, begin > offset ? begin - offset : 0};
 }

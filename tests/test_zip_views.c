@@ -407,6 +407,54 @@ static const char *const false_ends[] = {
 	"PK\5\6\0\0\0\0\1\0\1\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0",
 };
 
+/* Puts a zip's end, and before it Zip64's own; unset: the other's values are to be found there. */
+static void
+put_wide_end(GByteArray *out, gsize begin, gsize base, gboolean unset)
+{
+	gsize size = out->len - begin, end = out->len;
+
+	put(out, 0x06064b50, 4);
+	put(out, 44, 8);
+	put(out, 45, 4); /* versions */
+	put(out, 0, 8);	 /* disks */
+	put(out, 1, 8);
+	put(out, 1, 8);
+	put(out, size, 8);
+	put(out, begin - base, 8);
+	put(out, 0x07064b50, 4);
+	put(out, 0, 4);
+	put(out, end - base, 8);
+	put(out, 1, 4);
+	put_end(out, 1, begin, base);
+	if (unset)
+		memset(out->data + out->len - 10, 0xff, 8);
+}
+
+/* In one or the other way, with something before the zip. */
+static void
+check_wide_end(gboolean unset, const char *before, const char *members)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+	gsize base = strlen(before), begin;
+
+	g_byte_array_append(zip, (const guint8 *)before, (guint)base);
+	put_local(zip, "a.txt", "hello");
+	begin = zip->len;
+	put_central(zip, "a.txt", "hello", 5, 0);
+	put_wide_end(zip, begin, base, unset);
+	cr_assert_eq(zip_ends(zip->data, zip->len), zip->len);
+	assert_views(zip, "");
+	assert_members(zip, members);
+}
+
+Test(zip_views, zip64_s_own_end_is_passed_whatever_stands_before_the_zip)
+{
+	check_wide_end(FALSE, "", "1!/a.txt - 5 a.txt;");
+	check_wide_end(TRUE, "", "1!/a.txt - 5 a.txt;");
+	check_wide_end(FALSE, "hello, hello", "1!/a.txt - 5 a.txt;");
+	check_wide_end(TRUE, "hello, hello", "1!/a.txt zip-central-directory 5 a.txt;");
+}
+
 Test(zip_views, end_records_in_the_comment_are_passed)
 {
 	static const char *const heads[] = {"", "only words\n", "\xff\xd8\xff\xe0 and more", "MZ"};
