@@ -74,15 +74,14 @@ call_file(struct calling *calling, gsize at, const struct zip_entry *central)
 		extent.end = content + (gsize)MIN(central->packed, zip->length - content);
 		g_array_append_val(calling->extents, extent);
 	}
-	if (!zip_is_called_no_file(central) && !zip_has_mode(central) &&
-	    !(begun && zip_has_mode(&local)))
+	if (!zip_is_called_no_file(central) && !central->has_mode && !(begun && local.has_mode))
 		return;
 	if (!calling->copy)
 		calling->copy = g_memdup2(zip->bytes, zip->length);
 	memset(calling->copy + at + ATTRIBUTES_OFFSET, 0, sizeof(central->attributes));
-	zip_blank_modes(central, calling->copy + (central->extra - zip->bytes));
+	zip_blank_fields(central, MODE_TAG, calling->copy + (central->extra - zip->bytes));
 	if (begun)
-		zip_blank_modes(&local, calling->copy + (local.extra - zip->bytes));
+		zip_blank_fields(&local, MODE_TAG, calling->copy + (local.extra - zip->bytes));
 }
 
 /* Whether no member has in its content what was cleared: another, or what begins at end. */

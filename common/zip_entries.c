@@ -10,9 +10,9 @@
 #define LOCATOR_BYTES 20
 #define WIDE_END_SIGNATURE "PK\6\6"
 #define WIDE_END_BYTES 56
-#define ZIP64_TAG 1	/* an extra field, 4.5.3 */
-#define MODE_TAG 0x6c78 /* another, of libarchive's: attributes where there is no directory yet */
-#define HOST_UNIX 3
+#define FIELD_HEAD_BYTES 4 /* of an extra field: tag and size */
+#define NAME_HEAD_BYTES 9  /* of NAME_TAG: those, a version, and the CRC-32 of the name */
+#define ZIP64_TAG 1	   /* an extra field, 4.5.3 */
 #define MODE_SHIFT 16
 #define MODE_KIND 0170000
 #define MODE_FILE 0100000
@@ -34,56 +34,67 @@ take_wide(const guint8 **at, const guint8 *end, guint64 *value)
 	*at += 8;
 }
 
-/* Takes the next field of an entry's extra ones: a tag, a size, and so many bytes (4.5.1). */
+/* Goes to the next field, or the first; FALSE if there is none. */
 static gboolean
-next_extra(const guint8 **at, const guint8 *end, guint *ret_tag, const guint8 **ret_stop)
+next_field(const struct zip_entry *entry, struct zip_field *field)
 {
-	if (end - *at < 4)
+	const guint8 *end = entry->extra + entry->extra_length;
+	const guint8 *at = field->bytes ? field->bytes + field->length : entry->extra;
+
+	if (end - at < FIELD_HEAD_BYTES)
 		return FALSE;
-	*ret_tag = zip_u16(*at);
-	*ret_stop = *at + 4 + MIN(zip_u16(*at + 2), (gsize)(end - *at - 4));
-	*at += 4;
+	field->bytes = at;
+	field->length =
+		FIELD_HEAD_BYTES + MIN(zip_u16(at + 2), (gsize)(end - at - FIELD_HEAD_BYTES));
 	return TRUE;
+}
+
+void
+zip_blank_fields(const struct zip_entry *entry, guint tag, guint8 *extra)
+{
+	struct zip_field field = {NULL, 0};
+
+	while (next_field(entry, &field))
+		if (zip_u16(field.bytes) == tag)
+			memset(extra + (field.bytes - entry->extra), 0xff, 2);
+}
+
+/* Reads the values of a Zip64 field. */
+static void
+read_wide(struct zip_entry *entry, const struct zip_field *field)
+{
+	const guint8 *at = field->bytes + FIELD_HEAD_BYTES, *stop = field->bytes + field->length;
+
+	take_wide(&at, stop, &entry->size);
+	take_wide(&at, stop, &entry->packed);
+	take_wide(&at, stop, &entry->offset);
+}
+
+static gboolean
+is_other_name(const struct zip_entry *entry, const struct zip_field *field)
+{
+	return field->length != NAME_HEAD_BYTES + entry->name_length ||
+	       memcmp(field->bytes + NAME_HEAD_BYTES, entry->name, entry->name_length) != 0;
 }
 
 static void
 read_extra(struct zip_entry *entry)
 {
-	const guint8 *at = entry->extra, *end = at + entry->extra_length, *stop;
-	guint tag;
+	struct zip_field field = {NULL, 0};
+	gboolean wide = FALSE;
 
-	for (; next_extra(&at, end, &tag, &stop); at = stop)
-		if (tag == ZIP64_TAG) {
-			take_wide(&at, stop, &entry->size);
-			take_wide(&at, stop, &entry->packed);
-			take_wide(&at, stop, &entry->offset);
-			return;
+	while (next_field(entry, &field)) {
+		guint tag = zip_u16(field.bytes);
+
+		if (tag == ZIP64_TAG && !wide) {
+			wide = TRUE;
+			read_wide(entry, &field);
 		}
-}
-
-/* Whether an entry has attributes in a field. */
-gboolean
-zip_has_mode(const struct zip_entry *entry)
-{
-	const guint8 *at = entry->extra, *end = at + entry->extra_length, *stop;
-	guint tag;
-
-	for (; next_extra(&at, end, &tag, &stop); at = stop)
 		if (tag == MODE_TAG)
-			return TRUE;
-	return FALSE;
-}
-
-/* Makes such fields ones that nobody knows; extra: a copy of the entry's. */
-void
-zip_blank_modes(const struct zip_entry *entry, guint8 *extra)
-{
-	const guint8 *at = entry->extra, *end = at + entry->extra_length, *stop;
-	guint tag;
-
-	for (; next_extra(&at, end, &tag, &stop); at = stop)
-		if (tag == MODE_TAG)
-			memset(extra + (at - 4 - entry->extra), 0xff, 2);
+			entry->has_mode = TRUE;
+		if (tag == NAME_TAG && !entry->other_name.bytes && is_other_name(entry, &field))
+			entry->other_name = field;
+	}
 }
 
 /* Reads the local header at an offset; its content begins at *ret_content.  FALSE if none is. */
@@ -151,11 +162,17 @@ zip_read_central(const struct zip *zip, gsize *at, struct zip_entry *ret_entry)
 	return TRUE;
 }
 
-/* Whether an entry is a folder to all. */
 gboolean
 zip_is_folder(const struct zip_entry *entry)
 {
 	return entry->name_length && entry->name[entry->name_length - 1] == '/';
+}
+
+gboolean
+zip_is_folder_to_some(const struct zip_entry *entry)
+{
+	return zip_is_folder(entry) ||
+	       (entry->name_length && entry->name[entry->name_length - 1] == '\\');
 }
 
 /* Whether an entry of the directory is no file by its attributes, as a link. */
@@ -169,13 +186,15 @@ zip_is_no_file(const struct zip_entry *central)
 }
 
 /*
- * Whether something is stored that its attributes call no file: those that go by them, as
- * libarchive, show none, where Windows and Python extract it.
+ * Whether something is stored that its name or its attributes call no file.  A folder's content
+ * may be nothing, compressed.
  */
 gboolean
 zip_is_called_no_file(const struct zip_entry *central)
 {
-	return central->packed && !zip_is_folder(central) && zip_is_no_file(central);
+	if (zip_is_folder_to_some(central))
+		return central->packed && central->size;
+	return central->packed && zip_is_no_file(central);
 }
 
 int

@@ -21,10 +21,20 @@
 #define UNSET32 0xffffffffu
 #define FLAG_ENCRYPTED (1u << 0)
 #define FLAG_DESCRIPTOR (1u << 3) /* sizes and CRC stand behind the content */
+#define FLAG_STRONG (1u << 6)	  /* with FLAG_ENCRYPTED alone (4.4.4) */
 #define METHOD_AES 99
+#define MODE_TAG 0x6c78 /* a field of libarchive's: attributes where there is no directory yet */
+#define NAME_TAG 0x7075 /* a field: the name in UTF-8, which not all readers know (4.6.9) */
+#define HOST_UNIX 3
 
 struct zip {
 	const guint8 *bytes;
+	gsize length;
+};
+
+/* A field of an entry's extra ones: its tag, its size, and so many bytes (4.5.1). */
+struct zip_field {
+	const guint8 *bytes; /* length bytes, in the entry's; or NULL */
 	gsize length;
 };
 
@@ -39,7 +49,9 @@ struct zip_entry {
 	gsize name_length;
 	const guint8 *extra; /* behind the name, extra_length bytes */
 	gsize extra_length;
-	guint64 offset; /* of the local header */
+	gboolean has_mode;	     /* attributes in a field that libarchive alone knows */
+	struct zip_field other_name; /* the first that has another than its own */
+	guint64 offset;		     /* of the local header */
 };
 
 /* Bytes that a member takes, from its local header on. */
@@ -76,22 +88,21 @@ int zip_extent_order(gconstpointer a, gconstpointer b);
 /* Reads the entry of the directory at *at, and passes it; FALSE if none is there. */
 gboolean zip_read_central(const struct zip *zip, gsize *at, struct zip_entry *ret_entry);
 
-/* Returns whether an entry has attributes in libarchive's own field, which no other reader knows.
- */
-gboolean zip_has_mode(const struct zip_entry *entry);
+/* Makes the fields of a tag ones that nobody knows; extra: a copy of the entry's. */
+void zip_blank_fields(const struct zip_entry *entry, guint tag, guint8 *extra);
 
-/* Makes such fields ones that nobody knows; extra: a copy of the entry's. */
-void zip_blank_modes(const struct zip_entry *entry, guint8 *extra);
-
-/* Returns whether an entry is a folder to all: by its name. */
+/* Returns whether an entry is a folder to most, whatever it holds: by its name. */
 gboolean zip_is_folder(const struct zip_entry *entry);
+
+/* Likewise, and where a backslash is a separator. */
+gboolean zip_is_folder_to_some(const struct zip_entry *entry);
 
 /* Returns whether an entry of the directory is no file by its attributes, as a link. */
 gboolean zip_is_no_file(const struct zip_entry *central);
 
 /*
  * Returns whether it has a content all the same: those that go by attributes, as libarchive, show
- * no file, where Windows and Python extract it.
+ * no file, where Windows and Python extract it; of what a name calls a folder The Unarchiver does.
  */
 gboolean zip_is_called_no_file(const struct zip_entry *central);
 

@@ -29,22 +29,60 @@ show(struct search *search, const char *reading, const void *bytes, gsize length
 		search->stopped = TRUE;
 }
 
-static void
-show_local(struct search *search, const struct zip_entry *local)
+/* Whether what libarchive makes of a local header is not what most readers do. */
+static gboolean
+is_odd(const struct zip_entry *local)
 {
-	const guint8 *bytes = search->zip.bytes;
-	gsize at = (gsize)local->offset, extra = (gsize)(local->extra - bytes);
+	return local->has_mode ||
+	       ((local->flags & FLAG_STRONG) && !(local->flags & FLAG_ENCRYPTED));
+}
 
-	if (!zip_has_mode(local)) {
-		show(search, "zip-local-header", bytes + at, search->zip.length - at);
+/* Whether a name that some have for a folder's is that of what may have a content. */
+static gboolean
+is_file_in_spite_of_name(const struct zip_entry *local)
+{
+	return zip_is_folder_to_some(local) && (local->size || local->flags & FLAG_DESCRIPTOR);
+}
+
+/*
+ * Shows a member with the header that it has, but that nothing in it calls its content no file,
+ * or encrypted by what has no meaning alone.  own: under its own name, whatever a field says.
+ */
+static void
+show_local(struct search *search, const struct zip_entry *local, gboolean own)
+{
+	const guint8 *bytes = search->zip.bytes + local->offset;
+	gsize length = search->zip.length - (gsize)local->offset;
+	gsize head = (gsize)(local->extra - bytes);
+	guint8 *copy;
+
+	if (!is_odd(local) && !is_file_in_spite_of_name(local) && !own) {
+		show(search, "zip-local-header", bytes, length);
 		return;
 	}
 	if (!search->copy)
-		search->copy = g_memdup2(bytes, search->zip.length);
-	zip_blank_modes(local, search->copy + extra);
-	show(search, "zip-local-header", search->copy + at, search->zip.length - at);
+		search->copy = g_memdup2(search->zip.bytes, search->zip.length);
+	copy = search->copy + local->offset;
+	if (!(local->flags & FLAG_ENCRYPTED))
+		copy[6] &= (guint8)~FLAG_STRONG;
+	/* Where the host is DOS, libarchive has a backslash for a separator. */
+	if (is_file_in_spite_of_name(local))
+		copy[5] = HOST_UNIX;
+	zip_blank_fields(local, MODE_TAG, copy + head);
+	if (own)
+		zip_blank_fields(local, NAME_TAG, copy + head);
+	show(search, "zip-local-header", copy, length);
 	/* It may stand in another's content. */
-	memcpy(search->copy + extra, local->extra, local->extra_length);
+	memcpy(copy, bytes, head + local->extra_length);
+}
+
+/* Shows a member by its local header, under each name that this has. */
+static void
+show_names_of_local(struct search *search, const struct zip_entry *local)
+{
+	show_local(search, local, FALSE);
+	if (local->other_name.bytes)
+		show_local(search, local, TRUE);
 }
 
 static void
@@ -62,23 +100,41 @@ put32(GByteArray *out, guint64 value)
 	put16(out, value >> 16 & 0xffff);
 }
 
-/* Shows a content with the header that it would have if the directory were right. */
+static gboolean
+is_separator(guint8 byte)
+{
+	return byte == '/' || byte == '\\';
+}
+
+/*
+ * Shows a content with the header that it would have if the directory were right, under the name
+ * of a field, or its own where that is NULL.
+ */
 static void
-show_central(struct search *search, const struct zip_entry *central, gsize content, guint64 packed)
+show_central(struct search *search, const struct zip_entry *central, gsize content, guint64 packed,
+	     const struct zip_field *name)
 {
 	g_autoptr(GByteArray) out = g_byte_array_new();
 	const guint8 *local = search->zip.bytes + central->offset;
+	guint known = central->flags & FLAG_ENCRYPTED ? ~0u : ~FLAG_STRONG;
+	gsize length = central->name_length;
 
+	/* It would be a folder's; a field has the sum of the whole name. */
+	while (!name && zip_is_called_no_file(central) && length > 1 &&
+	       is_separator(central->name[length - 1]))
+		length--;
 	g_byte_array_append(out, local, 6);
-	put16(out, central->flags & ~FLAG_DESCRIPTOR);
+	put16(out, central->flags & known & ~FLAG_DESCRIPTOR);
 	put16(out, central->method);
 	g_byte_array_append(out, local + 10, 4);
 	put32(out, central->crc32);
 	put32(out, packed);
 	put32(out, central->size);
-	put16(out, (guint)central->name_length);
-	put16(out, 0);
-	g_byte_array_append(out, central->name, (guint)central->name_length);
+	put16(out, (guint)length);
+	put16(out, name ? (guint)name->length : 0);
+	g_byte_array_append(out, central->name, (guint)length);
+	if (name)
+		g_byte_array_append(out, name->bytes, (guint)name->length);
 	g_byte_array_append(out, search->zip.bytes + content, (guint)packed);
 	show(search, "zip-central-directory", out->data, out->len);
 }
@@ -103,6 +159,16 @@ is_same(const struct zip_entry *local, const struct zip_entry *central)
 	       memcmp(local->name, central->name, central->name_length) == 0;
 }
 
+/* Shows a content as the directory has it, under each name that it has there. */
+static void
+show_names_of_central(struct search *search, const struct zip_entry *central, gsize content,
+		      guint64 packed)
+{
+	show_central(search, central, content, packed, NULL);
+	if (central->other_name.bytes)
+		show_central(search, central, content, packed, &central->other_name);
+}
+
 /* Compares an entry of the directory with its local header. */
 static void
 check_entry(struct search *search, const struct zip_entry *central)
@@ -111,22 +177,25 @@ check_entry(struct search *search, const struct zip_entry *central)
 	struct zip_entry local;
 	guint64 packed;
 	gsize content;
-	gboolean same;
+	gboolean same, named;
 
 	if (!zip_read_local(&search->zip, central->offset, &local, &content))
 		return;
 	packed = MIN(central->packed, search->zip.length - content);
 	extent.end = content + (gsize)packed;
 	g_array_append_val(search->extents, extent);
-	same = is_same(&local, central) && !zip_is_called_no_file(central) && !zip_has_mode(&local);
-	if (same && (!search->all || zip_is_folder(central) ||
-		     (!central->packed && zip_is_no_file(central))))
+	same = is_same(&local, central) && !zip_is_called_no_file(central) && !is_odd(&local);
+	/* Of the header's names libarchive has shown the other. */
+	named = local.other_name.bytes || central->other_name.bytes;
+	if (same && !named &&
+	    (!search->all || zip_is_folder(central) ||
+	     (!central->packed && zip_is_no_file(central))))
 		return;
 	/* With AES the name alone may be of another; its extra field is the header's. */
-	if (!same || central->method == METHOD_AES)
-		show_local(search, &local);
+	if (!same || (named && search->all) || central->method == METHOD_AES)
+		show_names_of_local(search, &local);
 	if (packed <= G_MAXUINT32 && central->method != METHOD_AES)
-		show_central(search, central, content, packed);
+		show_names_of_central(search, central, content, packed);
 }
 
 /* ---- what no directory names ---- */
@@ -164,7 +233,7 @@ search_gap(struct search *search, gsize begin, gsize end)
 		}
 		/* A folder has no content. */
 		if (!zip_is_folder(&local))
-			show_local(search, &local);
+			show_names_of_local(search, &local);
 		begin = content;
 		if (!(local.flags & FLAG_DESCRIPTOR) && begin < end)
 			begin += (gsize)MIN(local.packed, end - begin);

@@ -254,6 +254,58 @@ Test(zip_views, what_is_called_no_file_and_is_in_no_directory_is_one)
 	assert_members(zip, "1!/b.txt - 5 b.txt;1!/a.js zip-local-header 8 a.js;");
 }
 
+Test(zip_views, a_content_whose_name_is_a_folder_s_is_a_file)
+{
+	static const struct {
+		const char *name, *text, *members;
+	} cases[] = {
+		{"d/", "", ""},
+		{"d\\", "", ""},
+		{"a.js/", "alert(1)", "1!/a.js zip-central-directory 8 a.js;"},
+		{"d/a.js//", "alert(1)", "1!/d/a.js zip-central-directory 8 a.js;"},
+		{"a.js\\", "alert(1)", "1!/a.js\\ zip-local-header 8 a.js\\,a.js;"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GByteArray) zip = zip_with_extra(cases[i].name, cases[i].text, "", 0, 0);
+
+		zip->data[zip->len - 22 - 46 - strlen(cases[i].name) + 5] = 0; /* of DOS */
+		assert_members(zip, cases[i].members);
+	}
+}
+
+Test(zip_views, strong_encryption_without_encryption_is_none)
+{
+	g_autoptr(GByteArray) zip = zip_with_extra("a.js", "alert(1)", "", 0, 0);
+
+	zip->data[6] = 1 << 6;
+	zip->data[30 + 4 + 8 + 8] = 1 << 6;
+	assert_members(zip, "1!/a.js - 8 a.js;1!/a.js#2 zip-local-header 8 a.js;");
+}
+
+/* "up" of Info-ZIP: version, CRC-32 of "a.js", and the name that it has to those who know it. */
+#define UP(crc, name) "\x75\x70\x0a\0\x01" crc name
+#define UP_BYTES 14
+#define A_JS_CRC "\x3b\x87\x13\xc6"
+
+Test(zip_views, a_member_has_its_name_and_that_of_a_field)
+{
+	static const struct {
+		const char *extra, *members;
+	} cases[] = {
+		{UP(A_JS_CRC, "b.txt"), "1!/b.txt - 8 b.txt,a.js;"},
+		/* Of another name. */
+		{UP("\1\2\3\4", "b.txt"), "1!/a.js - 8 a.js;"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GByteArray) zip =
+			zip_with_extra("a.js", "alert(1)", cases[i].extra, UP_BYTES, 0);
+
+		assert_members(zip, cases[i].members);
+	}
+}
+
 static const struct file *
 member_named(const struct record *record, const char *path)
 {
