@@ -44,11 +44,8 @@ zip_offsets(const void *bytes, gsize length, gsize *ret_begin)
 		return offsets;
 	*ret_begin = (gsize)directory.base;
 	at = directory.begin;
-	while (offsets->len < CAP_MEMBERS && zip_read_central(&zip, &at, &central)) {
-		guint64 offset = directory.base + central.offset;
-
-		g_array_append_val(offsets, offset);
-	}
+	while (offsets->len < CAP_MEMBERS && zip_read_central(&zip, &directory, &at, &central))
+		g_array_append_val(offsets, central.offset);
 	return offsets;
 }
 
@@ -110,8 +107,8 @@ zip_as_files(const void *bytes, gsize length)
 		return NULL;
 	calling.extents = g_array_new(FALSE, FALSE, sizeof(struct zip_extent));
 	next = at = directory.begin;
-	for (guint i = 0; i < CAP_MEMBERS && zip_read_central(&calling.zip, &next, &central); i++) {
-		central.offset += directory.base;
+	for (guint i = 0;
+	     i < CAP_MEMBERS && zip_read_central(&calling.zip, &directory, &next, &central); i++) {
 		call_file(&calling, at, &central);
 		at = next;
 	}

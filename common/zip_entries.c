@@ -131,9 +131,32 @@ zip_read_local(const struct zip *zip, guint64 offset, struct zip_entry *ret_entr
 	return TRUE;
 }
 
-/* Reads the entry of the directory at *at, and passes it; FALSE if none is there. */
+static gboolean
+is_local(const struct zip *zip, guint64 at)
+{
+	return at < zip->length && zip->length - at >= LOCAL_BYTES &&
+	       memcmp(zip->bytes + at, LOCAL_SIGNATURE, 4) == 0;
+}
+
+/*
+ * Returns where the local header is that an offset is of.  Where something was put before a zip
+ * not all its offsets need count from one place: 7-Zip and Archive::Zip try another.
+ */
+static guint64
+locate(const struct zip *zip, const struct zip_directory *directory, guint64 offset)
+{
+	if (is_local(zip, directory->base + offset))
+		return directory->base + offset;
+	if (is_local(zip, offset))
+		return offset;
+	if (is_local(zip, directory->first + offset))
+		return directory->first + offset;
+	return directory->base + offset;
+}
+
 gboolean
-zip_read_central(const struct zip *zip, gsize *at, struct zip_entry *ret_entry)
+zip_read_central(const struct zip *zip, const struct zip_directory *directory, gsize *at,
+		 struct zip_entry *ret_entry)
 {
 	const guint8 *bytes = zip->bytes + *at;
 	gsize tail;
@@ -158,6 +181,7 @@ zip_read_central(const struct zip *zip, gsize *at, struct zip_entry *ret_entry)
 		.offset = zip_u32(bytes + 42),
 	};
 	read_extra(ret_entry);
+	ret_entry->offset = locate(zip, directory, ret_entry->offset);
 	*at += CENTRAL_BYTES + tail;
 	return TRUE;
 }
@@ -284,7 +308,16 @@ directory_at(const struct zip *zip, gsize end)
 		begin = end - MIN(size, end);
 	if (!is_directory(zip, begin) && is_directory(zip, offset))
 		begin = offset;
-	return (struct zip_directory){end, (gsize)begin, begin > offset ? begin - offset : 0};
+	return (struct zip_directory){end, (gsize)begin, begin > offset ? begin - offset : 0, 0};
+}
+
+/* Returns where the first local header before stop is, or 0. */
+static gsize
+find_first(const struct zip *zip, gsize stop)
+{
+	const guint8 *at = memmem(zip->bytes, stop, LOCAL_SIGNATURE, 4);
+
+	return at ? (gsize)(at - zip->bytes) : 0;
 }
 
 /*
@@ -298,12 +331,13 @@ zip_find_directory(const struct zip *zip, struct zip_directory *ret_directory)
 {
 	gsize end = find_end(zip, zip->length);
 
-	*ret_directory = (struct zip_directory){end, end, 0};
+	*ret_directory = (struct zip_directory){end, end, 0, 0};
 	for (gsize at = end; at < zip->length; at = find_end(zip, at + 3)) {
 		struct zip_directory directory = directory_at(zip, at);
 
 		if (is_directory(zip, directory.begin)) {
 			*ret_directory = directory;
+			ret_directory->first = find_first(zip, directory.begin);
 			return TRUE;
 		}
 	}

@@ -64,6 +64,7 @@ struct zip_directory {
 	gsize end;    /* where its end record is */
 	gsize begin;  /* where it is itself */
 	guint64 base; /* what its offsets count from */
+	gsize first;  /* where a local header is, the first; or 0 */
 };
 
 static inline guint
@@ -85,8 +86,12 @@ gboolean zip_read_local(const struct zip *zip, guint64 offset, struct zip_entry 
 /* Compares where two begin, a GCompareFunc. */
 int zip_extent_order(gconstpointer a, gconstpointer b);
 
-/* Reads the entry of the directory at *at, and passes it; FALSE if none is there. */
-gboolean zip_read_central(const struct zip *zip, gsize *at, struct zip_entry *ret_entry);
+/*
+ * Reads the entry of a directory at *at, and passes it; FALSE if none is there.  Its offset counts
+ * from where the content begins.
+ */
+gboolean zip_read_central(const struct zip *zip, const struct zip_directory *directory, gsize *at,
+			  struct zip_entry *ret_entry);
 
 /* Makes the fields of a tag ones that nobody knows; extra: a copy of the entry's. */
 void zip_blank_fields(const struct zip_entry *entry, guint tag, guint8 *extra);

@@ -200,17 +200,21 @@ check_entry(struct search *search, const struct zip_entry *central)
 
 /* ---- what no directory names ---- */
 
-/* Whether a local header is one by more than its signature. */
+/*
+ * Whether a local header is one by more than its signature.  next: it stands where one is expected,
+ * by those that read a stream; then its name may be any.
+ */
 static gboolean
-is_plausible(const struct zip_entry *local)
+is_plausible(const struct zip_entry *local, gboolean next)
 {
 	static const guint methods[] = {0, 1, 6, 8, 9, 10, 12, 14, 93, 95, 97, 98, METHOD_AES};
 	gboolean known = FALSE;
 
 	for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
 		known = known || methods[i] == local->method;
-	return known && local->name_length > 0 && local->name_length <= CAP_NAME_BYTES &&
-	       !memchr(local->name, '\0', local->name_length);
+	if (!known || local->name_length > CAP_NAME_BYTES)
+		return FALSE;
+	return next || (local->name_length > 0 && !memchr(local->name, '\0', local->name_length));
 }
 
 /* Shows the local headers between two places; a content whose size is known is passed over. */
@@ -221,13 +225,14 @@ search_gap(struct search *search, gsize begin, gsize end)
 		const guint8 *at =
 			memmem(search->zip.bytes + begin, end - begin, LOCAL_SIGNATURE, 4);
 		struct zip_entry local;
+		gboolean next = at == search->zip.bytes + begin;
 		gsize content;
 
 		if (!at)
 			return;
 		begin = (gsize)(at - search->zip.bytes);
 		if (!zip_read_local(&search->zip, begin, &local, &content) ||
-		    !is_plausible(&local)) {
+		    !is_plausible(&local, next)) {
 			begin += 4;
 			continue;
 		}
@@ -264,9 +269,8 @@ check_directory(struct search *search, const struct zip_directory *directory)
 	struct zip_entry central;
 
 	for (guint i = 0; i < CAP_MEMBERS && !search->stopped; i++) {
-		if (!zip_read_central(&search->zip, &at, &central))
+		if (!zip_read_central(&search->zip, directory, &at, &central))
 			return;
-		central.offset += directory->base;
 		check_entry(search, &central);
 	}
 }

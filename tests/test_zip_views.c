@@ -403,6 +403,35 @@ Test(zip_views, both_of_two_zips_in_a_row_are_read)
 	assert_members(zip, "1!/a.txt - 5 a.txt;1!/evil.exe zip-local-header 7 evil.exe;");
 }
 
+Test(zip_views, offsets_may_count_from_two_places)
+{
+	for (guint absolute = 0; absolute <= 1; absolute++) {
+		g_autoptr(GByteArray) zip = g_byte_array_new();
+		gsize begin;
+
+		g_byte_array_append(zip, (const guint8 *)"hello, hello", 12);
+		put_local(zip, "a.txt", "hello");
+		put_local(zip, "b.txt", "world");
+		begin = zip->len;
+		/* Of a header that says another name, which is shown if it is found. */
+		put_central(zip, "c.txt", "hello", 5, absolute ? 12 : 0);
+		put_end(zip, 1, begin, absolute ? 12 : 0);
+		assert_views(zip, "local-header a.txt;central-directory c.txt;local-header b.txt;");
+	}
+}
+
+Test(zip_views, a_header_that_is_next_may_have_any_name)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+
+	put_local(zip, "", "hello");
+	put_local(zip, "aQb", "hello");
+	zip->data[zip->len - strlen("Qbhello")] = '\0';
+	put_end(zip, 0, zip->len, 0);
+	/* The first has none. */
+	assert_members(zip, "1!/data zip-local-header 5 data,a;");
+}
+
 Test(zip_views, a_member_with_two_names_has_both)
 {
 	g_autoptr(GByteArray) zip = g_byte_array_new();
