@@ -202,7 +202,7 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 	struct rar_headers rar;
 	g_autoptr(GArray) ended = g_array_new(FALSE, FALSE, sizeof(struct ended));
 	struct ended at = {0, first};
-	gboolean encrypted, zip;
+	gboolean encrypted, zip, none;
 
 	rar_headers_init(&rar, bytes, archive_members_rar(container->type) ? length : 0);
 	while (!unpacker->part_spent && unpack_within_cpu(unpacker) &&
@@ -216,13 +216,11 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 		read_again(unpacker, container, bytes, length, ended);
 	encrypted = archive_members_encrypted(members) || locked->files->len || is_hidden_rar(&rar);
 	zip = archive_members_decrypted(members);
-	/* One that a program unpacks and of which libarchive lists none is opened as a zip behind.
-	 */
-	if (archive_members_zip(container->type))
-		unpack_read_views(unpacker, container, first,
-				  error || unpacker->members->len == first, bytes, length);
-	else if (zip)
-		unpack_read_views(unpacker, container, first, error != NULL, bytes, length);
+	none = unpacker->members->len == first;
+	/* One that a program unpacks and of which libarchive lists none is opened as a zip behind,
+	 * if it can be. */
+	if (archive_members_zip(container->type) || (zip && !(none && zip_ends(bytes, length))))
+		unpack_read_views(unpacker, container, first, error || none, bytes, length);
 	unpack_keep_locked(unpacker, locked, zip, bytes, length);
 	if (encrypted)
 		container->file->flags |= FILE_ENCRYPTED;

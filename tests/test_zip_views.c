@@ -242,7 +242,7 @@ Test(zip_views, what_is_called_no_file_is_one)
 		g_byte_array_set_size(program, 600);
 		memset(program->data + 2, 0, 598);
 		g_byte_array_append(program, zip->data, zip->len);
-		assert_members(program, "1!/a.js zip-local-header 8 a.js;");
+		assert_members(program, "1!/a.js - 8 a.js;");
 	}
 }
 
@@ -418,6 +418,26 @@ Test(zip_views, offsets_may_count_from_two_places)
 		put_end(zip, 1, begin, absolute ? 12 : 0);
 		assert_views(zip, "local-header a.txt;central-directory c.txt;local-header b.txt;");
 	}
+}
+
+Test(zip_views, behind_a_program_what_a_reader_gives_up_hides_no_other)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+	gsize begin;
+
+	g_byte_array_append(zip, (const guint8 *)"MZ", 2);
+	g_byte_array_set_size(zip, 600);
+	memset(zip->data + 2, 0, 598);
+	put_local(zip, "a.txt", "hello");
+	put_local(zip, "b.txt", "world!");
+	begin = zip->len;
+	put_central(zip, "c.txt", "world!", 6, 600 + 35 + 5);
+	put_central(zip, "a.txt", "hello", 5, 600);
+	put_central(zip, "a.txt", "hello", 5, 5); /* where nothing begins */
+	put_end(zip, 3, begin, 0);
+	zip->data[begin + 8] = 1 << 3; /* unlike the header */
+	assert_members(zip, "1!/b.txt zip-local-header 6 b.txt,c.txt;"
+			    "1!/a.txt zip-central-directory 5 a.txt;");
 }
 
 Test(zip_views, a_header_that_is_next_may_have_any_name)
