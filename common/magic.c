@@ -138,6 +138,17 @@ zip_type(const guint8 *bytes, gsize length)
 	return "application/zip";
 }
 
+/*
+ * Whether a zip begins with a mark of one that spans volumes, or was to: the signature of a
+ * descriptor, or "PK00" where there was but one (APPNOTE 8.5.3, 8.5.4).
+ */
+static gboolean
+is_spanned_zip(const guint8 *bytes, gsize length)
+{
+	return length >= 8 && memcmp(bytes + 4, "PK\3\4", 4) == 0 &&
+	       (memcmp(bytes, "PK\7\x8", 4) == 0 || memcmp(bytes, "PK00", 4) == 0);
+}
+
 static const char *
 opening_type(const char *text, gsize length)
 {
@@ -275,6 +286,8 @@ magic_type(const void *bytes, gsize length)
 	length = MIN(length, MAGIC_BYTES);
 	if (length >= 4 && (memcmp(at, "PK\3\4", 4) == 0 || memcmp(at, "PK\5\6", 4) == 0))
 		return zip_type(at, length);
+	if (is_spanned_zip(at, length))
+		return zip_type(at + 4, length - 4);
 	for (gsize i = 0; i < G_N_ELEMENTS(signatures); i++) {
 		const struct signature *signature = &signatures[i];
 

@@ -21,6 +21,9 @@ Test(magic, tells_apart_what_an_investigator_asks_for)
 		CASE("%PDF-1.7", "application/pdf"),
 		CASE("PK\3\4\x14\0\0\0\0\0", "application/zip"),
 		CASE("PK\5\6\0\0", "application/zip"),
+		CASE("PK\7\x8PK\3\4\x14\0\0\0\0\0", "application/zip"),
+		CASE("PK00PK\3\4\x14\0\0\0\0\0", "application/zip"),
+		CASE("PK\7\x8PK\3", NULL),
 		CASE("PK\3\4\x14\0\6\0\x08\0\0\0!\0\0\0\0\0\0\0\0\0\0\0\0\0\x13\0\0\0"
 		     "[Content_Types].xml",
 		     "application/vnd.openxmlformats-officedocument"),
