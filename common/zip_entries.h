@@ -10,9 +10,10 @@
 
 #include <glib.h>
 
-/* Signatures and sizes of APPNOTE 4.3.7 and 4.3.12 to 4.3.16. */
+/* Signatures and sizes of APPNOTE 4.3.7, 4.3.9 and 4.3.12 to 4.3.16. */
 #define LOCAL_SIGNATURE "PK\3\4"
 #define END_SIGNATURE "PK\5\6"
+#define DESCRIPTOR_SIGNATURE "PK\7\x8"
 #define LOCAL_BYTES 30
 #define CENTRAL_BYTES 46
 #define ATTRIBUTES_OFFSET 38

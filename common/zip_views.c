@@ -169,6 +169,28 @@ show_names_of_central(struct search *search, const struct zip_entry *central, gs
 		show_central(search, central, content, packed, &central->other_name);
 }
 
+/* Whether the end of a content is there, with its CRC-32 (4.3.9). */
+static gboolean
+is_descriptor(const struct zip *zip, gsize at, guint32 crc32)
+{
+	if (zip->length - at >= 8 && memcmp(zip->bytes + at, DESCRIPTOR_SIGNATURE, 4) == 0)
+		at += 4;
+	return zip->length - at >= 4 && zip_u32(zip->bytes + at) == crc32;
+}
+
+/*
+ * Returns where those that read a stream look for the next member, which may be in no directory:
+ * they do not know how long the directory says that this one is.
+ */
+static gsize
+stream_end(const struct zip *zip, const struct zip_entry *local, const struct zip_entry *central,
+	   gsize content, gsize packed)
+{
+	if (!(local->flags & FLAG_DESCRIPTOR) || local->packed)
+		return content + (gsize)MIN(local->packed, packed);
+	return is_descriptor(zip, content + packed, central->crc32) ? content + packed : content;
+}
+
 /* Compares an entry of the directory with its local header. */
 static void
 check_entry(struct search *search, const struct zip_entry *central)
@@ -182,7 +204,7 @@ check_entry(struct search *search, const struct zip_entry *central)
 	if (!zip_read_local(&search->zip, central->offset, &local, &content))
 		return;
 	packed = MIN(central->packed, search->zip.length - content);
-	extent.end = content + (gsize)packed;
+	extent.end = stream_end(&search->zip, &local, central, content, (gsize)packed);
 	g_array_append_val(search->extents, extent);
 	same = is_same(&local, central) && !zip_is_called_no_file(central) && !is_odd(&local);
 	/* Of the header's names libarchive has shown the other. */

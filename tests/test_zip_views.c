@@ -383,6 +383,32 @@ Test(zip_views, a_member_without_an_entry_of_the_directory_is_found)
 	assert_members(zip, "1!/a.txt - 5 a.txt;1!/evil.exe zip-local-header 7 evil.exe;");
 }
 
+Test(zip_views, a_member_is_found_in_one_that_is_longer_in_the_directory_alone)
+{
+	for (guint descriptor = 0; descriptor <= 1; descriptor++) {
+		g_autoptr(GByteArray) zip = g_byte_array_new();
+		g_autoptr(GString) found = g_string_new(NULL);
+		gsize begin;
+
+		put_local(zip, "a.txt", "hello");
+		if (descriptor) {
+			zip->data[6] = 1 << 3;
+			memset(zip->data + 14, 0, 12);
+			put(zip, 0x08074b50, 4);
+			put(zip, crc32_of("hello"), 4);
+			put(zip, 5, 4);
+			put(zip, 5, 4);
+		}
+		put_local(zip, "b.txt", "world");
+		begin = zip->len;
+		put_central(zip, "a.txt", "hello", 5, 0);
+		put_end(zip, 1, begin, 0);
+		zip->data[begin + 20] = 80;
+		zip_views(zip->data, zip->len, FALSE, collect, found);
+		cr_assert(strstr(found->str, "local-header b.txt;"), "%s", found->str);
+	}
+}
+
 Test(zip_views, members_of_an_empty_directory_are_found)
 {
 	g_autoptr(GByteArray) zip = g_byte_array_new();
