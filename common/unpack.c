@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
 #include "unpack_private.h"
 
 #include <string.h>
@@ -296,14 +298,17 @@ is_blank(const guint8 *bytes, gsize length)
 /*
  * Whether a zip that ends so many bytes before the end of a document, or of what is compressed
  * by itself, was put behind it: what is held in one has more than blanks behind it, but where
- * sectors are filled up with zeros, and in LZ4, which ends with some.
+ * sectors are filled up with zeros, and in LZ4, which ends with some.  In a PDF it has the end of a
+ * stream (ISO 32000-1, 7.3.8.1).
  */
 static gboolean
 is_put_behind(const char *type, const guint8 *bytes, gsize length, gsize rest)
 {
-	gboolean filled = is_document(type) && !g_str_equal(type, PDF_TYPE) &&
-			  length % LEAST_SECTOR_BYTES == 0;
+	gboolean pdf = g_strcmp0(type, PDF_TYPE) == 0;
+	gboolean filled = is_document(type) && !pdf && length % LEAST_SECTOR_BYTES == 0;
 
+	if (pdf)
+		return !memmem(bytes + length - rest, rest, "endstream", strlen("endstream"));
 	if (rest && (filled || (rest == LZ4_END_BYTES && g_str_equal(type, LZ4_TYPE))))
 		return FALSE;
 	return is_blank(bytes + length - rest, rest);

@@ -434,6 +434,18 @@ Test(unpack, blanks_behind_a_zip_that_stands_behind_anything_do_not_hide_it)
 	}
 }
 
+/* What a PDF holds is followed by the end of a stream. */
+Test(unpack, a_zip_behind_a_pdf_may_have_anything_behind_it_but_a_stream_s_end)
+{
+	static const struct content head = CONTENT("PDF", "%PDF-1.4\n");
+	static const struct content trailer = CONTENT("junk", "PK\5\6");
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "a.js", "alert(1)", 8);
+	g_autoptr(GBytes) bytes = between(&head, zip, &trailer, 0);
+	g_autoptr(record_t) record = read_archive("a.zip", bytes);
+
+	assert_content(find(record, "2!/a.js"), "alert(1)", 8);
+}
+
 /* A zip that LZ4 stores is followed by the four zeros that end a frame. */
 Test(unpack, what_is_stored_in_lz4_is_not_opened_twice)
 {
