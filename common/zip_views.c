@@ -247,7 +247,7 @@ search_gap(struct search *search, gsize begin, gsize end)
 		const guint8 *at =
 			memmem(search->zip.bytes + begin, end - begin, LOCAL_SIGNATURE, 4);
 		struct zip_entry local;
-		gboolean next = at == search->zip.bytes + begin;
+		gboolean next = begin == 0 || at == search->zip.bytes + begin;
 		gsize content;
 
 		if (!at)
