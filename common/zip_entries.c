@@ -287,6 +287,19 @@ find_wide(const struct zip *zip, gsize end, gsize *ret_at)
 	return TRUE;
 }
 
+/* Notes a place where some look for the directory, if one is there and it is another. */
+static void
+note_other(const struct zip *zip, struct zip_directory *directory, guint64 at)
+{
+	if (at == directory->begin || !is_directory(zip, at))
+		return;
+	for (guint i = 0; i < directory->other_count; i++)
+		if (directory->others[i] == at)
+			return;
+	if (directory->other_count < ZIP_OTHERS_MAX)
+		directory->others[directory->other_count++] = (gsize)at;
+}
+
 /*
  * Returns where an end record says that its directory is.  Offsets count from where the zip begins,
  * which is not where the bytes do when something was put before it.
@@ -295,20 +308,32 @@ static struct zip_directory
 directory_at(const struct zip *zip, gsize end)
 {
 	guint64 size = zip_u32(zip->bytes + end + 12), offset = zip_u32(zip->bytes + end + 16);
+	guint64 wide_size = size, wide_offset = offset, begin;
 	gsize stop = end;
-	guint64 begin;
+	struct zip_directory directory = {.end = end};
 
 	/* Zip64's own stands before this one, whether its values are wanted or not. */
-	if (find_wide(zip, end, &stop) && (size == UNSET32 || offset == UNSET32)) {
-		size = u64(zip->bytes + stop + 40);
-		offset = u64(zip->bytes + stop + 48);
+	if (find_wide(zip, end, &stop)) {
+		wide_size = u64(zip->bytes + stop + 40);
+		wide_offset = u64(zip->bytes + stop + 48);
+	}
+	if (size == UNSET32 || offset == UNSET32) {
+		size = wide_size;
+		offset = wide_offset;
 	}
 	begin = stop - MIN(size, stop);
 	if (!is_directory(zip, begin) && is_directory(zip, end - MIN(size, end)))
 		begin = end - MIN(size, end);
 	if (!is_directory(zip, begin) && is_directory(zip, offset))
 		begin = offset;
-	return (struct zip_directory){end, (gsize)begin, begin > offset ? begin - offset : 0, 0};
+	directory.begin = (gsize)begin;
+	directory.base = begin > offset ? begin - offset : 0;
+	/* 7-Zip goes by the offset, Python by what Zip64's says whatever this one does. */
+	note_other(zip, &directory, offset);
+	note_other(zip, &directory, end - MIN(size, end));
+	note_other(zip, &directory, wide_offset);
+	note_other(zip, &directory, stop - MIN(wide_size, stop));
+	return directory;
 }
 
 /* Returns where the first local header before stop is, or 0. */
@@ -331,7 +356,7 @@ zip_find_directory(const struct zip *zip, struct zip_directory *ret_directory)
 {
 	gsize end = find_end(zip, zip->length);
 
-	*ret_directory = (struct zip_directory){end, end, 0, 0};
+	*ret_directory = (struct zip_directory){.end = end, .begin = end};
 	for (gsize at = end; at < zip->length; at = find_end(zip, at + 3)) {
 		struct zip_directory directory = directory_at(zip, at);
 

@@ -60,12 +60,17 @@ struct zip_extent {
 	gsize begin, end;
 };
 
+#define ZIP_OTHERS_MAX 4
+
 /* A directory. */
 struct zip_directory {
 	gsize end;    /* where its end record is */
 	gsize begin;  /* where it is itself */
 	guint64 base; /* what its offsets count from */
 	gsize first;  /* where a local header is, the first; or 0 */
+	/* Where others have a directory by the same end record. */
+	gsize others[ZIP_OTHERS_MAX];
+	guint other_count;
 };
 
 static inline guint

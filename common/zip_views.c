@@ -308,6 +308,12 @@ zip_views(const void *bytes, gsize length, gboolean all, zip_view_function found
 		return;
 	search.extents = g_array_new(FALSE, FALSE, sizeof(struct zip_extent));
 	check_directory(&search, &directory);
+	for (guint i = 0; i < directory.other_count; i++) {
+		struct zip_directory other = directory;
+
+		other.begin = directory.others[i];
+		check_directory(&search, &other);
+	}
 	if (!search.stopped)
 		search_gaps(&search);
 	g_array_unref(search.extents);

@@ -429,6 +429,20 @@ Test(zip_views, both_of_two_zips_in_a_row_are_read)
 	assert_members(zip, "1!/a.txt - 5 a.txt;1!/evil.exe zip-local-header 7 evil.exe;");
 }
 
+Test(zip_views, a_directory_may_be_at_two_places)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+	gsize first, begin;
+
+	put_local(zip, "a.txt", "hello");
+	first = zip->len;
+	put_central(zip, "b.txt", "hello", 5, 0);
+	begin = zip->len;
+	put_central(zip, "a.txt", "hello", 5, 0);
+	put_end(zip, 1, begin, begin - first);
+	assert_members(zip, "1!/a.txt zip-central-directory 5 a.txt,b.txt;");
+}
+
 Test(zip_views, offsets_may_count_from_two_places)
 {
 	for (guint absolute = 0; absolute <= 1; absolute++) {
