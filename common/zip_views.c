@@ -239,7 +239,25 @@ is_plausible(const struct zip_entry *local, gboolean next)
 	return next || (local->name_length > 0 && !memchr(local->name, '\0', local->name_length));
 }
 
-/* Shows the local headers between two places; a content whose size is known is passed over. */
+/*
+ * Returns where to go on behind a header: its content is passed over where its size is known, and
+ * can be believed.
+ */
+static gsize
+behind(const struct zip *zip, const struct zip_entry *local, gsize content, gsize end)
+{
+	gsize stop = content;
+
+	if (!(local->flags & FLAG_DESCRIPTOR) && content < end)
+		stop += (gsize)MIN(local->packed, end - content);
+	/* A header may be but what is left of a damaged one; then no other is right behind. */
+	if (!is_plausible(local, FALSE) &&
+	    (zip->length - stop < 2 || zip->bytes[stop] != 'P' || zip->bytes[stop + 1] != 'K'))
+		return (gsize)local->offset + 4;
+	return stop;
+}
+
+/* Shows the local headers between two places. */
 static void
 search_gap(struct search *search, gsize begin, gsize end)
 {
@@ -261,9 +279,7 @@ search_gap(struct search *search, gsize begin, gsize end)
 		/* A folder has no content. */
 		if (!zip_is_folder(&local))
 			show_names_of_local(search, &local);
-		begin = content;
-		if (!(local.flags & FLAG_DESCRIPTOR) && begin < end)
-			begin += (gsize)MIN(local.packed, end - begin);
+		begin = behind(&search->zip, &local, content, end);
 	}
 }
 

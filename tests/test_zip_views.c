@@ -492,6 +492,17 @@ Test(zip_views, a_header_that_is_next_may_have_any_name)
 	assert_members(zip, "1!/data zip-local-header 5 data,a;");
 }
 
+Test(zip_views, what_is_left_of_a_header_hides_no_other)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+
+	put_local(zip, "", "hello");
+	zip->data[20] = 1; /* 64 KiB */
+	put_local(zip, "a.txt", "world!");
+	put_end(zip, 0, zip->len, 0);
+	assert_views(zip, "local-header ;local-header a.txt;");
+}
+
 Test(zip_views, a_member_with_two_names_has_both)
 {
 	g_autoptr(GByteArray) zip = g_byte_array_new();
