@@ -8,8 +8,10 @@
  * headers (Java's ZipInputStream, bsdtar from a pipe), 7-Zip reads the first of
  * two zips that stand one behind the other where others read the last.  Finds
  * the members that one of them shows and another does not, or with another name,
- * size or method; and those with a content that their attributes call no file, as a link,
- * which Windows extracts (4.4.15).  An honest zip has none, and costs no more than its directory.
+ * size or method; those whose name in UTF-8 in a field (4.6.9), which not all know, is another than
+ * their own; and those with a content that their attributes or their name call no file, as a link,
+ * which Windows extracts (4.4.15).  An honest zip has at most the second, and costs else no more
+ * than its directory.
  *
  * Hostile bytes; decompresses nothing.  Pure; any thread.
  */
