@@ -113,11 +113,11 @@ recode_lenient_quoted(const struct encoded *encoded)
  * Decodes octets and soft line breaks, and takes each other "=" for itself, at the end too.
  * soft: returns the end of the break that begins behind an "=", or NULL.
  */
-static GByteArray *
-decode_strictly(const struct encoded *encoded, const char *(*soft)(const char *at, const char *end))
+static void
+append_strictly(const char *at, const char *end,
+		const char *(*soft)(const char *at, const char *end), GByteArray *out)
 {
-	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
-	const char *at = encoded->bytes, *end = at + encoded->length, *sign;
+	const char *sign;
 
 	while ((sign = memchr(at, '=', (gsize)(end - at))) != NULL) {
 		const char *after = soft(sign + 1, end);
@@ -134,6 +134,14 @@ decode_strictly(const struct encoded *encoded, const char *(*soft)(const char *a
 		g_byte_array_append(out, &byte, 1);
 	}
 	g_byte_array_append(out, (const guint8 *)at, (guint)(end - at));
+}
+
+static GByteArray *
+decode_strictly(const struct encoded *encoded, const char *(*soft)(const char *at, const char *end))
+{
+	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
+
+	append_strictly(encoded->bytes, encoded->bytes + encoded->length, soft, out);
 	return out;
 }
 
@@ -282,6 +290,93 @@ GByteArray *
 recode_oddly_broken_quoted(const struct encoded *encoded)
 {
 	return decode_strictly(encoded, odd_soft_break);
+}
+
+/* Returns whether a soft line break is there, and where it ends. */
+static const char *
+doubled_soft_break(const char *at, const char *end)
+{
+	return at == end ? end : whole_soft_break(at, end);
+}
+
+gboolean
+recode_is_doubled_quoted(const struct encoded *encoded)
+{
+	return encoded->declared == ENCODING_QUOTED_PRINTABLE &&
+	       memmem(encoded->bytes, encoded->length, "==", 2) != NULL;
+}
+
+/* "==" is one "=", as Python and mime4j have it, whatever follows; one at the end is none. */
+GByteArray *
+recode_doubled_quoted(const struct encoded *encoded)
+{
+	GByteArray *out = g_byte_array_sized_new((guint)encoded->length);
+	const char *at = encoded->bytes, *end = at + encoded->length, *twice;
+
+	while ((twice = memmem(at, (gsize)(end - at), "==", 2)) != NULL) {
+		append_strictly(at, twice, doubled_soft_break, out);
+		g_byte_array_append(out, (const guint8 *)"=", 1);
+		at = twice + 2;
+	}
+	append_strictly(at, end, doubled_soft_break, out);
+	return out;
+}
+
+/* Whether a soft break that begins at sign cuts an octet, or what looks like one, in two. */
+static gboolean
+cuts_octet(const char *begin, const char *sign)
+{
+	return (sign > begin && sign[-1] == '=') ||
+	       (sign - begin > 1 && sign[-2] == '=' && g_ascii_isxdigit(sign[-1]));
+}
+
+gboolean
+recode_is_cut_quoted(const struct encoded *encoded)
+{
+	const char *begin = encoded->bytes, *at = begin, *end = at + encoded->length;
+
+	if (encoded->declared != ENCODING_QUOTED_PRINTABLE)
+		return FALSE;
+	for (; (at = memchr(at, '=', (gsize)(end - at))) != NULL; at++)
+		if (whole_soft_break(at + 1, end) && cuts_octet(begin, at))
+			return TRUE;
+	return FALSE;
+}
+
+/* Soft breaks are taken away first, as libqp does, so that octets go on behind them. */
+GByteArray *
+recode_joined_quoted(const struct encoded *encoded)
+{
+	GByteArray *seen = g_byte_array_sized_new((guint)encoded->length);
+	const char *at = encoded->bytes, *end = at + encoded->length, *sign;
+
+	while ((sign = memchr(at, '=', (gsize)(end - at))) != NULL) {
+		const char *after = soft_break(sign + 1, end);
+
+		g_byte_array_append(seen, (const guint8 *)at, (guint)(sign - at) + (after ? 0 : 1));
+		at = after ? after : sign + 1;
+	}
+	g_byte_array_append(seen, (const guint8 *)at, (guint)(end - at));
+	return literally(encoded, seen);
+}
+
+/* A soft break is of CR alone, or CR LF, or LF, and nothing more. */
+static const char *
+carriage_soft_break(const char *at, const char *end)
+{
+	const char *after = at;
+
+	if (after < end && *after == '\r')
+		after++;
+	if (after < end && *after == '\n')
+		after++;
+	return after > at ? after : NULL;
+}
+
+GByteArray *
+recode_carriage_broken_quoted(const struct encoded *encoded)
+{
+	return decode_strictly(encoded, carriage_soft_break);
 }
 
 /*

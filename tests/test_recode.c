@@ -237,6 +237,37 @@ Test(recode, an_equals_sign_in_a_wrong_place_may_stand_for_itself)
 	assert_has(end, "quoted-printable-literal=a=b=;");
 }
 
+/* Python and mime4j. */
+Test(recode, two_equals_signs_may_be_one)
+{
+	g_autofree char *octet = decodings("a==41=42=\r\nc", ENCODING_QUOTED_PRINTABLE, TRUE, 0);
+	g_autofree char *soft = decodings("a==\r\nb", ENCODING_QUOTED_PRINTABLE, TRUE, 0);
+	g_autofree char *end = decodings("ab==", ENCODING_QUOTED_PRINTABLE, TRUE, 0);
+
+	assert_has(octet, "quoted-printable-doubled=a=41Bc;");
+	assert_has(soft, "quoted-printable-doubled=a=\r\nb;");
+	assert_has(end, "quoted-printable-doubled=ab=;");
+}
+
+/* libqp, of nodemailer. */
+Test(recode, an_octet_may_go_on_behind_a_soft_break)
+{
+	g_autofree char *found = decodings("a=4=\r\n1b==\n42", ENCODING_QUOTED_PRINTABLE, TRUE, 0);
+	g_autofree char *none = decodings("a=41=\r\n42", ENCODING_QUOTED_PRINTABLE, TRUE, 4);
+
+	assert_has(found, "quoted-printable-joined=aAbB;");
+	cr_assert_null(strstr(none, "joined"));
+}
+
+/* JavaMail, mailparse, Ruby. */
+Test(recode, a_soft_break_may_be_the_carriage_return_alone)
+{
+	g_autofree char *found =
+		decodings("a=\r\r\nb=\rc=\r\nd", ENCODING_QUOTED_PRINTABLE, TRUE, 0);
+
+	assert_has(found, "quoted-printable-break-by-cr=a\r\nbcd;");
+}
+
 Test(recode, a_lone_carriage_return_in_quoted_printable_may_be_nothing)
 {
 	g_autofree char *found = decodings("\rh=69\r\n", ENCODING_QUOTED_PRINTABLE, TRUE, 5);
