@@ -62,15 +62,35 @@ inherited(const struct source *source, const struct entity *entity)
 	return resembled(source, entity->fields[FIELD_CONTENT_TRANSFER_ENCODING]);
 }
 
+/*
+ * Whether a field is written so that all know its name and take the same for its value: no
+ * blank before the colon, no fold before the value, and nothing after it.
+ */
+static gboolean
+is_plainly_written(const struct source *source, struct span field, struct span value)
+{
+	const char *name_end = source->bytes + field.begin - 2;
+	gsize end = field.begin + field.length;
+
+	if (field.begin >= 2 && g_ascii_isspace(*name_end))
+		return FALSE;
+	if (memchr(source->bytes + field.begin, '\n', value.begin - field.begin))
+		return FALSE;
+	return value.begin + value.length == end || !g_ascii_isspace(source->bytes[end - 1]);
+}
+
 gboolean
 mime_encoding_is_certain(const struct source *source, const struct entity *entity)
 {
-	struct span span = mime_trim(source, entity->fields[FIELD_CONTENT_TRANSFER_ENCODING]);
+	struct span field = entity->fields[FIELD_CONTENT_TRANSFER_ENCODING];
+	struct span span = mime_trim(source, field);
 
 	if (entity->doubts & DOUBT_ENCODING_TWICE)
 		return FALSE;
-	if (!entity->fields[FIELD_CONTENT_TRANSFER_ENCODING].begin)
+	if (!field.begin)
 		return inherited(source, entity) == ENCODING_IDENTITY;
+	if (!is_plainly_written(source, field, span))
+		return FALSE;
 	for (gsize i = 0; i < G_N_ELEMENTS(encodings); i++)
 		if (span.length == strlen(encodings[i].name) &&
 		    g_ascii_strncasecmp(source->bytes + span.begin, encodings[i].name,

@@ -559,6 +559,35 @@ Test(mime, a_name_is_cut_at_nul_and_words_in_an_extended_one_are_decoded)
 	cr_assert(has_name(file_at(second, "1"), "a.exe", "filename*-decoded"));
 }
 
+/* Most readers know no field's name with a blank, and Python no value with one. */
+Test(mime, an_encoding_whose_field_is_not_plainly_written_may_be_none)
+{
+	static const char *const fields[] = {
+		"Content-Transfer-Encoding : base64",
+		"Content-Transfer-Encoding:\r\n base64",
+		"Content-Transfer-Encoding: base64 ",
+		"Content-Transfer-Encoding: base64\f",
+	};
+	g_autoptr(record_t) plain =
+		read_text("Content-Transfer-Encoding: base64\r\nContent-Type: a/b\r\n\r\nTVoxMjM=");
+
+	for (guint i = 0; i < plain->files->len; i++)
+		cr_assert_eq(((struct file *)plain->files->pdata[i])->readings->len, 0);
+	for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
+		g_autofree char *text =
+			g_strconcat(fields[i], "\r\nContent-Type: a/b\r\n\r\nTVoxMjM=", NULL);
+		g_autoptr(record_t) record = read_text(text);
+		gboolean found = FALSE;
+
+		for (guint at = 0; at < record->files->len; at++) {
+			const struct file *file = g_ptr_array_index(record->files, at);
+
+			found = found || (file->size == 8 && file->readings->len);
+		}
+		cr_expect(found, "%s", fields[i]);
+	}
+}
+
 /* Names whose last part is kept too, so many bytes of it. */
 static guint
 derived_bytes(guint files)
