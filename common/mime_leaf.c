@@ -9,6 +9,7 @@
 #include "caps.h"
 #include "charset.h"
 #include "magic.h"
+#include "readings.h"
 #include "unpack.h"
 #include "url.h"
 #include "wide.h"
@@ -177,6 +178,7 @@ struct content_span {
 	const char *whole; /* the message, or its lines */
 	struct span body;
 	enum encoding encoding;
+	struct file *file; /* which it is by the plain reading, borrowed; else NULL */
 };
 
 static guint
@@ -258,22 +260,28 @@ is_part_shown_as_text(const struct reader *reader, const struct source *source,
 
 /*
  * Whether a content need not be read again: the plain reading has it, or one of
- * those whose rows are joined.  What is read first is kept for the others if it is recorded.
+ * those whose rows are joined.  What is read first is kept for the others if it is recorded;
+ * a name that the reading in hand alone gives it is the plain one's, too.
  */
 READING_CHECK static gboolean
 was_read(struct reader *reader, const struct source *source, const struct entity *entity,
-	 const struct file *file, enum encoding encoding, gboolean recorded)
+	 struct file *file, enum encoding encoding, gboolean recorded)
 {
 	struct content_span span = {
 		.whole = source->bytes, .body = entity->body, .encoding = encoding};
 	gboolean plain = reader->options == &mime_plain_reading;
+	const struct content_span *same;
 	const GByteArray *lines = reader->lines[reader->line_rule];
 	gboolean of_lines = lines && source->bytes == (char *)lines->data;
 
 	if ((source->bytes != reader->whole && !of_lines) || is_opened(entity, file))
 		return FALSE;
-	if (!plain && g_hash_table_contains(reader->spans, &span))
+	same = plain ? NULL : g_hash_table_lookup(reader->spans, &span);
+	if (same && same->file)
+		readings_add_names(reader->result, same->file, file);
+	if (same)
 		return TRUE;
+	span.file = plain ? file : NULL;
 	if (reader->rows > 1 && g_hash_table_contains(reader->others, &span))
 		return TRUE;
 	if (recorded)

@@ -236,7 +236,36 @@ name_reading(struct file *file, const char *name)
 		g_ptr_array_add(file->readings, g_strdup(name));
 }
 
-/* Whether the record lacks a content and may have it; where it has it, names the reading. */
+static gboolean
+has_name(const struct file *file, const char *text)
+{
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
+
+		if (g_str_equal(name->text, text))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+void
+readings_add_names(struct record *record, struct file *file, const struct file *other)
+{
+	for (guint i = 0; i < other->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(other->names, i);
+
+		if (has_name(file, name->text))
+			continue;
+		if (file->names->len >= CAP_NAMES)
+			return record_note_cap(record, CAP_NAMES_NAME);
+		file_add_name(file, name->text, name->reading, name->raw);
+	}
+}
+
+/*
+ * Whether the record lacks a content and may have it; where it has it, names the reading, and
+ * takes the names that it gives.
+ */
 static gboolean
 is_wanted(struct record *record, const struct contents *contents, const struct file *file,
 	  const char *name)
@@ -246,6 +275,8 @@ is_wanted(struct record *record, const struct contents *contents, const struct f
 	g_hash_table_lookup_extended(contents->files, file, (gpointer *)&same, NULL);
 	if (same && same->readings->len && !strchr(name, '+'))
 		name_reading(same, name);
+	if (same && file->names)
+		readings_add_names(record, same, file);
 	if (same)
 		return FALSE;
 	if (contents->others < CAP_READING_OBJECTS && record->files->len < CAP_PARTS)

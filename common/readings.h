@@ -62,7 +62,8 @@ GByteArray *readings_lf_cr_lines(const char *bytes, gsize length);
  * Takes the contents of another reading into the record: each distinct one, by
  * SHA-256, that it lacks, with the reading's name and "@name" after its path.
  * Containers, messages and empty contents are left out.  One that another such
- * reading showed before gets this name too.  At most CAP_READING_OBJECTS are
+ * reading showed before gets this name too, and one that the record has gets the names that
+ * the reading gives its file.  At most CAP_READING_OBJECTS are
  * kept, and that cap is noted; other's caps are.  A joined reading's name
  * ("a+b") is given only to what no single one shows.  record: with files.  other:
  * loses the files that are taken.  parent: the file that other was read from,
@@ -70,6 +71,12 @@ GByteArray *readings_lf_cr_lines(const char *bytes, gsize length);
  * were taken.
  */
 guint readings_merge(struct record *record, struct record *other, int parent, const char *name);
+
+/*
+ * Adds the names that another reading gives a content to the record's file of it, up to
+ * CAP_NAMES, which is noted.
+ */
+void readings_add_names(struct record *record, struct file *file, const struct file *other);
 
 /*
  * Appends a file for a content that a reading of parent shows ("2@name", or

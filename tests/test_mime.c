@@ -559,6 +559,39 @@ Test(mime, a_name_is_cut_at_nul_and_words_in_an_extended_one_are_decoded)
 	cr_assert(has_name(file_at(second, "1"), "a.exe", "filename*-decoded"));
 }
 
+/* The content is the same, whoever reads the header. */
+Test(mime, a_name_that_another_reading_alone_gives_is_kept)
+{
+	static const char *const headers[] = {
+		" Content-Disposition: attachment; filename=a.exe\r\nContent-Type: application/x\r\n",
+		"Content-Type: application/x\r\nContent_Disposition: attachment; filename=a.exe\r\n",
+		"Content-Type: application/x\r\nContent-Disposition\r\n : attachment; "
+		"filename=a.exe\r\n",
+		"Content-Type: application/x\r\nSubject: x\rContent-Disposition: attachment; "
+		"filename=a.exe\r\n",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(headers); i++) {
+		g_autofree char *text = g_strconcat(
+			"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+			"--b\r\n",
+			headers[i], "\r\nMZ1234567\r\n--b--\r\n", NULL);
+		g_autoptr(record_t) record = read_text(text);
+		gboolean found = FALSE;
+
+		for (guint at = 0; at < record->files->len; at++) {
+			const struct file *file = g_ptr_array_index(record->files, at);
+
+			for (guint j = 0; file->size == 9 && j < file->names->len; j++) {
+				const struct file_name *name = g_ptr_array_index(file->names, j);
+
+				found = found || g_str_equal(name->text, "a.exe");
+			}
+		}
+		cr_expect(found, "%s", headers[i]);
+	}
+}
+
 /* Most readers know no field's name with a blank, and Python no value with one. */
 Test(mime, an_encoding_whose_field_is_not_plainly_written_may_be_none)
 {
