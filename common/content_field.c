@@ -14,6 +14,7 @@ struct section {
 	gboolean quoted;
 	GByteArray *value;
 	GByteArray *literal;
+	GByteArray *all; /* up to the semicolon, without quotes and comments; or NULL */
 };
 
 struct scan {
@@ -31,6 +32,8 @@ section_clear(gpointer data)
 	g_free(section->name);
 	g_byte_array_unref(section->value);
 	g_byte_array_unref(section->literal);
+	if (section->all)
+		g_byte_array_unref(section->all);
 }
 
 static void
@@ -43,6 +46,8 @@ parameter_free(gpointer data)
 	g_bytes_unref(parameter->value);
 	g_clear_pointer(&parameter->literal, g_bytes_unref);
 	g_clear_pointer(&parameter->word, g_bytes_unref);
+	g_clear_pointer(&parameter->token, g_bytes_unref);
+	g_clear_pointer(&parameter->unquoted, g_bytes_unref);
 	g_free(parameter);
 }
 
@@ -129,10 +134,15 @@ read_jis(struct scan *scan, struct section *section)
 	return length > 0;
 }
 
-/* Reads a quoted string (RFC 5322 3.2.4) after its opening quote. */
+/*
+ * Reads a quoted string (RFC 5322 3.2.4) after its opening quote.  Of one without an end the
+ * parameters after its first semicolon are read as well.
+ */
 static void
 read_quoted(struct scan *scan, struct section *section)
 {
+	const char *semicolon = memchr(scan->at, ';', (gsize)(scan->end - scan->at));
+
 	while (scan->at < scan->end && *scan->at != '"') {
 		if (read_jis(scan, section))
 			continue;
@@ -144,6 +154,8 @@ read_quoted(struct scan *scan, struct section *section)
 	}
 	if (scan->at < scan->end)
 		scan->at++;
+	else if (semicolon)
+		scan->at = semicolon;
 }
 
 static void
@@ -193,6 +205,53 @@ read_unquoted(struct scan *scan, struct section *section)
 	trim_end(section->literal);
 }
 
+/*
+ * Reads all of a value up to the semicolon that ends it, quotes and comments left out wherever
+ * they stand, as mime4j, mailparse and Mail::Box do.
+ */
+static GByteArray *
+read_all(struct scan *scan)
+{
+	GByteArray *all = g_byte_array_new();
+	const char *begin = scan->at;
+	gboolean quoted = FALSE;
+
+	for (; scan->at < scan->end && (quoted || *scan->at != ';'); scan->at++) {
+		gsize comment = *scan->at == '(' && !quoted ? comment_length(scan) : 0;
+
+		if (comment)
+			scan->at += comment - 1;
+		else if (*scan->at == '"')
+			quoted = !quoted;
+		else if (*scan->at == '\\' && quoted && scan->end - scan->at > 1)
+			append_byte(all, *++scan->at);
+		else if (*scan->at != '\r' && *scan->at != '\n')
+			append_byte(all, *scan->at);
+	}
+	scan->at = begin;
+	trim_end(all);
+	return all;
+}
+
+static gboolean
+is_of_name(const struct section *section)
+{
+	return g_str_equal(section->name, "filename") || g_str_equal(section->name, "name");
+}
+
+/* Returns a name as lenient readers have it: lower case, without quotes, controls and 8-bit bytes.
+ */
+static char *
+mended_name(const char *name, gsize length)
+{
+	GString *mended = g_string_sized_new(length);
+
+	for (gsize i = 0; i < length; i++)
+		if (g_ascii_isgraph(name[i]) && name[i] != '"')
+			g_string_append_c(mended, g_ascii_tolower(name[i]));
+	return g_string_free(mended, FALSE);
+}
+
 /* Takes RFC 2231's marks off a name: "*", "*n" or "*n*". */
 static void
 read_marks(struct section *section)
@@ -212,33 +271,48 @@ read_marks(struct section *section)
 	section->extended = *end == '*';
 }
 
+/* Keeps a comment before an unquoted value, which is part of it for many. */
+static void
+append_comment(struct section *section, const char *at, const char *end)
+{
+	while (at < end && g_ascii_isspace(*at))
+		at++;
+	for (; at < end; at++)
+		if (*at != '\r' && *at != '\n')
+			append_byte(section->literal, *at);
+}
+
 /* Reads "name=value"; returns FALSE, with nothing made, when there is no "=". */
 static gboolean
 read_section(struct scan *scan, struct section *ret_section)
 {
 	struct section section = {0};
-	const char *name;
+	const char *name, *value;
 
 	skip_blanks(scan);
 	name = scan->at;
 	while (scan->at < scan->end && !strchr("=;(", *scan->at) && !g_ascii_isspace(*scan->at))
 		scan->at++;
-	section.name = g_ascii_strdown(name, scan->at - name);
+	section.name = mended_name(name, (gsize)(scan->at - name));
 	skip_blanks(scan);
 	if (scan->at == scan->end || *scan->at != '=') {
 		g_free(section.name);
 		return FALSE;
 	}
 	scan->at++;
+	value = scan->at;
 	skip_blanks(scan);
 	read_marks(&section);
 	section.value = g_byte_array_new();
 	section.literal = g_byte_array_new();
+	if (is_of_name(&section))
+		section.all = read_all(scan);
 	section.quoted = scan->at < scan->end && *scan->at == '"';
 	if (section.quoted) {
 		scan->at++;
 		read_quoted(scan, &section);
 	} else {
+		append_comment(&section, value, scan->at);
 		read_unquoted(scan, &section);
 	}
 	*ret_section = section;
@@ -314,14 +388,27 @@ arrays_equal(const GByteArray *a, const GByteArray *b)
 	return a->len == b->len && (!a->len || memcmp(a->data, b->data, a->len) == 0);
 }
 
-/* Returns what is before the first blank of bytes, or NULL if there is none. */
+/* Returns what is before the first of bytes that ends it, or NULL if there is none. */
 static GBytes *
-first_word(const GByteArray *bytes)
+bytes_before(const GByteArray *bytes, gboolean (*ends)(char byte))
 {
 	for (guint i = 0; i < bytes->len; i++)
-		if (g_ascii_isspace(bytes->data[i]))
+		if (ends((char)bytes->data[i]))
 			return g_bytes_new(bytes->data, i);
 	return NULL;
+}
+
+static gboolean
+is_blank(char byte)
+{
+	return g_ascii_isspace(byte);
+}
+
+/* Whether no token has a character (RFC 2045 5.1: tspecials). */
+static gboolean
+is_special(char byte)
+{
+	return byte && strchr("()<>@,;:\\\"/[]?= \t", byte) != NULL;
 }
 
 static struct parameter *
@@ -333,8 +420,14 @@ parameter_plain(const struct section *section)
 	parameter->value = bytes_copy(section->value);
 	if (!arrays_equal(section->value, section->literal))
 		parameter->literal = bytes_copy(section->literal);
-	if (!section->quoted)
-		parameter->word = first_word(section->value);
+	if (!section->quoted) {
+		parameter->word = bytes_before(section->value, is_blank);
+		parameter->token = bytes_before(section->literal, is_special);
+	}
+	/* What is longer is no name, but what stands behind a header that goes on too far. */
+	if (section->all && section->all->len <= CAP_NAME_BYTES &&
+	    !arrays_equal(section->all, section->value))
+		parameter->unquoted = bytes_copy(section->all);
 	return parameter;
 }
 
@@ -378,12 +471,18 @@ skip_charset(const GByteArray *piece, struct parameter *parameter)
 	return length;
 }
 
+/* How sections of one number are taken by the lenient. */
+enum twice {
+	TWICE_LAST,
+	TWICE_BOTH,
+};
+
 /*
- * Joins them as the lenient do: past gaps, the last of each number, and percents undone in
+ * Joins them as the lenient do: past gaps, the last of each number or all, and percents undone in
  * all when they are in one, as late as when all are joined.
  */
 static struct parameter *
-parameter_leniently_joined(const struct section *sections, guint count)
+parameter_leniently_joined(const struct section *sections, guint count, enum twice twice)
 {
 	struct parameter *parameter = g_new0(struct parameter, 1);
 	g_autoptr(GByteArray) joined = g_byte_array_new();
@@ -398,7 +497,8 @@ parameter_leniently_joined(const struct section *sections, guint count)
 		const GByteArray *piece = sections[i].value;
 		gsize from = 0;
 
-		if (i + 1 < count && sections[i + 1].number == sections[i].number)
+		if (twice == TWICE_LAST && i + 1 < count &&
+		    sections[i + 1].number == sections[i].number)
 			continue;
 		if (sections[i].extended || (extended && !joined->len))
 			from = skip_charset(piece, parameter);
@@ -421,18 +521,31 @@ section_order(gconstpointer a, gconstpointer b, gpointer unused)
 	return names ? names : (left->number > right->number) - (left->number < right->number);
 }
 
+/* Adds a parameter unless it has the value of one of the last.  Takes it. */
+static void
+add_otherwise(struct content_field *field, struct parameter *parameter, guint last)
+{
+	GPtrArray *list = field->parameters;
+
+	for (guint i = list->len - last; i < list->len; i++) {
+		const struct parameter *other = g_ptr_array_index(list, i);
+
+		if (g_bytes_equal(parameter->value, other->value))
+			return parameter_free(parameter);
+	}
+	g_ptr_array_add(list, parameter);
+}
+
 /* Adds a parameter of sections, and what lenient readers make of them where that differs. */
 static void
 add_joined(struct content_field *field, const struct section *sections, guint count)
 {
-	struct parameter *joined = parameter_joined(sections, count);
-	struct parameter *otherwise = parameter_leniently_joined(sections, count);
+	guint before = field->parameters->len;
 
-	g_ptr_array_add(field->parameters, joined);
-	if (g_bytes_equal(otherwise->value, joined->value))
-		parameter_free(otherwise);
-	else
-		g_ptr_array_add(field->parameters, otherwise);
+	g_ptr_array_add(field->parameters, parameter_joined(sections, count));
+	add_otherwise(field, parameter_leniently_joined(sections, count, TWICE_LAST), 1);
+	add_otherwise(field, parameter_leniently_joined(sections, count, TWICE_BOTH),
+		      field->parameters->len - before);
 }
 
 static void

@@ -23,6 +23,9 @@ struct parameter {
 			    * backslashes or comments; else NULL */
 	GBytes *word;	   /* what is before the first blank of one that lacks quotes,
 			    * where a token ends (RFC 2045 5.1), or NULL */
+	GBytes *token;	   /* likewise, before the first character that no token has, or NULL */
+	GBytes *unquoted;  /* of a name: all up to the semicolon, quotes and comments left out
+			    * wherever they stand, where that differs; or NULL */
 };
 
 struct content_field {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What an entity's own header says of its file: names, types, and what it is opened as. */
+#include <config.h>
+
 #include "mime_reader.h"
 
 #include <string.h>
 
 #include "caps.h"
 #include "embedded.h"
+#include "encoded_word.h"
 #include "mail_file.h"
 
 /* Reads a field whose value is a token and parameters; NULL if it is not there. */
@@ -33,6 +36,24 @@ add_names_again(const struct naming *naming, const struct source *source, struct
 		mime_add_names(naming, field, names[i], TRUE);
 		mime_add_names(naming, field, names[i], FALSE);
 	}
+}
+
+/* Adds the names of a field for those who decode its encoded words before they look for them. */
+static void
+add_names_decoded(const struct naming *naming, const struct source *source, struct span span)
+{
+	static const char *const names[] = {"filename", "name"};
+	const char *bytes = source->bytes + span.begin;
+	g_autofree char *decoded = NULL;
+	g_autoptr(content_field_t) field = NULL;
+
+	span.length = MIN(span.length, CAP_PARAMETER_BYTES);
+	if (!span.begin || !memmem(bytes, span.length, "=?", 2))
+		return;
+	decoded = header_decode(bytes, span.length, NULL);
+	field = content_field_parse(decoded, strlen(decoded));
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+		mime_add_names(naming, field, names[i], FALSE);
 }
 
 /* A token as text, or NULL when there is none. */
@@ -144,6 +165,8 @@ mime_describe(struct reader *reader, const struct source *source, const struct e
 	mime_add_names(&naming, entity->type, "filename", FALSE);
 	add_names_again(&naming, source, entity->again[FIELD_CONTENT_DISPOSITION]);
 	add_names_again(&naming, source, entity->again[FIELD_CONTENT_TYPE]);
+	add_names_decoded(&naming, source, entity->fields[FIELD_CONTENT_DISPOSITION]);
+	add_names_decoded(&naming, source, entity->fields[FIELD_CONTENT_TYPE]);
 	if (!file->names->len && !is_shown(entity, file))
 		mime_add_location(&naming, source, entity->fields[FIELD_CONTENT_LOCATION]);
 	mime_naming_end(&naming);

@@ -230,16 +230,45 @@ add_of_unknown_set(const struct naming *naming, const struct written_name *from)
 	add_derived(naming, from, decoded, "utf-8");
 }
 
-/* Adds the first word of a name that lacks quotes, which is all of it for the strict. */
+/* Adds a part of what is written, if there is one. */
 static void
-add_word(const struct naming *naming, const struct written_name *from)
+add_part(const struct naming *naming, const struct written_name *from, GBytes *part,
+	 const char *how)
 {
 	gsize length;
-	const char *bytes = from->word ? g_bytes_get_data(from->word, &length) : NULL;
+	const char *bytes = part ? g_bytes_get_data(part, &length) : NULL;
 	g_autofree char *text = bytes ? header_decode(bytes, length, NULL) : NULL;
 
 	if (text)
-		add_derived(naming, from, text, "word");
+		add_derived(naming, from, text, how);
+}
+
+/*
+ * Adds the first word of a name that lacks quotes, or the first token, which is all of it for
+ * the strict; and all of one that goes on behind its quotes, or has them or comments within.
+ */
+static void
+add_parts(const struct naming *naming, const struct written_name *from)
+{
+	add_part(naming, from, from->word, "word");
+	add_part(naming, from, from->unquoted, "unquoted");
+	add_part(naming, from, from->token, "token");
+}
+
+/* Adds a name as it is written whose encoded word is none for those who want a blank before it. */
+static void
+add_undecoded(const struct naming *naming, const struct written_name *from)
+{
+	gsize length;
+	const char *bytes = g_bytes_get_data(from->raw, &length);
+	const char *word = length ? memmem(bytes, length, "=?", 2) : NULL;
+	g_autofree char *text = NULL;
+
+	if (from->extended || !word || word == bytes || g_ascii_isspace(word[-1]))
+		return;
+	text = g_strndup(bytes, length);
+	if (g_utf8_validate(text, -1, NULL))
+		add_derived(naming, from, text, "undecoded");
 }
 
 /* Adds what encoded words are in a parameter of RFC 2231, where they have no place. */
@@ -260,8 +289,8 @@ mime_add_name_forms(const struct naming *naming)
 {
 	static void (*const forms[])(const struct naming *naming,
 				     const struct written_name *from) = {
-		add_word,   add_stripped, add_before_nul,     add_in_declared,
-		add_folded, add_decoded,  add_of_unknown_set, add_in_charsets,
+		add_parts,   add_stripped,  add_before_nul,	add_in_declared, add_folded,
+		add_decoded, add_undecoded, add_of_unknown_set, add_in_charsets,
 	};
 
 	for (gsize form = 0; form < G_N_ELEMENTS(forms); form++)

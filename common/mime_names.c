@@ -37,8 +37,9 @@ written_name_free(gpointer data)
 	g_free(name->text);
 	g_free(name->reading);
 	g_bytes_unref(name->raw);
-	if (name->word)
-		g_bytes_unref(name->word);
+	g_clear_pointer(&name->word, g_bytes_unref);
+	g_clear_pointer(&name->token, g_bytes_unref);
+	g_clear_pointer(&name->unquoted, g_bytes_unref);
 	g_free(name);
 }
 
@@ -66,6 +67,8 @@ remember(const struct naming *naming, const struct parameter *parameter, GBytes 
 	name->reading = g_strdup(reading);
 	name->raw = g_bytes_ref(raw);
 	name->word = parameter->word ? g_bytes_ref(parameter->word) : NULL;
+	name->token = parameter->token ? g_bytes_ref(parameter->token) : NULL;
+	name->unquoted = parameter->unquoted ? g_bytes_ref(parameter->unquoted) : NULL;
 	name->charset = parameter->charset != NULL;
 	name->extended = parameter->extended;
 	g_ptr_array_add(naming->written, name);
@@ -97,9 +100,11 @@ add_name(const struct naming *naming, const struct parameter *parameter, GBytes 
 	reader->names_bytes += strlen(bounded) + length;
 	if (undecoded)
 		file->flags |= FILE_UNDECODED;
-	if (!*bounded)
+	if (*bounded)
+		file_add_name(file, bounded, reading,
+			      mime_same_bytes(bounded, bytes, length) ? NULL : raw);
+	else if (!parameter->unquoted)
 		return;
-	file_add_name(file, bounded, reading, mime_same_bytes(bounded, bytes, length) ? NULL : raw);
 	remember(naming, parameter, raw, bounded, reading);
 }
 

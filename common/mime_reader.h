@@ -132,6 +132,8 @@ struct written_name {
 	char *reading;	  /* the parameter, with a star for a form of RFC 2231 */
 	GBytes *raw;	  /* its bytes there */
 	GBytes *word;	  /* the first word, where quotes are missing; or NULL */
+	GBytes *token;	  /* and the first token */
+	GBytes *unquoted; /* all of it, quotes and comments left out; or NULL */
 	gboolean charset; /* it says its character set */
 	gboolean extended;
 };

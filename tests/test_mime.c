@@ -394,6 +394,14 @@ Test(mime, a_name_is_also_kept_as_readers_save_it)
 		{"\"a.exe\u3000.\u00a0\"", "a.exe", "filename-stripped"},
 		{"\"a\r\n\t.exe\"", "a.exe", "filename-joined"},
 		{"a.exe b.txt", "a.exe", "filename-word"},
+		{"a.exe, b.txt", "a.exe", "filename-token"},
+		{"a(c).exe", "a.exe", "filename-unquoted"},
+		{"\"a\"\".exe\"", "a.exe", "filename-unquoted"},
+		{"\"a\" \".exe\"", "a .exe", "filename-unquoted"},
+		{"\"a.ex\"e", "a.exe", "filename-unquoted"},
+		{"(c)a.exe", "(c)a.exe", "filename"},
+		{"\"x=?utf-8?q?a?=.exe\"", "x=?utf-8?q?a?=.exe", "filename-undecoded"},
+		{"=?utf-8?q?=22a=2Eexe=22?=", "a.exe", "filename"},
 		{"\"\xf1\xf7\xb8\xf2.exe\"", "счёт.exe", "filename-windows-1251"},
 		{"\"\xd3\xde\xa3\xd4.exe\"", "счёт.exe", "filename-koi8-r"},
 		{"\"\xb7\xa2\xc6\xb1.exe\"", "发票.exe", "filename-gb18030"},
@@ -559,6 +567,40 @@ Test(mime, a_name_is_cut_at_nul_and_words_in_an_extended_one_are_decoded)
 	cr_assert(has_name(file_at(second, "1"), "a.exe", "filename*-decoded"));
 }
 
+Test(mime, a_name_is_found_where_its_parameter_is_odd)
+{
+	static const char *const fields[] = {
+		"=?utf-8?b?YXR0YWNobWVudDsgZmlsZW5hbWU9YS5leGU=?=",
+		"attachment; =?utf-8?q?filename=3Da.exe?=",
+		"attachment; size=\"5; filename=a.exe",
+		"attachment; x=\"\\\"; filename=a.exe",
+		"attachment; \"filename\"=a.exe",
+		"attachment; \xa0"
+		"filename=a.exe",
+		"attachment;\x01"
+		"filename=a.exe",
+		"attachment; x; \"FileName\" =a.exe",
+		"attachment; filename*0=a; filename*1=e; filename*0=.ex",
+		"attachment; filename=\"\"a.exe",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
+		g_autofree char *text = g_strconcat("Content-Type: application/x\r\n"
+						    "Content-Disposition: ",
+						    fields[i], "\r\n\r\nx", NULL);
+		g_autoptr(record_t) record = read_text(text);
+		gboolean found = FALSE;
+		const struct file *file = file_at(record, "1");
+
+		for (guint j = 0; j < file->names->len; j++) {
+			const struct file_name *name = g_ptr_array_index(file->names, j);
+
+			found = found || g_str_equal(name->text, "a.exe");
+		}
+		cr_expect(found, "%s", fields[i]);
+	}
+}
+
 /* The content is the same, whoever reads the header. */
 Test(mime, a_name_that_another_reading_alone_gives_is_kept)
 {
@@ -626,8 +668,8 @@ static guint
 derived_bytes(guint files)
 {
 	g_autofree char *name = g_strnfill(1000, 'n');
-	g_autofree char *part = g_strconcat("--b\r\nContent-Disposition: attachment; filename=d/",
-					    name, "\r\n\r\nx\r\n", NULL);
+	g_autofree char *part = g_strconcat("--b\r\nContent-Disposition: attachment; filename=\"d/",
+					    name, "\"\r\n\r\nx\r\n", NULL);
 	g_autoptr(record_t) record = read_repeated(
 		"Content-Type: multipart/mixed; boundary=b\r\n\r\n", part, files, "--b--");
 	guint bytes = 0;
