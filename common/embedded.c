@@ -258,7 +258,8 @@ static gboolean
 begins_other_form(const char *line, gsize length)
 {
 	return embedded_line_begins(line, length, EMBEDDED_YENC_LINE) ||
-	       embedded_line_begins(line, length, EMBEDDED_BINHEX_LINE);
+	       embedded_line_begins(line, length, EMBEDDED_BINHEX_LINE) ||
+	       embedded_is_binhex_line(line, length);
 }
 
 gboolean
@@ -307,15 +308,37 @@ read_form(struct lines *lines, const char *line, gsize length, embedded_function
 		*lines = behind;
 }
 
+static void
+read_told_binhex(const struct lines *lines, gboolean *ret_told, gsize *room,
+		 embedded_function found, gpointer user)
+{
+	*ret_told = TRUE;
+	embedded_read_binhex(lines, TRUE, room, found, user);
+}
+
+/* Reads BinHex that begins with this line, and no line of its own before it. */
+static void
+read_untold_binhex(const struct lines *lines, const char *line, gsize *room,
+		   embedded_function found, gpointer user)
+{
+	const struct lines from = {.at = line, .end = lines->end};
+
+	embedded_read_binhex(&from, FALSE, room, found, user);
+}
+
 void
 embedded_in_text(const void *bytes, gsize length, gsize *room, embedded_function found,
 		 gpointer user)
 {
 	struct lines lines = {.at = bytes, .end = (const char *)bytes + length};
 	struct yenc_files yenc = {.text = bytes};
+	gboolean told = FALSE; /* the line before was BinHex's */
 	const char *line;
 
-	while (embedded_next_line(&lines, &line, &length))
+	while (embedded_next_line(&lines, &line, &length)) {
+		gboolean read = told;
+
+		told = told && length < strlen("begin a");
 		if (length < strlen("begin a"))
 			continue;
 		else if (*line == 'b' || *line == 'B')
@@ -323,7 +346,10 @@ embedded_in_text(const void *bytes, gsize length, gsize *room, embedded_function
 		else if (embedded_line_begins(line, length, EMBEDDED_YENC_LINE))
 			embedded_read_yenc(&lines, line, length, &yenc, found, user);
 		else if (embedded_line_begins(line, length, EMBEDDED_BINHEX_LINE))
-			embedded_read_binhex(&lines, room, found, user);
+			read_told_binhex(&lines, &told, room, found, user);
+		else if (!read && embedded_is_binhex_line(line, length))
+			read_untold_binhex(&lines, line, room, found, user);
+	}
 	embedded_end_yenc(&yenc, found, user);
 }
 

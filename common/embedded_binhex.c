@@ -103,12 +103,41 @@ binhex_data(const GByteArray *packed, const guint8 *header, gsize head, gsize ro
 	return g_byte_array_new_take(bytes, length);
 }
 
+/* Characters of a line but the last (RFC 1741). */
+#define BINHEX_LINE 64
+
+gboolean
+embedded_is_binhex_line(const char *line, gsize length)
+{
+	if (length != BINHEX_LINE || *line != ':')
+		return FALSE;
+	for (gsize i = 1; i < length; i++)
+		if (binhex_value(line[i]) < 0)
+			return FALSE;
+	return TRUE;
+}
+
+/* Whether the CRC at a header's end is of what is before it. */
+static gboolean
+is_header_whole(const guint8 *header, gsize bytes)
+{
+	guint crc = 0;
+
+	for (gsize i = 0; i < bytes - 2; i++) {
+		crc ^= (guint)header[i] << 8;
+		for (guint bit = 0; bit < 8; bit++)
+			crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xffff;
+	}
+	return crc == ((guint)header[bytes - 2] << 8 | header[bytes - 1]);
+}
+
 /*
  * From a colon to the next: another of BinHex has its own colon first, so that each byte is
  * read once however many there are.
  */
 void
-embedded_read_binhex(const struct lines *lines, gsize *room, embedded_function found, gpointer user)
+embedded_read_binhex(const struct lines *lines, gboolean told, gsize *room, embedded_function found,
+		     gpointer user)
 {
 	const char *at = lines->at;
 	guint8 header[G_MAXUINT8 + BINHEX_HEADER];
@@ -122,7 +151,7 @@ embedded_read_binhex(const struct lines *lines, gsize *room, embedded_function f
 		return;
 	packed = binhex_bytes(at + 1, lines->end);
 	head = binhex_header(packed, header);
-	if (!head)
+	if (!head || (!told && !is_header_whole(header, head)))
 		return;
 	name = g_strndup((const char *)header + 1, header[0]);
 	data = binhex_data(packed, header, head, *room, &size);

@@ -127,10 +127,14 @@ void embedded_end_yenc(struct yenc_files *files, embedded_function found, gpoint
 
 #define EMBEDDED_BINHEX_LINE "(This file must be converted with BinHex"
 
+/* Returns whether a line may be the first of BinHex, which UUDeview finds without BinHex's own. */
+gboolean embedded_is_binhex_line(const char *line, gsize length);
+
 /*
- * Reads the data fork that follows BinHex's line, and takes what it needs of the room for
- * what runs make.  lines is left where it is.
+ * Reads the data fork that follows, and takes what it needs of the room for what runs make.
+ * told: BinHex's line was there; else its header's CRC has to be right.  lines is left where
+ * it is.
  */
-void embedded_read_binhex(const struct lines *lines, gsize *room, embedded_function found,
-			  gpointer user);
+void embedded_read_binhex(const struct lines *lines, gboolean told, gsize *room,
+			  embedded_function found, gpointer user);
 #endif

@@ -490,6 +490,23 @@ Test(embedded, binhex_gives_its_data_fork)
 	cr_assert_str_eq(open, "");
 }
 
+/* UUDeview finds it so, and by a line of its own that is broken in two. */
+Test(embedded, binhex_is_found_without_its_own_line_if_its_header_is_whole)
+{
+	const char *bare = BINHEX_FILE + strlen(BINHEX_START);
+	g_autofree char *found = files_in(bare);
+	g_autofree char *cut = files_in(g_strrstr(bare, "h4bD") + strlen("h4bD"));
+	g_autofree char *damaged = g_strdup(bare);
+	g_autofree char *none = NULL, *once = files_in(BINHEX_FILE);
+
+	strstr(damaged, "GRCA")[0] = 'F';
+	none = files_in(damaged);
+	cr_assert(g_str_has_prefix(found, BINHEX_FOUND), "%s", found);
+	cr_assert_str_eq(cut, "");
+	cr_assert_str_eq(none, "");
+	cr_assert_null(strstr(once + strlen(BINHEX_FOUND), "binhex-in-text"));
+}
+
 static void
 take_length(const char *how, const char *const *names, const GByteArray *bytes, guint64 size,
 	    gpointer user)
