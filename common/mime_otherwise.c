@@ -269,6 +269,21 @@ read_in_content(const struct recoding *recoding, const GByteArray *bytes)
 		read_in_leaf(recoding, file, bytes);
 }
 
+/*
+ * Whether files may stand in a content's bytes as they are, and are not read from what was kept
+ * of it: of what is not encoded all is at hand, and what begins a file is no base64, as ClamAV
+ * finds.
+ */
+static gboolean
+stands_unread(const struct source *source, const struct entity *entity, const struct file *file,
+	      const GByteArray *kept)
+{
+	if (mime_encoding(file) == ENCODING_BASE64)
+		return embedded_begins(source->bytes + entity->body.begin, entity->body.length);
+	return !(file->flags & FILE_BODY) && mime_encoding(file) == ENCODING_IDENTITY &&
+	       !embedded_begins(kept->data, kept->len);
+}
+
 void
 mime_read_embedded(struct reader *reader, const struct source *source, const struct entity *entity,
 		   int index, const GByteArray *kept)
@@ -283,9 +298,7 @@ mime_read_embedded(struct reader *reader, const struct source *source, const str
 	if (reader->options == &mime_plain_reading && reader->record == reader->result)
 		pasted_parts(source->bytes + entity->body.begin, entity->body.length,
 			     !(file->flags & FILE_BODY), add_pasted_part, &recoding);
-	/* Of what stands unencoded all is at hand. */
-	if (!(file->flags & FILE_BODY) && mime_encoding(file) == ENCODING_IDENTITY &&
-	    !embedded_begins(kept->data, kept->len))
+	if (stands_unread(source, entity, file, kept))
 		embedded_in_text(source->bytes + entity->body.begin, entity->body.length,
 				 &reader->runs_room, add_embedded, &recoding);
 }

@@ -504,6 +504,17 @@ Test(readings, a_file_in_a_part_that_is_not_encoded_is_found)
 	cr_assert_str_eq(file_best_name(shown(record, "uuencode-in-text")), "f.exe");
 }
 
+/* What begins so is no base64, whatever the header says. */
+Test(readings, a_file_in_a_part_whose_encoding_is_a_lie_is_found)
+{
+	const char *text = TYPE "--b\r\nContent-Type: a/b; name=n\r\n"
+				"Content-Transfer-Encoding: base64\r\n\r\n"
+				"begin 644 f.exe\r\n'<&%Y;&]A9```\r\n`\r\nend\r\n--b--\r\n";
+	g_autoptr(record_t) record = mime_read(text, strlen(text));
+
+	cr_assert_str_eq(file_best_name(shown(record, "uuencode-in-text")), "f.exe");
+}
+
 Test(readings, a_message_in_a_file_is_opened)
 {
 	const char *text = "Content-Type: application/octet-stream; name=a.EML\r\n\r\n" TYPE TEXT
