@@ -393,6 +393,23 @@ archive_members_open_local(const void *bytes, gsize length)
 	return members;
 }
 
+struct archive_members *
+archive_members_open_plain(const void *bytes, gsize length)
+{
+	static const struct kind plain = {"application/octet-stream",
+					  archive_read_support_format_raw, 0};
+
+	return open_as(&plain, bytes, length, NULL);
+}
+
+gboolean
+archive_members_tar(const char *type)
+{
+	const struct kind *kind = find_kind(type);
+
+	return kind && kind->enable == archive_read_support_format_tar;
+}
+
 gboolean
 archive_members_zip(const char *type)
 {
@@ -434,9 +451,9 @@ static gboolean
 has_content(struct archive *archive, struct archive_entry *entry)
 {
 	switch (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) {
-	case ARCHIVE_FORMAT_TAR:
 	case ARCHIVE_FORMAT_CPIO:
-	case ARCHIVE_FORMAT_ZIP: /* zip_views.h has those */
+	case ARCHIVE_FORMAT_TAR: /* tar_views.h has those */
+	case ARCHIVE_FORMAT_ZIP: /* and zip_views.h */
 		return FALSE;
 	case ARCHIVE_FORMAT_ISO9660:
 		/* Its folders have a size, and nothing that is handed out. */

@@ -63,6 +63,12 @@ struct archive_members *archive_members_open(const char *type, const void *bytes
  */
 struct archive_members *archive_members_open_local(const void *bytes, gsize length);
 
+/* Opens bytes that are one content as they stand, a member without a name that is of use. */
+struct archive_members *archive_members_open_plain(const void *bytes, gsize length);
+
+/* Returns whether a media type is that of a tar. */
+gboolean archive_members_tar(const char *type);
+
 /* Returns whether a media type is that of a zip, or of what is made as one. */
 gboolean archive_members_zip(const char *type);
 
@@ -89,9 +95,9 @@ void archive_members_watch(struct archive_members *members, archive_members_drop
 			   gpointer user);
 
 /*
- * Goes to the next file; directories, links and devices are passed over.  But for tar, cpio and
- * zip (zip_as_files()), what is called a device or, but in an ISO, a directory is a file if it
- * has a content.
+ * Goes to the next file; directories, links and devices are passed over.  But for
+ * tar (tar_views.h), cpio and zip (zip_as_files()), what is called a device or, but in an ISO, a
+ * directory is a file if it has a content.
  * Returns FALSE at the end, without an error, and with an ARCHIVE_MEMBERS_ERROR
  * where the rest cannot be read.  A program in which no archive is found has no files.
  */

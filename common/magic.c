@@ -181,23 +181,29 @@ is_text(const guint8 *bytes, gsize length)
 #define TAR_CHECKSUM 148
 #define TAR_CHECKSUM_BYTES 8
 
-/* A tar older than POSIX has no word of its own, but a sum over its header. */
+/*
+ * A tar older than POSIX has no word of its own, but a sum over its header, which some take over
+ * signed bytes.
+ */
 static gboolean
 is_old_tar(const guint8 *bytes, gsize length)
 {
-	guint sum = TAR_CHECKSUM_BYTES * ' ', told = 0;
+	guint sum = TAR_CHECKSUM_BYTES * ' ', high = 0, told = 0;
 	gsize i;
 
 	if (length < TAR_HEADER_BYTES || !bytes[0])
 		return FALSE;
-	for (i = 0; i < TAR_HEADER_BYTES; i++)
-		if (i < TAR_CHECKSUM || i >= TAR_CHECKSUM + TAR_CHECKSUM_BYTES)
-			sum += bytes[i];
+	for (i = 0; i < TAR_HEADER_BYTES; i++) {
+		if (i >= TAR_CHECKSUM && i < TAR_CHECKSUM + TAR_CHECKSUM_BYTES)
+			continue;
+		sum += bytes[i];
+		high += bytes[i] >> 7;
+	}
 	for (i = TAR_CHECKSUM; bytes[i] == ' ' && i < TAR_CHECKSUM + TAR_CHECKSUM_BYTES; i++)
 		continue;
 	for (; i < TAR_CHECKSUM + TAR_CHECKSUM_BYTES && bytes[i] >= '0' && bytes[i] <= '7'; i++)
 		told = told * 8 + bytes[i] - '0';
-	return told == sum;
+	return told == sum || told == sum - high * 256;
 }
 
 static guint32

@@ -194,6 +194,12 @@ void unpack_open_locked(struct unpacker *unpacker);
 void unpack_read_views(struct unpacker *unpacker, const struct container *container, guint first,
 		       gboolean all, const void *bytes, gsize length);
 
+/*
+ * Reads the files of a tar that its other readers show.  first: the first of those read already.
+ */
+void unpack_read_tar_views(struct unpacker *unpacker, const struct container *container,
+			   guint first, const void *bytes, gsize length);
+
 /* ---- unpack_wrapper.c ---- */
 
 /* Returns whether a member may hold files as an attachment may (embedded.h), by its name. */

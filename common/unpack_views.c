@@ -4,13 +4,22 @@
 #include <string.h>
 
 #include "caps.h"
+#include "tar_views.h"
 #include "zip_views.h"
 
-/* A zip in hand whose members from number first on were read as libarchive does. */
+/* An archive in hand whose members from number first on were read as libarchive does. */
 struct viewing {
 	struct unpacker *unpacker;
 	const struct container *container;
 	guint first;
+};
+
+/* A view of a member. */
+struct view {
+	const char *reading;
+	const char *name; /* NULL: its bytes say it */
+	const void *bytes;
+	gsize length;
 };
 
 /* Whether two members of one archive are the same: encrypted ones by what is told of them. */
@@ -64,9 +73,17 @@ name_reading(struct file *file, const char *reading)
 		g_ptr_array_add(file->readings, g_strdup(reading));
 }
 
+/* Opens a view, which is of a zip or, with a name of its own, of a tar. */
+static struct archive_members *
+open_view(const struct view *view)
+{
+	return view->name ? archive_members_open_plain(view->bytes, view->length)
+			  : archive_members_open_local(view->bytes, view->length);
+}
+
 /* Reads what is in a member of a view whose first bytes, or all, were kept. */
 static void
-look_into(const struct viewing *viewing, const struct zip_view *view, struct file *file,
+look_into(const struct viewing *viewing, const struct view *view, struct file *file,
 	  const GByteArray *kept)
 {
 	struct unpacker *unpacker = viewing->unpacker;
@@ -78,19 +95,17 @@ look_into(const struct viewing *viewing, const struct zip_view *view, struct fil
 	unpack_look_into(unpacker, viewing->container, file, index, kept);
 	if (!more || unpacker->part_spent || !unpack_within_cpu(unpacker))
 		return;
-	members = archive_members_open_local(view->bytes, view->length);
+	members = open_view(view);
 	if (archive_members_next(members, &member, NULL))
 		unpack_read_ended(unpacker, viewing->container, members, index);
 }
 
 /* Reads a member by another view of it, and keeps what the archive did not show so far. */
 static gboolean
-take_view(const struct zip_view *view, gpointer user)
+take_view(const struct viewing *viewing, const struct view *view)
 {
-	struct viewing *viewing = user;
 	struct unpacker *unpacker = viewing->unpacker;
-	g_autoptr(archive_members_t) members =
-		archive_members_open_local(view->bytes, view->length);
+	g_autoptr(archive_members_t) members = open_view(view);
 	g_autoptr(GByteArray) kept = g_byte_array_new();
 	struct archive_member member;
 	struct file *file, *same;
@@ -99,6 +114,8 @@ take_view(const struct zip_view *view, gpointer user)
 		return FALSE;
 	if (!archive_members_next(members, &member, NULL))
 		return TRUE;
+	if (view->name)
+		member.name = view->name;
 	file = unpack_describe_member(unpacker, viewing->container, &member);
 	if (!file)
 		return FALSE;
@@ -118,6 +135,22 @@ take_view(const struct zip_view *view, gpointer user)
 	return TRUE;
 }
 
+static gboolean
+take_zip_view(const struct zip_view *found, gpointer user)
+{
+	const struct view view = {found->reading, NULL, found->bytes, found->length};
+
+	return take_view(user, &view);
+}
+
+static gboolean
+take_tar_view(const struct tar_view *found, gpointer user)
+{
+	const struct view view = {"tar-header", found->name, found->bytes, found->length};
+
+	return take_view(user, &view);
+}
+
 void
 unpack_read_views(struct unpacker *unpacker, const struct container *container, guint first,
 		  gboolean all, const void *bytes, gsize length)
@@ -125,5 +158,15 @@ unpack_read_views(struct unpacker *unpacker, const struct container *container, 
 	struct viewing viewing = {unpacker, container, first};
 
 	if (!unpacker->part_spent)
-		zip_views(bytes, length, all, take_view, &viewing);
+		zip_views(bytes, length, all, take_zip_view, &viewing);
+}
+
+void
+unpack_read_tar_views(struct unpacker *unpacker, const struct container *container, guint first,
+		      const void *bytes, gsize length)
+{
+	struct viewing viewing = {unpacker, container, first};
+
+	if (!unpacker->part_spent && !tar_views(bytes, length, take_tar_view, &viewing))
+		container->file->flags |= FILE_INCOMPLETE;
 }

@@ -490,7 +490,8 @@ endif
 # Other readings of a message.
 if HAVE_CRITERION
 READING_TESTS = tests/test_boundary tests/test_embedded tests/test_pasted tests/test_readings tests/test_recode \
-	tests/test_document_urls tests/test_rar_headers tests/test_seven_headers tests/test_mail_file tests/test_wide tests/test_zip_views
+	tests/test_document_urls tests/test_rar_headers tests/test_seven_headers tests/test_mail_file tests/test_wide tests/test_zip_views \
+	tests/test_tar_views
 check_PROGRAMS += $(READING_TESTS)
 TESTS += $(READING_TESTS)
 tests_test_boundary_SOURCES = tests/test_boundary.c
@@ -508,6 +509,9 @@ tests_test_pasted_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_zip_views_SOURCES = tests/test_zip_views.c
 tests_test_zip_views_CFLAGS = $(UNIT_CFLAGS)
 tests_test_zip_views_LDADD = $(READ_LIBS) $(UNIT_LIBS)
+tests_test_tar_views_SOURCES = tests/test_tar_views.c
+tests_test_tar_views_CFLAGS = $(UNIT_CFLAGS)
+tests_test_tar_views_LDADD = $(READ_LIBS) $(UNIT_LIBS)
 tests_test_document_urls_SOURCES = tests/test_document_urls.c tests/cpu_fixture.h
 tests_test_document_urls_CFLAGS = $(UNIT_CFLAGS)
 tests_test_document_urls_LDADD = $(READ_LIBS) $(UNIT_LIBS)

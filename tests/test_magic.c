@@ -95,6 +95,21 @@ Test(magic, a_tar_from_before_posix_is_known_by_its_sum)
 	cr_assert_null(magic_type(header, sizeof(header)));
 }
 
+Test(magic, a_tar_may_have_a_sum_of_signed_bytes)
+{
+	guint8 header[512] = {0};
+	gint sum = 8 * ' ';
+
+	memcpy(header, "n\xc3\xa4me", 5);
+	memcpy(header + 124, "00000000017", 11);
+	for (gsize i = 0; i < sizeof(header); i++)
+		sum += (gint8)header[i];
+	g_snprintf((char *)header + 148, 8, "%06o", (guint)sum);
+	cr_assert_str_eq(magic_type(header, sizeof(header)), "application/x-tar");
+	header[0]++;
+	cr_assert_null(magic_type(header, sizeof(header)));
+}
+
 Test(magic, an_image_of_a_disc_is_known_whatever_starts_it)
 {
 	g_autofree char *image = g_malloc0(MAGIC_IMAGE_BYTES);

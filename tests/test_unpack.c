@@ -960,6 +960,32 @@ Test(unpack, an_archive_cut_anywhere_never_gives_a_digest_of_what_was_not_read)
 	}
 }
 
+/* One has the type of what Solaris keeps beside files, which libarchive passes and 7-Zip extracts.
+ */
+Test(unpack, a_file_of_a_tar_that_only_some_readers_show_is_read)
+{
+	static const struct content contents[] = {CONTENT("a", "content"), CONTENT("b", "other")};
+	g_autoptr(GBytes) whole = pack("ustar", NULL, NULL, contents, G_N_ELEMENTS(contents));
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	g_autoptr(GBytes) changed = NULL;
+	g_autoptr(record_t) record = NULL;
+	guint sum = 8 * ' ';
+
+	g_byte_array_append(bytes, g_bytes_get_data(whole, NULL), (guint)g_bytes_get_size(whole));
+	bytes->data[156] = 'A';
+	for (gsize i = 0; i < 512; i++)
+		sum += i < 148 || i >= 156 ? bytes->data[i] : 0;
+	g_snprintf((char *)bytes->data + 148, 7, "%06o", sum);
+	changed = g_bytes_new(bytes->data, bytes->len);
+	record = read_archive("a.tar", changed);
+	cr_assert_eq(record->files->len, 4);
+	assert_content(find(record, "2!/a"), "content", 7);
+	assert_content(find(record, "2!/b"), "other", 5);
+	cr_assert_str_eq(find(record, "2!/a")->readings->pdata[0], "tar-header");
+	cr_assert_eq(find(record, "2!/b")->readings->len, 0);
+	cr_assert_eq(find(record, "2")->flags, 0);
+}
+
 Test(unpack, damage_marks_the_archive)
 {
 	g_autoptr(GBytes) whole = pack_one("ustar", "gzip", "a", "content", 7);
