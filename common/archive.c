@@ -451,10 +451,12 @@ static gboolean
 has_content(struct archive *archive, struct archive_entry *entry)
 {
 	switch (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) {
-	case ARCHIVE_FORMAT_CPIO:
 	case ARCHIVE_FORMAT_TAR: /* tar_views.h has those */
 	case ARCHIVE_FORMAT_ZIP: /* and zip_views.h */
 		return FALSE;
+	case ARCHIVE_FORMAT_CPIO:
+	case ARCHIVE_FORMAT_XAR:
+		/* Who opens these makes a folder of what is called one. */
 	case ARCHIVE_FORMAT_ISO9660:
 		/* Its folders have a size, and nothing that is handed out. */
 		return archive_entry_filetype(entry) != AE_IFDIR && archive_entry_size(entry) > 0;
@@ -463,13 +465,26 @@ has_content(struct archive *archive, struct archive_entry *entry)
 	}
 }
 
-/* Whether an entry is a file; of a link libarchive hands no content out. */
+/*
+ * Whether the content of what is called a link is extracted as a file: in an ar nobody looks for
+ * links, and in a xar the content comes last.  Of other links libarchive hands none out.
+ */
+static gboolean
+link_has_content(struct archive *archive, struct archive_entry *entry)
+{
+	int format = archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK;
+
+	return (format == ARCHIVE_FORMAT_AR || format == ARCHIVE_FORMAT_XAR) &&
+	       archive_entry_size(entry) > 0;
+}
+
+/* Whether an entry is a file. */
 static gboolean
 is_file(struct archive *archive, struct archive_entry *entry)
 {
 	switch (archive_entry_filetype(entry)) {
 	case AE_IFLNK:
-		return FALSE;
+		return link_has_content(archive, entry);
 	case AE_IFDIR:
 	case AE_IFCHR:
 	case AE_IFBLK:

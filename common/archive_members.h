@@ -95,8 +95,8 @@ void archive_members_watch(struct archive_members *members, archive_members_drop
 			   gpointer user);
 
 /*
- * Goes to the next file; directories, links and devices are passed over.  But for
- * tar (tar_views.h), cpio and zip (zip_as_files()), what is called a device or, but in an ISO, a
+ * Goes to the next file; directories, links and devices are passed over.  But for tar
+ * (tar_views.h) and zip (zip_as_files()), what is called a device or, but in an ISO or a cpio, a
  * directory is a file if it has a content.
  * Returns FALSE at the end, without an error, and with an ARCHIVE_MEMBERS_ERROR
  * where the rest cannot be read.  A program in which no archive is found has no files.

@@ -49,7 +49,7 @@ static const struct signature {
 	MAGIC(0, "\x02\x21\x4c\x18", "application/x-lz4"), /* as it was before it had frames */
 	WORD(0, "LZIP", "application/x-lzip"),
 	MAGIC(0, "\x5d\0\0", "application/x-lzma"),
-	MAGIC(0, "xar!\0\x1c", "application/x-xar"),
+	MAGIC(0, "xar!\0", "application/x-xar"),
 	WORD(0, "070701", "application/x-cpio"),
 	WORD(0, "070702", "application/x-cpio"),
 	WORD(0, "070707", "application/x-cpio"),
@@ -62,6 +62,7 @@ static const struct signature {
 	MAGIC(8, "\x19\x04\x00\x10", "application/vnd.symbian.install"),
 	WORD(2, "-lh", "application/x-lzh-compressed"),
 	WORD(2, "-lz", "application/x-lzh-compressed"),
+	WORD(2, "-pm", "application/x-lzh-compressed"),
 	MAGIC(257, "ustar", "application/x-tar"),
 	MAGIC(0, "**ACE**", "application/x-ace-compressed"),
 	MAGIC(7, "**ACE**", "application/x-ace-compressed"),

@@ -133,6 +133,26 @@ def nested():
     return content
 
 
+def cpio(mode):
+    """A cpio of newc whose one member has such a mode."""
+    def entry(name, content, kind):
+        head = b"070701" + b"".join(b"%08X" % n for n in (1, kind, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0)) + name + b"\0"
+        return b"".join(part + bytes(-len(part) % 4) for part in (head, content))
+    return entry(b"proof.exe", PROOF, mode) + entry(b"TRAILER!!!", b"", 0)
+
+
+def ar(mode):
+    return b"!<arch>\n" + b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (b"proof.exe/", 0, 0, 0, mode, len(PROOF)) + PROOF + b"\n" * (len(PROOF) % 2)
+
+
+def xar(kind):
+    data = (f"<data><offset>0</offset><length>{len(PROOF)}</length><size>{len(PROOF)}</size>"
+            '<encoding style="application/octet-stream"/></data>')
+    contents = f'<?xml version="1.0"?><xar><toc><file id="1"><name>proof.exe</name><type>{kind}</type>{data}</file></toc></xar>'.encode()
+    packed = zlib.compress(contents)
+    return struct.pack(">4sHHQQI", b"xar!", 28, 1, len(packed), len(contents), 0) + packed + PROOF
+
+
 def made():
     """Yields (name, archive); the program is in each."""
     yield from SAMPLES.items()
@@ -149,6 +169,10 @@ def made():
     for kind, mode in (("file", 0o100644), ("device", 0o20644), ("socket", 0o140644)):
         yield f"called a {kind}.4.rar", rar4(b"proof.exe", PROOF, mode=mode)
         yield f"called a {kind}.5.rar", rar5(b"proof.exe", PROOF, mode=mode)
+    for kind, mode in (("device", 0o20644), ("pipe", 0o10644), ("socket", 0o140644)):
+        yield f"called a {kind}.cpio", cpio(mode)
+    yield "called a link.ar", ar(0o120777)
+    yield "called a link.xar", xar("symlink")
     yield "called a folder.5.rar", rar5(b"proof.exe", PROOF, mode=0o40755)
     yield "zip64.zip", zip64()
     yield "comment.zip", plain[:-2] + b"\5\0hello"
