@@ -322,10 +322,12 @@ open_as(const struct kind *kind, const void *bytes, gsize length, const char *pa
 {
 	struct archive_members *members = g_new0(struct archive_members, 1);
 	gboolean program = kind && kind->enable == enable_self_extracting;
-	const guint8 *inner = program ? self_extracting_7z(bytes, length) : NULL;
+	const guint8 *seven = program ? self_extracting_7z(bytes, length) : NULL;
+	const guint8 *rar = program && !seven ? self_extracting_rar(bytes, length) : NULL;
+	const guint8 *inner = seven ? seven : rar;
 
 	if (inner) {
-		kind = find_kind("application/x-7z-compressed");
+		kind = find_kind(seven ? "application/x-7z-compressed" : "application/vnd.rar");
 		length -= (gsize)(inner - (const guint8 *)bytes);
 		bytes = inner;
 	}

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "self_extracting.h"
+
 #define MARKER "Rar!\x1a\x07" /* then NUL: version 4; 1 and NUL: version 5 */
 #define MARKER_BYTES 6
 
@@ -245,8 +247,8 @@ next_of_5(struct rar_headers *headers, struct rar_member *ret_member)
 void
 rar_headers_init(struct rar_headers *headers, const void *bytes, gsize length)
 {
-	const guint8 *marker =
-		length ? memmem(bytes, MIN(length, RAR_PROGRAM_BYTES), MARKER, MARKER_BYTES) : NULL;
+	gboolean first = length >= MARKER_BYTES && memcmp(bytes, MARKER, MARKER_BYTES) == 0;
+	const guint8 *marker = first ? bytes : length ? self_extracting_rar(bytes, length) : NULL;
 	const guint8 *behind = marker ? marker + MARKER_BYTES : NULL;
 	gsize left = marker ? length - (gsize)(behind - (const guint8 *)bytes) : 0;
 

@@ -6,15 +6,13 @@
  * (technote.txt of RAR 5), have each member's CRC-32 in the clear, of the content before
  * it was encrypted, which libarchive does not tell; of version 5 it does not even tell
  * that a member is encrypted.  Most of version 5 have one that the password was mixed into,
- * which is left out.  Behind a program the rar is looked for as libarchive does.  Hostile
+ * which is left out.  Behind a program the rar is looked for as archive.c does.  Hostile
  * bytes; decrypts nothing.  Pure; any thread.
  */
 #ifndef MAILTRACE_RAR_HEADERS_H
 #define MAILTRACE_RAR_HEADERS_H
 
 #include <glib.h>
-
-#define RAR_PROGRAM_BYTES (1024 * 1024) /* of a program before it, at most */
 
 /* The headers of a rar, and where we are among them. */
 struct rar_headers {

@@ -8,6 +8,9 @@
 #define SEVEN_ZIP "7z\xbc\xaf\x27\x1c\0"
 #define SEVEN_ZIP_BYTES 32 /* of its first header (7zFormat.txt) */
 
+#define RAR "Rar!\x1a\x07"
+#define RAR_HEADER_BYTES 20 /* a signature, and a first header of version 4 */
+
 static guint64
 little_endian_64(const guint8 *at)
 {
@@ -31,6 +34,33 @@ self_extracting_7z(const void *bytes, gsize length)
 		size = little_endian_64(at + 20);
 		left -= SEVEN_ZIP_BYTES;
 		if (size && begin <= left && size <= left - begin)
+			return at;
+		at++;
+	}
+	return NULL;
+}
+
+/* Whether a rar's signature, RAR_HEADER_BYTES from it, has a first header behind it. */
+static gboolean
+begins_rar(const guint8 *at)
+{
+	/* Behind the signature and a checksum: type, flags and length (technote.txt 4.20). */
+	if (at[6] == 0)
+		return at[9] == 0x73 && at[12] >= 13 && at[13] == 0;
+	/* A length, then the type of the archive's own header or that of encryption (5). */
+	return at[6] == 1 && at[7] == 0 && at[12] && !(at[12] & 0x80) &&
+	       (at[13] == 1 || at[13] == 4);
+}
+
+const guint8 *
+self_extracting_rar(const void *bytes, gsize length)
+{
+	const guint8 *at = bytes, *end = at + MIN(length, RAR_PROGRAM_BYTES);
+
+	while ((at = memmem(at, (gsize)(end - at), RAR, sizeof(RAR) - 1)) != NULL) {
+		if (length - (gsize)(at - (const guint8 *)bytes) < RAR_HEADER_BYTES)
+			return NULL;
+		if (begins_rar(at))
 			return at;
 		at++;
 	}

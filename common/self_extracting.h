@@ -2,8 +2,9 @@
 /*
  * self_extracting.h - where the archive of a program is that unpacks it.
  *
- * libarchive finds zip, rar, cab and lha behind any program, and a 7z only behind one as
- * large as 7-Zip's own; there are smaller ones.  Hostile bytes.  Pure; any thread.
+ * libarchive finds zip, cab and lha behind any program, a 7z only behind one as large as
+ * 7-Zip's own, and a rar only at some places in 64 KiB behind the first; there are others.
+ * Hostile bytes.  Pure; any thread.
  */
 #ifndef MAILTRACE_SELF_EXTRACTING_H
 #define MAILTRACE_SELF_EXTRACTING_H
@@ -15,4 +16,13 @@
  * signature, with a header at its end that lies within.  Borrowed from bytes.
  */
 const guint8 *self_extracting_7z(const void *bytes, gsize length);
+
+/* As far as unrar looks for a rar (MAXSFXSIZE of version 7). */
+#define RAR_PROGRAM_BYTES (4 * 1024 * 1024)
+
+/*
+ * Likewise a rar of version 4 or 5: its signature, where unrar looks for it, with a first header
+ * whose length and type are such a one's.
+ */
+const guint8 *self_extracting_rar(const void *bytes, gsize length);
 #endif

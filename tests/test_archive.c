@@ -135,6 +135,30 @@ Test(archive, a_7z_in_a_program_is_found_by_a_header_that_lies_within)
 	}
 }
 
+Test(archive, a_rar_in_a_program_is_found_by_its_first_header)
+{
+	/* Its signature alone, as the program has it to look for, then with the header. */
+	static const char
+		four[] = "MZ Rar!\x1a\7\0, code, code, Rar!\x1a\7\0__\x73\0\0\x0d\0______",
+		five[] = "MZ Rar!\x1a\7\1\0, code, code Rar!\x1a\7\1\0____\x0b\1__\0\0\0\0";
+	static const struct {
+		const char *bytes;
+		gsize length;
+	} programs[] = {{four, sizeof(four) - 1}, {five, sizeof(five) - 1}};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(programs); i++) {
+		gsize length = programs[i].length;
+
+		cr_expect_eq((const char *)self_extracting_rar(programs[i].bytes, length),
+			     programs[i].bytes + length - 20);
+		for (gsize cut = 0; cut < length; cut++) {
+			g_autofree char *copy = g_memdup2(programs[i].bytes, cut);
+
+			cr_expect_null(self_extracting_rar(copy ? copy : "", cut), "%zu", cut);
+		}
+	}
+}
+
 static gboolean
 count(gsize length, gpointer user)
 {

@@ -7,6 +7,7 @@
 #include "charset.h"
 #include "magic.h"
 #include "rar_headers.h"
+#include "self_extracting.h"
 #include "unpack.h"
 
 #define PASSWORD 0x0004

@@ -173,6 +173,9 @@ def made():
         yield f"called a {kind}.cpio", cpio(mode)
     yield "called a link.ar", ar(0o120777)
     yield "called a link.xar", xar("symlink")
+    for before in (600, 0x10008, 300000, 2 << 20):
+        yield f"rar 4 behind a program of {before}.exe", (STUB + b"Rar!\x1a\7\0").ljust(before, b"x") + rar4(b"proof.exe", PROOF)
+        yield f"rar 5 behind a program of {before}.exe", STUB.ljust(before, b"x") + rar5(b"proof.exe", PROOF)
     yield "called a folder.5.rar", rar5(b"proof.exe", PROOF, mode=0o40755)
     yield "zip64.zip", zip64()
     yield "comment.zip", plain[:-2] + b"\5\0hello"
