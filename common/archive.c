@@ -10,6 +10,7 @@
 #include "archive_stream.h"
 #include "compressed_end.h"
 #include "self_extracting.h"
+#include "xar_contents.h"
 
 G_DEFINE_QUARK(mailtrace_archive_stream_error, archive_stream_error)
 G_DEFINE_QUARK(mailtrace_archive_members_error, archive_members_error)
@@ -292,6 +293,14 @@ enable(struct archive *archive, const struct kind *kind)
 	return result == ARCHIVE_OK;
 }
 
+/* Whether libarchive reads what is first of a content within a time that is known. */
+static gboolean
+is_bearable(const struct kind *kind, const void *bytes, gsize length)
+{
+	return kind->enable != archive_read_support_format_xar ||
+	       xar_contents_are_bearable(bytes, length);
+}
+
 /* Opens as many bytes of the content. */
 static void
 open_bytes(struct archive_members *members, gsize length, const char *password)
@@ -300,7 +309,8 @@ open_bytes(struct archive_members *members, gsize length, const char *password)
 	if (password)
 		archive_read_add_passphrase(members->archive, password);
 	members->opened =
-		members->kind && enable(members->archive, members->kind) &&
+		members->kind && is_bearable(members->kind, members->bytes, length) &&
+		enable(members->archive, members->kind) &&
 		archive_read_open_memory(members->archive, members->bytes, length) == ARCHIVE_OK;
 }
 

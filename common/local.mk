@@ -85,7 +85,7 @@ READ_LIBS = common/libread.a $(SCAN_LIBS) common/libread.a $(UNPACK_LIBS) $(ENCR
 noinst_LIBRARIES += common/libunpack.a
 common_libunpack_a_SOURCES = common/archive.c common/archive_members.h common/archive_stream.h \
 	common/self_extracting.c common/self_extracting.h common/tar_views.c common/tar_views.h \
-	common/compressed_end.c common/compressed_end.h
+	common/compressed_end.c common/compressed_end.h common/xar_contents.c common/xar_contents.h
 common_libunpack_a_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS)
 UNPACK_LIBS = common/libunpack.a $(ARCHIVE_LIBS) $(LZMA_LIBS)
 

@@ -2,9 +2,12 @@
 #include "archive_members.h"
 #include "archive_stream.h"
 #include "compressed_end.h"
+#include "caps.h"
 #include "self_extracting.h"
+#include "xar_contents.h"
 
 #include <criterion/criterion.h>
+#include <gio/gio.h>
 #include <errno.h>
 #include <string.h>
 
@@ -157,6 +160,43 @@ Test(archive, a_rar_in_a_program_is_found_by_its_first_header)
 			cr_expect_null(self_extracting_rar(copy ? copy : "", cut), "%zu", cut);
 		}
 	}
+}
+
+/* Whether a table of contents is to be read that has so many times a piece in it. */
+static gboolean
+is_bearable(const char *before, const char *piece, guint times)
+{
+	g_autoptr(GString) xml = g_string_new(before);
+	g_autoptr(GZlibCompressor) zlib = g_zlib_compressor_new(G_ZLIB_COMPRESSOR_FORMAT_ZLIB, 1);
+	g_autoptr(GByteArray) xar = g_byte_array_new();
+	gsize taken, made;
+	guint64 packed;
+
+	while (times--)
+		g_string_append(xml, piece);
+	g_byte_array_set_size(xar, (guint)(28 + xml->len + 1000));
+	cr_assert_eq(g_converter_convert(G_CONVERTER(zlib), xml->str, xml->len, xar->data + 28,
+					 xar->len - 28, G_CONVERTER_INPUT_AT_END, &taken, &made,
+					 NULL),
+		     G_CONVERTER_FINISHED);
+	packed = GUINT64_TO_BE(made);
+	memcpy(xar->data + 8, &packed, sizeof(packed));
+	return xar_contents_are_bearable(xar->data, 28 + made);
+}
+
+Test(archive, a_xar_is_not_read_whose_contents_take_time_without_end)
+{
+	cr_expect(is_bearable("<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "<a/>", 10));
+	cr_expect(is_bearable("<xar>", "<a/>", 10));
+	cr_expect(is_bearable("<xar ", "a='' ", 64));
+	cr_expect_not(is_bearable("<xar ", "a='' ", 65));
+	cr_expect(is_bearable("<xar>", "<a link='1'/>", CAP_MEMBERS));
+	cr_expect_not(is_bearable("<xar>", "<a link='1'/>", CAP_MEMBERS + 1));
+	cr_expect(is_bearable("<xar>", "<file/>", 8 * CAP_MEMBERS));
+	cr_expect_not(is_bearable("<xar>", "<a>xx</a>", 100 * CAP_MEMBERS));
+	cr_expect_not(is_bearable("<?xml version='1.0' encoding='IBM037'?>", "<a/>", 1));
+	cr_expect_not(is_bearable("\x4c\x6f\xa7", "<a/>", 1));
+	cr_expect_not(is_bearable("<!DOCTYPE xar [", "<a/>", 1));
 }
 
 static gboolean
