@@ -414,6 +414,42 @@ archive_members_open_plain(const void *bytes, gsize length)
 	return open_as(&plain, bytes, length, NULL);
 }
 
+static int
+enable_joliet(struct archive *archive)
+{
+	int result = archive_read_support_format_iso9660(archive);
+
+	return result == ARCHIVE_OK ? archive_read_set_options(archive, "iso9660:!rockridge")
+				    : result;
+}
+
+static int
+enable_plain_disc(struct archive *archive)
+{
+	int result = enable_joliet(archive);
+
+	return result == ARCHIVE_OK ? archive_read_set_options(archive, "iso9660:!joliet") : result;
+}
+
+struct archive_members *
+archive_members_open_tree(enum archive_tree tree, const void *bytes, gsize length)
+{
+	static const struct kind trees[ARCHIVE_TREES] = {
+		[ARCHIVE_TREE_JOLIET] = {"application/x-iso9660-image", enable_joliet, 0},
+		[ARCHIVE_TREE_PLAIN] = {"application/x-iso9660-image", enable_plain_disc, 0},
+	};
+
+	return open_as(&trees[tree], bytes, length, NULL);
+}
+
+gboolean
+archive_members_disc(const char *type)
+{
+	const struct kind *kind = find_kind(type);
+
+	return kind && kind->enable == archive_read_support_format_iso9660;
+}
+
 gboolean
 archive_members_tar(const char *type)
 {

@@ -66,6 +66,20 @@ struct archive_members *archive_members_open_local(const void *bytes, gsize leng
 /* Opens bytes that are one content as they stand, a member without a name that is of use. */
 struct archive_members *archive_members_open_plain(const void *bytes, gsize length);
 
+/* The lists of files that an image of a disc may have. */
+enum archive_tree {
+	ARCHIVE_TREE_JOLIET, /* Windows'; ISO 9660's own where there is none */
+	ARCHIVE_TREE_PLAIN,  /* ISO 9660's own, without what Unix adds (Rock Ridge) */
+	ARCHIVE_TREES
+};
+
+/* Opens an image of a disc by one of its lists; libarchive prefers Rock Ridge's. */
+struct archive_members *archive_members_open_tree(enum archive_tree tree, const void *bytes,
+						  gsize length);
+
+/* Returns whether a media type is that of an image of a disc. */
+gboolean archive_members_disc(const char *type);
+
 /* Returns whether a media type is that of a tar. */
 gboolean archive_members_tar(const char *type);
 

@@ -62,7 +62,8 @@ static const struct signature {
 	MAGIC(8, "\x19\x04\x00\x10", "application/vnd.symbian.install"),
 	WORD(2, "-lh", "application/x-lzh-compressed"),
 	WORD(2, "-lz", "application/x-lzh-compressed"),
-	WORD(2, "-pm", "application/x-lzh-compressed"),
+	WORD(2, "-pm0-", "application/x-lzh-compressed"),
+	WORD(2, "-pm2-", "application/x-lzh-compressed"),
 	MAGIC(257, "ustar", "application/x-tar"),
 	MAGIC(0, "**ACE**", "application/x-ace-compressed"),
 	MAGIC(7, "**ACE**", "application/x-ace-compressed"),
@@ -204,7 +205,7 @@ is_old_tar(const guint8 *bytes, gsize length)
 		continue;
 	for (; i < TAR_CHECKSUM + TAR_CHECKSUM_BYTES && bytes[i] >= '0' && bytes[i] <= '7'; i++)
 		told = told * 8 + bytes[i] - '0';
-	return told == sum || told == sum - high * 256;
+	return told == sum || (told && told == sum - high * 256);
 }
 
 static guint32
@@ -276,8 +277,11 @@ is_lzma(const guint8 *bytes, gsize length)
 static gboolean
 is_disc_image(const guint8 *bytes, gsize length)
 {
+	const guint8 *mark = bytes + MAGIC_IMAGE_BYTES - 5;
+
+	/* The second is UDF's alone, which is told to be unread. */
 	return length >= MAGIC_IMAGE_BYTES &&
-	       memcmp(bytes + MAGIC_IMAGE_BYTES - 5, "CD001", 5) == 0;
+	       (memcmp(mark, "CD001", 5) == 0 || memcmp(mark, "BEA01", 5) == 0);
 }
 
 const char *

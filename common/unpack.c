@@ -225,6 +225,8 @@ read_members(struct unpacker *unpacker, const struct container *container, const
 		unpack_read_views(unpacker, container, first, error || none, bytes, length);
 	if (archive_members_tar(container->type))
 		unpack_read_tar_views(unpacker, container, first, bytes, length);
+	if (archive_members_disc(container->type))
+		unpack_read_trees(unpacker, container, first, bytes, length);
 	unpack_keep_locked(unpacker, locked, zip, bytes, length);
 	if (encrypted)
 		container->file->flags |= FILE_ENCRYPTED;

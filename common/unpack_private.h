@@ -195,6 +195,13 @@ void unpack_read_views(struct unpacker *unpacker, const struct container *contai
 		       gboolean all, const void *bytes, gsize length);
 
 /*
+ * Reads the files of an image of a disc that are in another of its lists, as Windows reads them;
+ * notes that it has one by UDF, which is not read.  first: as above.
+ */
+void unpack_read_trees(struct unpacker *unpacker, const struct container *container, guint first,
+		       const void *bytes, gsize length);
+
+/*
  * Reads the files of a tar that its other readers show.  first: the first of those read already.
  */
 void unpack_read_tar_views(struct unpacker *unpacker, const struct container *container,

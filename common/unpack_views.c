@@ -7,6 +7,9 @@
 #include "tar_views.h"
 #include "zip_views.h"
 
+#define SECTOR_BYTES 2048
+#define DESCRIPTORS_END 64 /* a sector behind those that describe a disc */
+
 /* An archive in hand whose members from number first on were read as libarchive does. */
 struct viewing {
 	struct unpacker *unpacker;
@@ -20,6 +23,9 @@ struct view {
 	const char *name; /* NULL: its bytes say it */
 	const void *bytes;
 	gsize length;
+	gboolean disc; /* it is the member of that number in a list of a disc's files */
+	enum archive_tree tree;
+	guint number;
 };
 
 /* Whether two members of one archive are the same: encrypted ones by what is told of them. */
@@ -73,12 +79,25 @@ name_reading(struct file *file, const char *reading)
 		g_ptr_array_add(file->readings, g_strdup(reading));
 }
 
-/* Opens a view, which is of a zip or, with a name of its own, of a tar. */
+/* Opens a view, which is of a zip or, with a name of its own, of a tar, or of a disc. */
 static struct archive_members *
 open_view(const struct view *view)
 {
+	if (view->disc)
+		return archive_members_open_tree(view->tree, view->bytes, view->length);
 	return view->name ? archive_members_open_plain(view->bytes, view->length)
 			  : archive_members_open_local(view->bytes, view->length);
+}
+
+/* Goes to the member of a view that was opened. */
+static gboolean
+find_member(const struct view *view, struct archive_members *members,
+	    struct archive_member *ret_member)
+{
+	for (guint i = 0; i <= view->number; i++)
+		if (!archive_members_next(members, ret_member, NULL))
+			return FALSE;
+	return TRUE;
 }
 
 /* Reads what is in a member of a view whose first bytes, or all, were kept. */
@@ -96,31 +115,23 @@ look_into(const struct viewing *viewing, const struct view *view, struct file *f
 	if (!more || unpacker->part_spent || !unpack_within_cpu(unpacker))
 		return;
 	members = open_view(view);
-	if (archive_members_next(members, &member, NULL))
+	if (find_member(view, members, &member))
 		unpack_read_ended(unpacker, viewing->container, members, index);
 }
 
-/* Reads a member by another view of it, and keeps what the archive did not show so far. */
+/* Reads a member of a view, and keeps what the archive did not show so far; FALSE for enough. */
 static gboolean
-take_view(const struct viewing *viewing, const struct view *view)
+take_member(const struct viewing *viewing, const struct view *view, struct archive_members *members,
+	    const struct archive_member *member)
 {
 	struct unpacker *unpacker = viewing->unpacker;
-	g_autoptr(archive_members_t) members = open_view(view);
+	struct file *file = unpack_describe_member(unpacker, viewing->container, member), *same;
 	g_autoptr(GByteArray) kept = g_byte_array_new();
-	struct archive_member member;
-	struct file *file, *same;
 
-	if (unpacker->part_spent || !unpack_within_cpu(unpacker))
-		return FALSE;
-	if (!archive_members_next(members, &member, NULL))
-		return TRUE;
-	if (view->name)
-		member.name = view->name;
-	file = unpack_describe_member(unpacker, viewing->container, &member);
 	if (!file)
 		return FALSE;
-	file->size = member.size;
-	if (!member.encrypted && !unpack_read_content(unpacker, members, file, kept))
+	file->size = member->size;
+	if (!member->encrypted && !unpack_read_content(unpacker, members, file, kept))
 		file->flags |= FILE_INCOMPLETE;
 	same = find_same_member(viewing, file);
 	if (same) {
@@ -128,7 +139,7 @@ take_view(const struct viewing *viewing, const struct view *view)
 		return TRUE;
 	}
 	name_reading(file, view->reading);
-	if (member.encrypted)
+	if (member->encrypted)
 		viewing->container->file->flags |= FILE_ENCRYPTED;
 	else
 		look_into(viewing, view, file, kept);
@@ -136,9 +147,25 @@ take_view(const struct viewing *viewing, const struct view *view)
 }
 
 static gboolean
+take_view(const struct viewing *viewing, const struct view *view)
+{
+	g_autoptr(archive_members_t) members = open_view(view);
+	struct archive_member member;
+
+	if (viewing->unpacker->part_spent || !unpack_within_cpu(viewing->unpacker))
+		return FALSE;
+	if (!archive_members_next(members, &member, NULL))
+		return TRUE;
+	if (view->name)
+		member.name = view->name;
+	return take_member(viewing, view, members, &member);
+}
+
+static gboolean
 take_zip_view(const struct zip_view *found, gpointer user)
 {
-	const struct view view = {found->reading, NULL, found->bytes, found->length};
+	const struct view view = {
+		.reading = found->reading, .bytes = found->bytes, .length = found->length};
 
 	return take_view(user, &view);
 }
@@ -146,7 +173,10 @@ take_zip_view(const struct zip_view *found, gpointer user)
 static gboolean
 take_tar_view(const struct tar_view *found, gpointer user)
 {
-	const struct view view = {"tar-header", found->name, found->bytes, found->length};
+	const struct view view = {.reading = "tar-header",
+				  .name = found->name,
+				  .bytes = found->bytes,
+				  .length = found->length};
 
 	return take_view(user, &view);
 }
@@ -168,5 +198,58 @@ unpack_read_tar_views(struct unpacker *unpacker, const struct container *contain
 	struct viewing viewing = {unpacker, container, first};
 
 	if (!unpacker->part_spent && !tar_views(bytes, length, take_tar_view, &viewing))
+		container->file->flags |= FILE_INCOMPLETE;
+}
+
+/* Whether an image of a disc has a list by a standard: its descriptors begin with that mark. */
+static gboolean
+has_descriptor(const guint8 *bytes, gsize length, const char *mark, gsize mark_length)
+{
+	for (guint sector = 16; sector < DESCRIPTORS_END; sector++) {
+		gsize at = (gsize)sector * SECTOR_BYTES;
+
+		if (at + SECTOR_BYTES > length)
+			return FALSE;
+		if (memcmp(bytes + at, mark, mark_length) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Reads the members of one list of a disc's; FALSE for enough. */
+static gboolean
+take_tree(const struct viewing *viewing, enum archive_tree tree, const char *reading,
+	  const void *bytes, gsize length)
+{
+	struct view view = {
+		.reading = reading, .bytes = bytes, .length = length, .disc = TRUE, .tree = tree};
+	g_autoptr(archive_members_t) members = open_view(&view);
+	struct archive_member member;
+
+	for (; view.number < CAP_MEMBERS; view.number++) {
+		if (viewing->unpacker->part_spent || !unpack_within_cpu(viewing->unpacker))
+			return FALSE;
+		if (!archive_members_next(members, &member, NULL))
+			return TRUE;
+		if (!take_member(viewing, &view, members, &member))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+void
+unpack_read_trees(struct unpacker *unpacker, const struct container *container, guint first,
+		  const void *bytes, gsize length)
+{
+	struct viewing viewing = {unpacker, container, first};
+
+	/* A volume, the second of which is Joliet's (ECMA-119 8.5); NSR02 or NSR03 (ECMA-167). */
+	if (take_tree(&viewing, ARCHIVE_TREE_JOLIET, "iso-joliet", bytes, length) &&
+	    has_descriptor(bytes, length,
+			   "\2"
+			   "CD001",
+			   6))
+		take_tree(&viewing, ARCHIVE_TREE_PLAIN, "iso-9660", bytes, length);
+	if (has_descriptor(bytes, length, "\0NSR0", 5))
 		container->file->flags |= FILE_INCOMPLETE;
 }

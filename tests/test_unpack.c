@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
 #include "unpack.h"
 
 #include <archive.h>
@@ -984,6 +986,87 @@ Test(unpack, a_file_of_a_tar_that_only_some_readers_show_is_read)
 	cr_assert_str_eq(find(record, "2!/a")->readings->pdata[0], "tar-header");
 	cr_assert_eq(find(record, "2!/b")->readings->len, 0);
 	cr_assert_eq(find(record, "2")->flags, 0);
+}
+
+/* ---- images of discs: Rock Ridge's list, Joliet's, and ISO 9660's own ---- */
+
+#define SECTOR_BYTES 2048
+
+static GByteArray *
+disc(void)
+{
+	static const struct content contents[] = {CONTENT("a.txt", "text"),
+						  CONTENT("z.exe", "payload")};
+	g_autoptr(GBytes) whole = pack("iso9660", NULL, NULL, contents, G_N_ELEMENTS(contents));
+	GByteArray *bytes = g_byte_array_new();
+
+	g_byte_array_append(bytes, g_bytes_get_data(whole, NULL), (guint)g_bytes_get_size(whole));
+	return bytes;
+}
+
+/* Returns the record of "z.exe" in the list that Unix and ISO 9660 have (9.1). */
+static guint8 *
+plain_record(const GByteArray *bytes)
+{
+	guint8 *name = memmem(bytes->data, bytes->len, "Z.EXE", 5);
+
+	cr_assert(name);
+	return name - 33;
+}
+
+Test(unpack, a_file_that_a_disc_hides_from_unix_is_read)
+{
+	GByteArray *bytes = disc();
+	g_autoptr(GBytes) changed = NULL;
+	g_autoptr(record_t) record = NULL;
+
+	/* A length of none ends the list. */
+	plain_record(bytes)[0] = 0;
+	changed = g_byte_array_free_to_bytes(bytes);
+	record = read_archive("a.iso", changed);
+	cr_assert_eq(record->files->len, 4);
+	assert_content(find(record, "2!/a.txt"), "text", 4);
+	assert_content(find(record, "2!/z.exe"), "payload", 7);
+	cr_assert_str_eq(find(record, "2!/z.exe")->readings->pdata[0], "iso-joliet");
+	cr_assert_eq(find(record, "2!/a.txt")->readings->len, 0);
+	cr_assert_eq(find(record, "2")->flags, 0);
+}
+
+Test(unpack, a_file_that_a_disc_calls_a_link_for_unix_is_read)
+{
+	GByteArray *bytes = disc();
+	guint8 *record_at = plain_record(bytes);
+	guint8 *mode = memmem(record_at, record_at[0], "PX", 2);
+	g_autoptr(GBytes) changed = NULL;
+	g_autoptr(record_t) record = NULL;
+
+	cr_assert(mode);
+	mode[4 + 1] = 0xa1; /* 0120777, by its low byte first */
+	changed = g_byte_array_free_to_bytes(bytes);
+	record = read_archive("a.iso", changed);
+	assert_content(find(record, "2!/z.exe"), "payload", 7);
+}
+
+Test(unpack, a_list_by_udf_is_told_to_be_unread)
+{
+	for (int udf = 0; udf < 2; udf++) {
+		GByteArray *bytes = disc();
+		guint8 *mark = bytes->data + 16 * SECTOR_BYTES;
+		g_autoptr(GBytes) changed = NULL;
+		g_autoptr(record_t) record = NULL;
+
+		while (memcmp(mark,
+			      "\xff"
+			      "CD001",
+			      6) != 0)
+			mark += SECTOR_BYTES;
+		if (udf)
+			memcpy(mark + SECTOR_BYTES, "\0NSR02\1", 7);
+		changed = g_byte_array_free_to_bytes(bytes);
+		record = read_archive("a.iso", changed);
+		cr_assert_eq(record->files->len, 4);
+		cr_assert_eq(find(record, "2")->flags, udf ? FILE_INCOMPLETE : 0);
+	}
 }
 
 Test(unpack, damage_marks_the_archive)
