@@ -19,12 +19,13 @@
 
 /* How padding within base64, and lines with other characters, are taken. */
 enum base64_way {
-	BASE64_STREAMS,	    /* padding ends a stream, another follows */
-	BASE64_NO_PADDING,  /* padding is passed over */
-	BASE64_TO_PADDING,  /* padding ends it all */
-	BASE64_CLEAN_LINES, /* lines with other characters are passed over */
-	BASE64_WHOLE_LINES, /* so are those that are not of fours */
-	BASE64_URL_SAFE,    /* "-" and "_" are characters (RFC 4648 5) */
+	BASE64_STREAMS,		 /* padding ends a stream, another follows */
+	BASE64_NO_PADDING,	 /* padding is passed over */
+	BASE64_TO_PADDING,	 /* padding ends it all */
+	BASE64_LINES_TO_PADDING, /* padding ends its line, and a stream */
+	BASE64_CLEAN_LINES,	 /* lines with other characters are passed over */
+	BASE64_WHOLE_LINES,	 /* so are those that are not of fours */
+	BASE64_URL_SAFE,	 /* "-" and "_" are characters (RFC 4648 5) */
 	/* Those that drop characters at the end which make no four, and show no words. */
 	BASE64_WHOLE_FOURS,	 /* padding is none where it makes no four */
 	BASE64_TO_WHOLE_PADDING, /* and where it does, it ends it all */
@@ -108,7 +109,8 @@ base64_pad(struct base64 *state, enum base64_way way)
 	if (is_of_fours(way) && (state->count < 2 || state->count + state->padding < 4))
 		return TRUE;
 	base64_end(state);
-	return way != BASE64_TO_PADDING && way != BASE64_TO_WHOLE_PADDING;
+	return way != BASE64_TO_PADDING && way != BASE64_LINES_TO_PADDING &&
+	       way != BASE64_TO_WHOLE_PADDING;
 }
 
 /* Decodes the beginning of a line in which nothing is amiss; returns its length. */
@@ -189,7 +191,7 @@ base64_decode(const char *bytes, gsize length, enum base64_way way)
 		line = recode_line_length(at, end);
 		if (passes_line(at, line, way))
 			continue;
-		if (!base64_line(&state, at, line, way))
+		if (!base64_line(&state, at, line, way) && way != BASE64_LINES_TO_PADDING)
 			break;
 	}
 	if (way >= BASE64_WHOLE_FOURS)
@@ -406,6 +408,43 @@ GByteArray *
 recode_base64_to_padding(const struct encoded *encoded)
 {
 	return base64_decode(encoded->bytes, encoded->length, BASE64_TO_PADDING);
+}
+
+/* Whether padding is in a line, and characters behind it. */
+static gboolean
+is_padded_within(const char *at, gsize length)
+{
+	const char *end = at + length, *sign = memchr(at, '=', length);
+
+	while (sign && sign < end && base64_value(*sign) < 0)
+		sign++;
+	return sign && sign < end;
+}
+
+/* Most lines are so: one or two are of something else, as a header behind what was damaged. */
+gboolean
+recode_is_base64_behind_padding(const struct encoded *encoded)
+{
+	const char *at = encoded->bytes, *end = at + encoded->length;
+	guint within = 0, other = 0;
+	gsize line;
+
+	if (!recode_is_irregular_base64(encoded))
+		return FALSE;
+	for (; at < end; at += line) {
+		line = recode_line_length(at, end);
+		if (is_padded_within(at, line))
+			within++;
+		else
+			other++;
+	}
+	return within > other;
+}
+
+GByteArray *
+recode_base64_lines_to_padding(const struct encoded *encoded)
+{
+	return base64_decode(encoded->bytes, encoded->length, BASE64_LINES_TO_PADDING);
 }
 
 GByteArray *

@@ -151,6 +151,20 @@ Test(recode, each_decoding_says_which_anomaly_calls_for_it)
 	}
 }
 
+/* As ClamAV has it; base64 in quoted-printable of which one is not told looks so. */
+Test(recode, padding_may_end_a_line_whatever_follows_in_it)
+{
+	g_autofree char *streams =
+		decodings("aGVs=3D\r\nbG8gd=3D\r\nd29ybA=3D\r\n", ENCODING_BASE64, TRUE, 0);
+	g_autofree char *whole =
+		decodings("aGVs=0D=0A=\r\nbG8g=0D=0A=\r\n", ENCODING_BASE64, TRUE, 0);
+	g_autofree char *usual = decodings("aGVs=\r\nbG8g=\r\n", ENCODING_BASE64, TRUE, 0);
+
+	assert_has(streams, "base64-lines-to-padding=hello worl;");
+	assert_has(whole, "base64-lines-to-padding=hello ;");
+	cr_assert_null(strstr(usual, "lines-to-padding"));
+}
+
 Test(recode, lines_that_are_no_base64_may_be_passed_over)
 {
 	g_autofree char *found = decodings("-----BEGIN FILE-----\r\naGVsbG8g\r\n-----END-----\r\n",
