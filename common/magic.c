@@ -277,11 +277,13 @@ is_lzma(const guint8 *bytes, gsize length)
 static gboolean
 is_disc_image(const guint8 *bytes, gsize length)
 {
-	const guint8 *mark = bytes + MAGIC_IMAGE_BYTES - 5;
+	const guint8 *mark;
 
+	if (length < MAGIC_IMAGE_BYTES)
+		return FALSE;
 	/* The second is UDF's alone, which is told to be unread. */
-	return length >= MAGIC_IMAGE_BYTES &&
-	       (memcmp(mark, "CD001", 5) == 0 || memcmp(mark, "BEA01", 5) == 0);
+	mark = bytes + MAGIC_IMAGE_BYTES - 5;
+	return memcmp(mark, "CD001", 5) == 0 || memcmp(mark, "BEA01", 5) == 0;
 }
 
 const char *
