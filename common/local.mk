@@ -84,6 +84,7 @@ READ_LIBS = common/libread.a $(SCAN_LIBS) common/libread.a $(UNPACK_LIBS) $(ENCR
 # Compressed streams and archives; libarchive's and liblzma's owner, for the sandbox.
 noinst_LIBRARIES += common/libunpack.a
 common_libunpack_a_SOURCES = common/archive.c common/archive_members.h common/archive_stream.h \
+	common/archive_behind.c common/archive_behind.h \
 	common/self_extracting.c common/self_extracting.h common/tar_views.c common/tar_views.h \
 	common/compressed_end.c common/compressed_end.h common/xar_contents.c common/xar_contents.h
 common_libunpack_a_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS)

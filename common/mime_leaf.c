@@ -115,7 +115,10 @@ mime_look_inside(struct reader *reader, guint index, const GByteArray *bytes, gu
 		unpack_file(reader->unpacker, index, bytes->data, bytes->len, depth);
 }
 
-/* Decodes once more a content that a zip ends, as its head did not say, to keep it whole. */
+/*
+ * Decodes once more a content that a zip ends, or that may have another archive in it, as its head
+ * did not say, to keep it whole.
+ */
 static void
 keep_whole(struct reader *reader, const struct source *source, const struct entity *entity,
 	   struct file *file, struct content *content)
@@ -123,7 +126,7 @@ keep_whole(struct reader *reader, const struct source *source, const struct enti
 	struct file unused = {0};
 
 	if (file->flags & FILE_BODY || file->size == content->kept->len ||
-	    !zip_tail_may_end(&content->tail))
+	    (!content->mark.found && !zip_tail_may_end(&content->tail)))
 		return;
 	if (file->size > CAP_KEPT_BYTES) {
 		record_note_cap(reader->record, CAP_KEPT_BYTES_NAME);

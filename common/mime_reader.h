@@ -12,6 +12,7 @@
 
 #include <glib.h>
 
+#include "archive_behind.h"
 #include "entity.h"
 #include "fingerprint.h"
 #include "recode.h"
@@ -76,6 +77,7 @@ struct source {
 /* A content while it is decoded. */
 struct content {
 	struct zip_tail tail;
+	struct archive_mark mark;
 	GByteArray *kept; /* the first bytes of it */
 	gsize keep;	  /* as many of them; of archives all */
 	gboolean known;	  /* whether it is an archive was asked */

@@ -131,6 +131,7 @@ static void
 keep(struct content *content, const char *bytes, gsize length)
 {
 	zip_tail_add(&content->tail, bytes, length);
+	archive_mark_add(&content->mark, bytes, length);
 	keep_head(content, bytes, length);
 }
 

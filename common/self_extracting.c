@@ -20,30 +20,41 @@ little_endian_64(const guint8 *at)
 	return GUINT64_FROM_LE(value);
 }
 
+gboolean
+self_extracting_begins_7z(const guint8 *at, gsize left, gsize *ret_length)
+{
+	guint64 begin, size;
+
+	if (left < SEVEN_ZIP_BYTES || memcmp(at, SEVEN_ZIP, sizeof(SEVEN_ZIP) - 1) != 0)
+		return FALSE;
+	begin = little_endian_64(at + 12);
+	size = little_endian_64(at + 20);
+	left -= SEVEN_ZIP_BYTES;
+	if (!size || begin > left || size > left - begin)
+		return FALSE;
+	*ret_length = SEVEN_ZIP_BYTES + (gsize)(begin + size);
+	return TRUE;
+}
+
 const guint8 *
 self_extracting_7z(const void *bytes, gsize length)
 {
 	const guint8 *at = bytes, *end = at + length;
+	gsize own;
 
 	while ((at = memmem(at, (gsize)(end - at), SEVEN_ZIP, sizeof(SEVEN_ZIP) - 1)) != NULL) {
-		guint64 left = (guint64)(end - at), begin, size;
-
-		if (left < SEVEN_ZIP_BYTES)
-			return NULL;
-		begin = little_endian_64(at + 12);
-		size = little_endian_64(at + 20);
-		left -= SEVEN_ZIP_BYTES;
-		if (size && begin <= left && size <= left - begin)
+		if (self_extracting_begins_7z(at, (gsize)(end - at), &own))
 			return at;
 		at++;
 	}
 	return NULL;
 }
 
-/* Whether a rar's signature, RAR_HEADER_BYTES from it, has a first header behind it. */
-static gboolean
-begins_rar(const guint8 *at)
+gboolean
+self_extracting_begins_rar(const guint8 *at, gsize left)
 {
+	if (left < RAR_HEADER_BYTES || memcmp(at, RAR, sizeof(RAR) - 1) != 0)
+		return FALSE;
 	/* Behind the signature and a checksum: type, flags and length (technote.txt 4.20). */
 	if (at[6] == 0)
 		return at[9] == 0x73 && at[12] >= 13 && at[13] == 0;
@@ -58,9 +69,7 @@ self_extracting_rar(const void *bytes, gsize length)
 	const guint8 *at = bytes, *end = at + MIN(length, RAR_PROGRAM_BYTES);
 
 	while ((at = memmem(at, (gsize)(end - at), RAR, sizeof(RAR) - 1)) != NULL) {
-		if (length - (gsize)(at - (const guint8 *)bytes) < RAR_HEADER_BYTES)
-			return NULL;
-		if (begins_rar(at))
+		if (self_extracting_begins_rar(at, length - (gsize)(at - (const guint8 *)bytes)))
 			return at;
 		at++;
 	}

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "archive_behind.h"
 #include "caps.h"
 #include "document_urls.h"
 #include "embedded.h"
@@ -94,46 +95,12 @@ is_hidden_rar(struct rar_headers *headers)
 	return encrypted || headers->hidden;
 }
 
-/* A member that a zip may end, of which the first bytes alone were kept. */
+/* A member that a zip may end, or that may have another archive in it, of which the first bytes
+ * alone were kept. */
 struct ended {
 	guint nth;   /* file of the archive */
 	guint index; /* among the members */
 };
-
-void
-unpack_read_ended(struct unpacker *unpacker, const struct container *container,
-		  struct archive_members *members, guint index)
-{
-	g_autoptr(GByteArray) kept = g_byte_array_new();
-	struct container inner = {
-		.file = g_ptr_array_index(unpacker->members, index),
-		.parent = (int)index,
-		.depth = container->depth + 1,
-	};
-	gsize room = unpacker->limits.kept_bytes -
-		     MIN(unpacker->kept_bytes, unpacker->limits.kept_bytes);
-	gboolean read;
-
-	if (inner.file->size > room) {
-		record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
-		inner.file->flags |= FILE_INCOMPLETE;
-		container->file->flags |= FILE_INCOMPLETE;
-		return;
-	}
-	unpacker->keep_all = TRUE;
-	read = unpack_read_pieces(unpacker, members, inner.file, kept);
-	unpacker->keep_all = FALSE;
-	if (!read)
-		return;
-	unpacker->kept_bytes += kept->len;
-	unpack_also_zip(unpacker, &inner, kept->data, kept->len, unpacker->members->len);
-	unpacker->kept_bytes -= kept->len;
-	if (inner.file->size == kept->len) {
-		g_free(inner.file->detected_type);
-		inner.file->detected_type = g_strdup(unpack_type(kept->data, kept->len));
-	}
-	container->file->flags |= inner.file->flags & FILE_INCOMPLETE;
-}
 
 /* What is dropped costs time alone. */
 static gboolean
@@ -251,10 +218,6 @@ unpack_archive(struct unpacker *unpacker, const struct container *container, con
 
 	inner.type = type;
 	inner.single = archive_members_single(type);
-	if (file->size > length) {
-		record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
-		file->flags |= FILE_INCOMPLETE;
-	}
 	if (container->depth >= CAP_NESTING) {
 		record_note_cap(unpacker->record, CAP_NESTING_NAME);
 		file->flags |= FILE_INCOMPLETE;
@@ -340,12 +303,139 @@ is_also_zip(const struct unpacker *unpacker, const struct file *file, const void
 	return end && !(read && archive_members_known(type));
 }
 
-void
-unpack_also_zip(struct unpacker *unpacker, const struct container *container, const void *bytes,
-		gsize length, guint first)
+/*
+ * Whether a content is to be searched for archives that stand behind its first bytes, which are
+ * none that were read.  What is as it stands in a document, a program, an archive or a wrapper
+ * is its own reader's; what is signed in a member is looked into by none.
+ */
+static gboolean
+is_searched(const struct file *file, const void *bytes, gsize length, gboolean read)
 {
-	if (is_also_zip(unpacker, container->file, bytes, length, first))
+	static const char *const types[] = {"application/vnd.microsoft.portable-executable",
+					    "application/x-elf",
+					    "application/x-arj",
+					    "application/vnd.symbian.install",
+					    EMBEDDED_TNEF_TYPE,
+					    NULL};
+	const char *type = magic_type(bytes, length);
+	g_autoptr(GByteArray) content = NULL;
+
+	if (file->flags & FILE_BODY || file->size != length)
+		return FALSE;
+	if (type && (g_strv_contains(types, type) || (read && archive_members_known(type))))
+		return FALSE;
+	if (is_document(type) && !g_str_equal(type, PDF_TYPE))
+		return FALSE;
+	content = file_is_member(file) ? NULL : embedded_in_signed(bytes, length);
+	return !content;
+}
+
+/* Where archives may begin at first: in a PDF behind its streams, in which it holds others. */
+static gsize
+search_begin(const struct file *file, const guint8 *bytes, gsize length)
+{
+	static const char mark[] = "endstream";
+	const guint8 *at = bytes, *found;
+
+	if (g_strcmp0(file->detected_type, PDF_TYPE) != 0)
+		return 1;
+	while ((found = memmem(at, length - (gsize)(at - bytes), mark, sizeof(mark) - 1)) != NULL)
+		at = found + sizeof(mark) - 1;
+	return MAX(1, (gsize)(at - bytes));
+}
+
+/* Where none begins any more: those in the zip that ends a content are its members. */
+static gsize
+search_end(const void *bytes, gsize length)
+{
+	gsize begin = length;
+
+	if (zip_ends(bytes, length))
+		g_array_unref(zip_offsets(bytes, length, &begin));
+	return begin;
+}
+
+/*
+ * Reads the archives that stand behind a content's first bytes, one after the other; what does not
+ * say where it ends is the last, unless nothing is read of it.
+ */
+static void
+read_behind(struct unpacker *unpacker, const struct container *container, const guint8 *bytes,
+	    gsize length)
+{
+	gsize at = search_begin(container->file, bytes, length), end = search_end(bytes, length);
+	struct archive_behind found;
+
+	while (!unpacker->part_spent && archive_behind_next(bytes, length, at, &found) &&
+	       found.begin < end) {
+		guint before = unpacker->members->len;
+
+		if (!unpack_within_cpu(unpacker)) {
+			container->file->flags |= FILE_INCOMPLETE;
+			return;
+		}
+		unpack_archive(unpacker, container, found.type, bytes + found.begin,
+			       found.end - found.begin);
+		at = unpacker->members->len > before ? found.end : found.begin + 1;
+	}
+}
+
+/* Reads a content as the archives that it is beside what was read; zip: as which it was read. */
+static void
+read_also(struct unpacker *unpacker, const struct container *container, const void *bytes,
+	  gsize length, guint first, gboolean zip)
+{
+	gboolean read = unpacker->members->len > first;
+
+	if (!(zip && read) && is_also_zip(unpacker, container->file, bytes, length, first))
 		unpack_archive(unpacker, container, ZIP_TYPE, bytes, length);
+	if (is_searched(container->file, bytes, length, read))
+		read_behind(unpacker, container, bytes, length);
+}
+
+void
+unpack_read_ended(struct unpacker *unpacker, const struct container *container,
+		  struct archive_members *members, guint index)
+{
+	g_autoptr(GByteArray) kept = g_byte_array_new();
+	struct container inner = {
+		.file = g_ptr_array_index(unpacker->members, index),
+		.parent = (int)index,
+		.depth = container->depth + 1,
+	};
+	gsize room = unpacker->limits.kept_bytes -
+		     MIN(unpacker->kept_bytes, unpacker->limits.kept_bytes);
+	gboolean read;
+
+	if (inner.file->size > room) {
+		record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
+		inner.file->flags |= FILE_INCOMPLETE;
+		container->file->flags |= FILE_INCOMPLETE;
+		return;
+	}
+	unpacker->keep_all = TRUE;
+	read = unpack_read_pieces(unpacker, members, inner.file, kept);
+	unpacker->keep_all = FALSE;
+	if (!read)
+		return;
+	unpacker->kept_bytes += kept->len;
+	read_also(unpacker, &inner, kept->data, kept->len, unpacker->members->len, FALSE);
+	unpacker->kept_bytes -= kept->len;
+	if (inner.file->size == kept->len) {
+		g_free(inner.file->detected_type);
+		inner.file->detected_type = g_strdup(unpack_type(kept->data, kept->len));
+	}
+	container->file->flags |= inner.file->flags & FILE_INCOMPLETE;
+}
+
+/* A content of which not all was kept is not all read. */
+static void
+note_cut(struct unpacker *unpacker, struct file *file, gsize length)
+{
+	if (file->size <= length)
+		return;
+	record_note_cap(unpacker->record, CAP_KEPT_BYTES_NAME);
+	file->flags |= FILE_INCOMPLETE;
 }
 
 /* The engine comes last, since what was read before it need not be shown again. */
@@ -357,10 +447,11 @@ unpack_content(struct unpacker *unpacker, const struct container *container, con
 	guint before = unpacker->members->len;
 	gboolean zip = FALSE;
 
-	if (archive_members_known(file->detected_type))
+	if (archive_members_known(file->detected_type)) {
+		note_cut(unpacker, file, length);
 		zip = unpack_archive(unpacker, container, file->detected_type, bytes, length);
-	if (!zip || unpacker->members->len == before)
-		unpack_also_zip(unpacker, container, bytes, length, before);
+	}
+	read_also(unpacker, container, bytes, length, before, zip);
 	if (g_strcmp0(file->detected_type, PDF_TYPE) == 0)
 		document_urls_of_pdf(unpacker->record, bytes, length);
 	/* Of the parts of a message mime_otherwise.c reads these. */

@@ -84,8 +84,8 @@ gboolean unpack_is_archive(const void *bytes, gsize length, gboolean attachment)
 const char *unpack_type(const void *bytes, gsize length);
 
 /*
- * Reads a file of the record, if its detected_type is an archive's, or a zip ends it
- * behind whatever else it is; otherwise does nothing.
+ * Reads a file of the record, if its detected_type is an archive's, a zip ends it, or a rar, 7z,
+ * cab or lzh stands in it behind whatever else it is; otherwise does nothing.
  * index: in record->files.  bytes: length bytes of its decoded content; fewer than
  * its size when the rest was too much to keep, which is noted.  depth: levels
  * above it.  Caps that are met are noted in the record, and mark the file.

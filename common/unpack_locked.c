@@ -194,7 +194,8 @@ open_member(struct unpacker *unpacker, const struct locked_archive *locked,
 	gboolean read;
 	char *method;
 
-	unpacker->keep_all = TRUE; /* a zip may end it; few members are opened by a password */
+	unpacker->keep_all =
+		TRUE; /* an archive may be behind; few members are opened by a password */
 	read = unpack_read_pieces(unpacker, members, file, kept);
 	unpacker->keep_all = FALSE;
 	if (!read || archive_members_damaged(members))

@@ -190,6 +190,7 @@ take_piece(struct unpacker *unpacker, GByteArray *kept, const void *bytes, gsize
 		return FALSE;
 	fingerprint_add(unpacker->fingerprint, bytes, length);
 	zip_tail_add(&unpacker->tail, bytes, length);
+	archive_mark_add(&unpacker->mark, bytes, length);
 	keep(unpacker, kept, bytes, length);
 	return TRUE;
 }
@@ -216,6 +217,7 @@ read_pieces(struct unpacker *unpacker, struct archive_members *members, const st
 			  unpack_wrapper_is_named(name);
 	fingerprint_begin(unpacker->fingerprint, FALSE);
 	unpacker->tail = (struct zip_tail){0};
+	unpacker->mark = (struct archive_mark){0};
 	while (archive_members_read(members, &bytes, &length, &error))
 		if (!take_piece(unpacker, kept, bytes, length))
 			return FALSE;
@@ -351,7 +353,8 @@ may_have_links(struct unpacker *unpacker, const struct archive_member *member)
 gboolean
 unpack_may_end(const struct unpacker *unpacker, const struct file *file, const GByteArray *kept)
 {
-	return file->size > kept->len && zip_tail_may_end(&unpacker->tail);
+	return file->size > kept->len &&
+	       (unpacker->mark.found || zip_tail_may_end(&unpacker->tail));
 }
 
 gboolean

@@ -11,6 +11,7 @@
 #ifndef MAILTRACE_UNPACK_PRIVATE_H
 #define MAILTRACE_UNPACK_PRIVATE_H
 
+#include "archive_behind.h"
 #include "archive_members.h"
 #include "passwords.h"
 #include "unpack.h"
@@ -34,6 +35,7 @@ struct unpacker {
 	gboolean whole;	      /* all of it is wanted: for that, by its name or by its first bytes */
 	gboolean asked;	      /* whether these were asked */
 	struct zip_tail tail; /* of it */
+	struct archive_mark mark; /* likewise */
 	unpack_mail_function read_mail;
 	gpointer mail_user;
 	GPtrArray *locked; /* of struct locked_archive, until the end */
@@ -68,15 +70,9 @@ void unpack_content(struct unpacker *unpacker, const struct container *container
 		    gsize length);
 
 /*
- * Opens a content as a zip too, where one ends it and is not what its first bytes say; whole
- * or not at all.  first: the first of its members that were read already.
- */
-void unpack_also_zip(struct unpacker *unpacker, const struct container *container,
-		     const void *bytes, gsize length, guint first);
-
-/*
- * Reads a member once more, whole, and opens it as the zip that may end it.  members: where it is
- * to be read; index: its own among the members.
+ * Reads a member once more, whole, and opens it as the zip that may end it, or the archives that
+ * may stand behind its first bytes.  members: where it is to be read; index: its own among the
+ * members.
  */
 void unpack_read_ended(struct unpacker *unpacker, const struct container *container,
 		       struct archive_members *members, guint index);
@@ -157,13 +153,14 @@ gboolean unpack_begin_again(struct unpacker *unpacker, struct archive_members *m
 void unpack_look_into(struct unpacker *unpacker, const struct container *container,
 		      struct file *file, guint index, const GByteArray *kept);
 
-/* Whether a zip may end the member just read, of which not all was kept. */
+/* Whether an archive may stand behind the first bytes of the member just read, which alone were
+ * kept. */
 gboolean unpack_may_end(const struct unpacker *unpacker, const struct file *file,
 			const GByteArray *kept);
 
 /*
  * Reads a member, and what is in it; an encrypted one is added to locked.  Returns whether
- * a zip may end it that was not kept.
+ * an archive may stand behind its first bytes, which alone were kept.
  */
 gboolean unpack_read_member(struct unpacker *unpacker, const struct container *container,
 			    struct archive_members *members, const struct archive_member *member,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "archive_behind.h"
 #include "archive_members.h"
 #include "archive_stream.h"
 #include "compressed_end.h"
@@ -158,6 +159,83 @@ Test(archive, a_rar_in_a_program_is_found_by_its_first_header)
 			g_autofree char *copy = g_memdup2(programs[i].bytes, cut);
 
 			cr_expect_null(self_extracting_rar(copy ? copy : "", cut), "%zu", cut);
+		}
+	}
+}
+
+/* First headers, and what follows as far as they say it; behind each 0 to 1 of others' bytes. */
+static const struct {
+	const char *type, *bytes;
+	gsize length;
+	gsize least; /* bytes of it that tell */
+	gsize own;   /* how long it is by itself, or 0 */
+} begins[] = {
+	{"application/x-7z-compressed",
+	 "7z\xbc\xaf\x27\x1c\0\4____\2\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0____pphxx", 37, 35, 35},
+	{"application/vnd.rar", "Rar!\x1a\7\0__\x73\0\0\x0d\0__________________", 32, 32, 0},
+	{"application/vnd.rar", "Rar!\x1a\7\1\0____\x0b\1__________________", 32, 32, 0},
+	/* Whatever its reserved fields and its version are, and with 32 bytes missing. */
+	{"application/vnd.ms-cab-compressed",
+	 "MSCF____\x4c\0\0\0____\x2c\0\0\0______\1\0\1\0\4\0____________xx", 46, 44, 0},
+	{"application/x-lzh-compressed", "\x18\x7a-lh5-____________ \0\2ab________", 32, 32, 0},
+	{"application/x-lzh-compressed", "\x1a\0-lh5-\2\0\0\0_________\2___________", 32, 32, 0},
+};
+
+Test(archive, one_behind_anything_is_found_by_its_first_header)
+{
+	for (gsize i = 0; i < 3 * G_N_ELEMENTS(begins); i++) {
+		gsize kind = i / 3, before = i % 3 * 65;
+		g_autoptr(GByteArray) bytes = g_byte_array_new();
+		struct archive_behind found;
+
+		for (gsize n = 0; n < before; n++)
+			g_byte_array_append(bytes, (const guint8 *)"S-C!lh" + n % 5, 2);
+		before = bytes->len;
+		g_byte_array_append(bytes, (const guint8 *)begins[kind].bytes,
+				    (guint)begins[kind].length);
+		cr_assert(archive_behind_next(bytes->data, bytes->len, 0, &found), "%zu", kind);
+		cr_expect_str_eq(found.type, begins[kind].type);
+		cr_expect_eq(found.begin, before);
+		cr_expect_eq(found.end, begins[kind].own ? before + begins[kind].own : bytes->len);
+		cr_expect_not(archive_behind_next(bytes->data, bytes->len, before + 1, &found));
+		for (gsize cut = 0; cut < before + begins[kind].least; cut++) {
+			g_autofree guint8 *copy = g_memdup2(bytes->data, cut);
+
+			cr_expect_not(archive_behind_next(copy, cut, 0, &found), "%zu: %zu", kind,
+				      cut);
+		}
+	}
+}
+
+/* Signatures alone, as the programs have them that look for them, and texts about them. */
+Test(archive, signatures_alone_are_no_archives)
+{
+	static const char words[] =
+		"7z\xbc\xaf\x27\x1c\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+		"Rar!\x1a\7\0 and Rar!\x1a\7\1\0 are two signatures of a rar; those of others:"
+		"MSCF\0\0\0\0\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3\1\1\0\1\0\0\0\0\0\0\0"
+		"MSCF, and of what lha packs: x -lh5- and x -lh0-, which stands at its third byte.";
+	struct archive_behind found;
+
+	cr_expect_not(archive_behind_next(words, sizeof(words), 0, &found));
+}
+
+Test(archive, one_behind_anything_is_found_in_whatever_pieces_it_comes)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(begins); i++) {
+		g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+		g_byte_array_set_size(bytes, 300);
+		memset(bytes->data, 'x', bytes->len);
+		g_byte_array_append(bytes, (const guint8 *)begins[i].bytes,
+				    (guint)begins[i].length);
+		for (guint piece = 1; piece <= bytes->len; piece++) {
+			struct archive_mark mark = {FALSE};
+
+			for (guint at = 0; at < bytes->len; at += piece)
+				archive_mark_add(&mark, bytes->data + at,
+						 MIN(piece, bytes->len - at));
+			cr_assert(mark.found, "%zu: %u", i, piece);
 		}
 	}
 }

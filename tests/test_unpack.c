@@ -381,6 +381,145 @@ Test(unpack, a_zip_behind_anything_is_opened_in_a_member_that_few_readers_show)
 	assert_tree(record);
 }
 
+/* A file a.js of eight bytes, as gcab and jlha pack it, and by the rars' descriptions. */
+static const struct content packed[] = {
+	CONTENT("rar 4",
+		"Rar!\x1a\x07\x00\xcf\x90s\x00\x00\x0d\x00\x00\x00\x00\x00\x00\x00&\x10t\x00"
+		"\x80$\x00\x08\x00\x00\x00\x08\x00\x00\x00\x03\xd6\xcb\xb2\xb8\x00\x00\x00"
+		"\x00\x1d\x30\x04\x00\xa4\x81\x00\x00\x61.jsalert(1)\xc4={\x00@\x07\x00"),
+	CONTENT("rar 5",
+		"Rar!\x1a\x07\x01\x00\xc5\x1a\x33\x32\x03\x01\x00\x00\x0c\xcf\xed\xb7\x13\x02"
+		"\x02\x08\x04\x08\xa4\x83\x02\xd6\xcb\xb2\xb8\x00\x01\x04\x61.jsalert(1)\x19"
+		"\xb2:5\x03\x05\x00\x00"),
+	CONTENT("cab",
+		"MSCF\x00\x00\x00\x00Q\x00\x00\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x00\x00"
+		"\x00\x03\x01\x01\x00\x01\x00\x00\x00\x00\x00\x00\x00\x41\x00\x00\x00\x01\x00"
+		"\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00}]\xb9k \x00\x61.js\x00\x1d"
+		"D\x5c[\x08\x00\x08\x00\x61lert(1)"),
+	CONTENT("lzh of level 2",
+		"&\x00-lh0-\x08\x00\x00\x00\x08\x00\x00\x00\xce(\x0ck \x02\x15\xaa\x00\x05"
+		"\x00\x00\x8a\xf6\x07\x00\x01\x61.js\x00\x00\x61lert(1)\x00"),
+	CONTENT("lzh of level 0",
+		"\x1a\xbb-lh0-\x08\x00\x00\x00\x08\x00\x00\x00\xb9k}] \x00\x04\x61.js\x15\xaa"
+		"alert(1)\x00"),
+};
+
+#define PACKED (G_N_ELEMENTS(packed) + 1)
+
+/* These, and a 7z. */
+static GBytes *
+packed_nth(gsize nth)
+{
+	if (nth == G_N_ELEMENTS(packed))
+		return pack_one("7zip", NULL, "a.js", "alert(1)", 8);
+	return g_bytes_new_static(packed[nth].bytes, packed[nth].length);
+}
+
+/* What no archive that is not at an end may stand in: a program, a document, what is compressed. */
+static gboolean
+is_behind_nothing(const struct content *head)
+{
+	return strstr("OLE ELF gzip", head->name) != NULL;
+}
+
+Test(unpack, other_archives_behind_anything_are_opened)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(heads) * PACKED; i++) {
+		const struct content *head = &heads[i / PACKED];
+		g_autoptr(GBytes) archive = packed_nth(i % PACKED);
+		g_autoptr(GBytes) bytes = behind(head->bytes, head->length, i % 3, archive);
+		g_autoptr(record_t) record = NULL;
+
+		if (is_behind_nothing(head))
+			continue;
+		record = read_archive("a.jpg", bytes);
+		cr_assert_eq(record->files->len, 3u, "%s, %zu: %u", head->name, i % PACKED,
+			     record->files->len);
+		assert_content(find(record, "2!/a.js"), "alert(1)", 8);
+		assert_tree(record);
+	}
+}
+
+/* Few readers look at more than the first bytes of a member, where they do not tell. */
+Test(unpack, other_archives_behind_anything_are_opened_in_an_archive)
+{
+	static const gsize lengths[] = {0, MAGIC_IMAGE_BYTES, 1000001};
+	static const char *const formats[] = {"zip", "7zip", "ustar"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(lengths) * PACKED; i++) {
+		g_autoptr(GBytes) archive = packed_nth(i % PACKED);
+		g_autoptr(GBytes) bytes =
+			behind("\xff\xd8\xff\xe0", 4, lengths[i / PACKED], archive);
+		g_autoptr(GBytes) outer =
+			pack_one(formats[i % G_N_ELEMENTS(formats)], NULL, "b.jpg",
+				 g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+		g_autoptr(record_t) record = read_archive("a", outer);
+
+		cr_assert_eq(record->files->len, 4u, "%zu: %u", i, record->files->len);
+		assert_content(find(record, "2!/b.jpg!/a.js"), "alert(1)", 8);
+		cr_assert_eq(find(record, "2")->flags, 0u);
+		assert_tree(record);
+	}
+}
+
+/* One that says where it ends does not hide another behind it, nor does a zip at the end. */
+Test(unpack, archives_that_stand_one_behind_the_other_are_opened)
+{
+	g_autoptr(GBytes) seven = packed_nth(G_N_ELEMENTS(packed));
+	g_autoptr(GBytes) cab = packed_nth(2);
+	g_autoptr(GBytes) rar = packed_nth(0);
+	g_autoptr(GBytes) zip = pack_one("zip", NULL, "b.js", "alert(2)", 8);
+	GBytes *const rest[] = {cab, rar, zip};
+	g_autoptr(GBytes) bytes = behind("\xff\xd8\xff\xe0", 4, 0, seven);
+	g_autoptr(record_t) record = NULL;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rest); i++) {
+		GBytes *more =
+			behind(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 0, rest[i]);
+
+		g_bytes_unref(bytes);
+		bytes = more;
+	}
+	record = read_archive("a.jpg", bytes);
+	cr_assert_eq(record->files->len, 6u, "%u", record->files->len);
+	assert_content(find(record, "2!/a.js"), "alert(1)", 8);
+	assert_content(find(record, "2!/a.js#2"), "alert(1)", 8);
+	assert_content(find(record, "2!/a.js#3"), "alert(1)", 8);
+	assert_content(find(record, "2!/b.js"), "alert(2)", 8);
+}
+
+/* What is held as it stands in something else is opened by that alone. */
+Test(unpack, other_archives_that_are_stored_are_not_opened_twice)
+{
+	static const char *const formats[] = {"zip", "ustar", "newc"};
+	static const struct content pdf = CONTENT("PDF", "%PDF-1.4\n"),
+				    end = CONTENT("end", "\nendstream\n%%EOF\n"),
+				    ole = CONTENT("OLE", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+				    none = CONTENT("none", "");
+
+	for (gsize i = 0; i < G_N_ELEMENTS(formats) * PACKED; i++) {
+		g_autoptr(GBytes) archive = packed_nth(i % PACKED);
+		g_autoptr(GBytes) outer =
+			pack_one(formats[i / PACKED], NULL, "b", g_bytes_get_data(archive, NULL),
+				 g_bytes_get_size(archive));
+		g_autoptr(GBytes) in_pdf = between(&pdf, archive, &end, 0);
+		g_autoptr(GBytes) in_ole = between(&ole, archive, &none, 1024);
+		g_autoptr(GBytes) picture = behind("\xff\xd8\xff\xe0", 4, 0, outer);
+		g_autoptr(record_t) record = read_archive("a", outer);
+		g_autoptr(record_t) of_pdf = read_archive("a", in_pdf);
+		g_autoptr(record_t) of_ole = read_archive("a", in_ole);
+
+		cr_expect_eq(record->files->len, 4u, "%zu: %u", i, record->files->len);
+		cr_expect_eq(of_pdf->files->len, 2u);
+		cr_expect_eq(of_ole->files->len, 2u);
+		if (i < PACKED) {
+			g_autoptr(record_t) behind_it = read_archive("a", picture);
+
+			cr_expect_eq(behind_it->files->len, 4u, "%zu", i);
+		}
+	}
+}
+
 /* A zip that is stored in an archive may end it too, and is not opened twice. */
 Test(unpack, an_archive_that_ends_with_a_stored_zip_is_only_that)
 {

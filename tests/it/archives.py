@@ -219,6 +219,12 @@ def made():
     yield "junk behind.gz", gzip.compress(PROOF) + b"\0" * 64
     yield "every field.gz", b"\x1f\x8b\x08\x1c" + b"\0" * 6 + struct.pack("<H", 4) + b"abcdproof.exe\0a comment\0" + gzip.compress(PROOF)[10:]
     yield "nested", nested()
+    behind_picture = {name: SAMPLES[name] for name in ("lzma2.7z", "mszip.cab", "lh5.lzh")}
+    behind_picture |= {"4.rar": rar4(b"proof.exe", PROOF), "5.rar": rar5(b"proof.exe", PROOF)}
+    for name, archive in behind_picture.items():
+        yield f"behind a picture {name}.jpg", HEADS["jpg"] + archive
+        yield f"behind a large picture {name}.jpg", large + archive
+        yield f"behind a picture in a zip {name}.zip", zipped("p.jpg", content=large + archive)
     for name in ("lzma2.7z", "info-zip.zip", "mszip.cab", "lh5.lzh"):
         yield f"self-extracting {name}.exe", STUB + SAMPLES[name]
 
