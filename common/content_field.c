@@ -5,6 +5,9 @@
 
 #include "caps.h"
 
+/* Bytes of a field that are read as names once more: all, and some within others. */
+#define ROOM_OF_NAMES (2 * CAP_PARAMETER_BYTES)
+
 /* A section of a parameter as it was written (RFC 2231 3 and 4). */
 struct section {
 	char *name;	   /* lower case, without marks */
@@ -22,6 +25,8 @@ struct scan {
 	const char *end;
 	gboolean comments_end; /* FALSE once one was found without an end */
 	gboolean escapes_end;  /* likewise, of raw ISO-2022-JP */
+	gboolean went_back;    /* behind a quoted string without an end */
+	gsize room;	       /* bytes that read_all() may look at; 0 once it wanted more */
 };
 
 static void
@@ -135,8 +140,9 @@ read_jis(struct scan *scan, struct section *section)
 }
 
 /*
- * Reads a quoted string (RFC 5322 3.2.4) after its opening quote.  Of one without an end the
- * parameters after its first semicolon are read as well.
+ * Reads a quoted string (RFC 5322 3.2.4) after its opening quote.  Of the first without an end
+ * the parameters after its first semicolon are read as well; a second lies within it, where raw
+ * ISO-2022-JP hides its quote, or each would be read to the end in turn.
  */
 static void
 read_quoted(struct scan *scan, struct section *section)
@@ -154,8 +160,10 @@ read_quoted(struct scan *scan, struct section *section)
 	}
 	if (scan->at < scan->end)
 		scan->at++;
-	else if (semicolon)
+	else if (semicolon && !scan->went_back) {
+		scan->went_back = TRUE;
 		scan->at = semicolon;
+	}
 }
 
 static void
@@ -207,16 +215,18 @@ read_unquoted(struct scan *scan, struct section *section)
 
 /*
  * Reads all of a value up to the semicolon that ends it, quotes and comments left out wherever
- * they stand, as mime4j, mailparse and Mail::Box do.
+ * they stand, as mime4j, mailparse and Mail::Box do.  NULL when there is no room: values lie
+ * within each other where quotes do not come in pairs.
  */
 static GByteArray *
 read_all(struct scan *scan)
 {
 	GByteArray *all = g_byte_array_new();
-	const char *begin = scan->at;
-	gboolean quoted = FALSE;
+	const char *begin = scan->at, *end = begin + MIN(scan->room, (gsize)(scan->end - begin));
+	gboolean quoted = FALSE, whole;
 
-	for (; scan->at < scan->end && (quoted || *scan->at != ';'); scan->at++) {
+	for (; scan->at < end && (quoted || *scan->at != ';') && all->len <= CAP_NAME_BYTES;
+	     scan->at++) {
 		gsize comment = *scan->at == '(' && !quoted ? comment_length(scan) : 0;
 
 		if (comment)
@@ -228,8 +238,13 @@ read_all(struct scan *scan)
 		else if (*scan->at != '\r' && *scan->at != '\n')
 			append_byte(all, *scan->at);
 	}
+	whole = scan->at < end || end == scan->end;
+	scan->room -= MIN(scan->room, (gsize)(scan->at - begin));
 	scan->at = begin;
-	trim_end(all);
+	if (whole)
+		trim_end(all);
+	else
+		g_clear_pointer(&all, g_byte_array_unref);
 	return all;
 }
 
@@ -600,6 +615,7 @@ content_field_parse(const void *bytes, gsize length)
 
 	field->cut = length > CAP_PARAMETER_BYTES;
 	scan.end = scan.at + MIN(length, CAP_PARAMETER_BYTES);
+	scan.room = ROOM_OF_NAMES;
 	field->parameters = g_ptr_array_new_with_free_func(parameter_free);
 	g_array_set_clear_func(joined, section_clear);
 	read_token(&scan, field);
@@ -621,7 +637,7 @@ content_field_parse(const void *bytes, gsize length)
 		}
 		skip_semicolon(&scan);
 	}
-	field->cut = field->cut || scan.at < scan.end;
+	field->cut = field->cut || scan.at < scan.end || !scan.room;
 	join_sections(field, joined);
 	return field;
 }

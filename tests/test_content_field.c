@@ -4,6 +4,7 @@
 
 #include "caps.h"
 #include "content_field.h"
+#include "cpu_fixture.h"
 
 static struct content_field *
 parse(const char *text)
@@ -250,4 +251,48 @@ Test(content_field, any_bytes_are_read_to_their_end)
 		field = content_field_parse(text, length);
 		cr_assert(g_utf8_validate(field->token, -1, NULL));
 	}
+}
+
+/* Returns a field of as many parameters and bytes as are read, each parameter with this value. */
+static GString *
+full_field(const char *value)
+{
+	GString *text = g_string_new("a/b");
+
+	for (guint i = 1; i < CAP_PARAMETERS; i++) {
+		g_string_append_printf(text, ";name=%s", value);
+		while (text->len < i * CAP_PARAMETER_BYTES / CAP_PARAMETERS)
+			g_string_append_c(text, 'a');
+	}
+	return text;
+}
+
+Test(content_field, names_within_names_are_read_in_bounded_time, .init = limit_cpu)
+{
+	/* A quote that opens for some, and is escaped for those who are within one. */
+	g_autoptr(GString) text = full_field("\\\"");
+
+	for (guint i = 0; i < 300; i++) {
+		g_autoptr(content_field_t) field = content_field_parse(text->str, text->len);
+
+		cr_assert(field->cut);
+	}
+}
+
+Test(content_field, names_within_names_are_kept_in_bounded_memory)
+{
+	/* Raw ISO-2022-JP to the end, in which each further quote opens one. */
+	g_autoptr(GString) text = full_field("\"\x1b$B");
+	g_autoptr(content_field_t) field = NULL;
+	gsize bytes = 0;
+
+	g_string_append(text, "\x1b(B");
+	field = content_field_parse(text->str, text->len);
+	for (guint i = 0; i < field->parameters->len; i++) {
+		const struct parameter *parameter = g_ptr_array_index(field->parameters, i);
+
+		bytes += g_bytes_get_size(parameter->value);
+	}
+	cr_expect_leq(bytes, 2 * text->len);
+	cr_expect_gt(bytes, text->len / 2);
 }
