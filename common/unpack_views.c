@@ -15,6 +15,15 @@ struct viewing {
 	struct unpacker *unpacker;
 	const struct container *container;
 	guint first;
+	GHashTable *twins; /* of struct twins, by a member that is one; NULL until one is wanted */
+};
+
+/* Members that are the same.  All are borrowed. */
+struct twins {
+	GPtrArray *files;
+	GHashTable *named;   /* of files, by each name that one has */
+	const char *reading; /* in hand, which gave names to those before number next */
+	guint next;
 };
 
 /* A view of a member. */
@@ -40,26 +49,125 @@ is_same_member(const struct file *a, const struct file *b)
 	       g_strcmp0(file_best_name(a), file_best_name(b)) == 0;
 }
 
-static struct file *
-find_same_member(const struct viewing *viewing, const struct file *wanted)
+static guint
+member_hash(gconstpointer data)
+{
+	const struct file *file = data;
+	guint32 hash = 0;
+
+	if (digests_are_known(&file->digests))
+		memcpy(&hash, file->digests.sha256, sizeof(hash));
+	return hash ^ (guint)file->size;
+}
+
+static gboolean
+member_equal(gconstpointer a, gconstpointer b)
+{
+	return is_same_member(a, b);
+}
+
+static void
+twins_free(gpointer data)
+{
+	struct twins *twins = data;
+
+	g_ptr_array_unref(twins->files);
+	g_hash_table_unref(twins->named);
+	g_free(twins);
+}
+
+/* Notes the names of one of them. */
+static void
+note_names(struct twins *twins, struct file *file)
+{
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
+
+		if (!g_hash_table_contains(twins->named, name->text))
+			g_hash_table_insert(twins->named, name->text, file);
+	}
+}
+
+static void
+note_member(const struct viewing *viewing, struct file *file)
+{
+	struct twins *twins = g_hash_table_lookup(viewing->twins, file);
+
+	if (!twins) {
+		twins = g_new0(struct twins, 1);
+		twins->files = g_ptr_array_new();
+		twins->named = g_hash_table_new(g_str_hash, g_str_equal);
+		g_hash_table_insert(viewing->twins, file, twins);
+	}
+	g_ptr_array_add(twins->files, file);
+	note_names(twins, file);
+}
+
+/* Notes all members of the archive but the last. */
+static void
+note_members(struct viewing *viewing)
 {
 	const GPtrArray *members = viewing->unpacker->members;
+	const struct file *last = g_ptr_array_index(members, members->len - 1);
 
+	viewing->twins = g_hash_table_new_full(member_hash, member_equal, NULL, twins_free);
 	for (guint i = viewing->first; i < members->len; i++) {
 		struct file *file = g_ptr_array_index(members, i);
 
-		if (file != wanted && is_same_member(wanted, file))
-			return file;
+		if (file != last && file->parent == last->parent)
+			note_member(viewing, file);
 	}
-	return NULL;
 }
 
-/* Takes the last member away again, for which the record has another; that one has its names. */
-static void
-merge_last_member(struct unpacker *unpacker, struct file *same, const char *reading)
+static gboolean
+has_name_of(const struct file *file, const char *reading)
 {
-	struct file *file = g_ptr_array_steal_index(unpacker->members, unpacker->members->len - 1);
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
 
+		if (g_strcmp0(name->reading, reading) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/*
+ * Returns which one of them a member of this name is by a reading: the one of that name, or else
+ * the first to which the reading gave none, so that each is called by its own name.
+ */
+static struct file *
+choose_twin(struct twins *twins, const char *name, const char *reading)
+{
+	struct file *named = name ? g_hash_table_lookup(twins->named, name) : NULL;
+
+	if (named)
+		return named;
+	if (g_strcmp0(twins->reading, reading) != 0) {
+		twins->reading = reading;
+		twins->next = 0;
+	}
+	while (twins->next < twins->files->len &&
+	       has_name_of(g_ptr_array_index(twins->files, twins->next), reading))
+		twins->next++;
+	return g_ptr_array_index(twins->files, twins->next < twins->files->len ? twins->next : 0);
+}
+
+/*
+ * Takes the last member away again if the record has another for it; that one has its names.
+ * FALSE if it has none.
+ */
+static gboolean
+merge_last_member(const struct viewing *viewing, const char *reading)
+{
+	struct unpacker *unpacker = viewing->unpacker;
+	guint last = unpacker->members->len - 1;
+	struct file *file = g_ptr_array_index(unpacker->members, last), *same;
+	struct twins *twins = g_hash_table_lookup(viewing->twins, file);
+
+	if (!twins)
+		return FALSE;
+	same = choose_twin(twins, file_best_name(file), reading);
+	g_ptr_array_steal_index(unpacker->members, last);
 	for (guint i = 0; i < file->names->len; i++) {
 		const struct file_name *name = g_ptr_array_index(file->names, i);
 
@@ -68,8 +176,10 @@ merge_last_member(struct unpacker *unpacker, struct file *same, const char *read
 		else
 			record_note_cap(unpacker->record, CAP_NAMES_NAME);
 	}
+	note_names(twins, same);
 	g_hash_table_remove(unpacker->paths, file->path);
 	file_free(file);
+	return TRUE;
 }
 
 static void
@@ -121,11 +231,11 @@ look_into(const struct viewing *viewing, const struct view *view, struct file *f
 
 /* Reads a member of a view, and keeps what the archive did not show so far; FALSE for enough. */
 static gboolean
-take_member(const struct viewing *viewing, const struct view *view, struct archive_members *members,
+take_member(struct viewing *viewing, const struct view *view, struct archive_members *members,
 	    const struct archive_member *member)
 {
 	struct unpacker *unpacker = viewing->unpacker;
-	struct file *file = unpack_describe_member(unpacker, viewing->container, member), *same;
+	struct file *file = unpack_describe_member(unpacker, viewing->container, member);
 	g_autoptr(GByteArray) kept = g_byte_array_new();
 
 	if (!file)
@@ -133,11 +243,11 @@ take_member(const struct viewing *viewing, const struct view *view, struct archi
 	file->size = member->size;
 	if (!member->encrypted && !unpack_read_content(unpacker, members, file, kept))
 		file->flags |= FILE_INCOMPLETE;
-	same = find_same_member(viewing, file);
-	if (same) {
-		merge_last_member(unpacker, same, view->reading);
+	if (!viewing->twins)
+		note_members(viewing);
+	if (merge_last_member(viewing, view->reading))
 		return TRUE;
-	}
+	note_member(viewing, file);
 	name_reading(file, view->reading);
 	if (member->encrypted)
 		viewing->container->file->flags |= FILE_ENCRYPTED;
@@ -147,7 +257,7 @@ take_member(const struct viewing *viewing, const struct view *view, struct archi
 }
 
 static gboolean
-take_view(const struct viewing *viewing, const struct view *view)
+take_view(struct viewing *viewing, const struct view *view)
 {
 	g_autoptr(archive_members_t) members = open_view(view);
 	struct archive_member member;
@@ -185,20 +295,22 @@ void
 unpack_read_views(struct unpacker *unpacker, const struct container *container, guint first,
 		  gboolean all, const void *bytes, gsize length)
 {
-	struct viewing viewing = {unpacker, container, first};
+	struct viewing viewing = {unpacker, container, first, NULL};
 
 	if (!unpacker->part_spent)
 		zip_views(bytes, length, all, take_zip_view, &viewing);
+	g_clear_pointer(&viewing.twins, g_hash_table_unref);
 }
 
 void
 unpack_read_tar_views(struct unpacker *unpacker, const struct container *container, guint first,
 		      const void *bytes, gsize length)
 {
-	struct viewing viewing = {unpacker, container, first};
+	struct viewing viewing = {unpacker, container, first, NULL};
 
 	if (!unpacker->part_spent && !tar_views(bytes, length, take_tar_view, &viewing))
 		container->file->flags |= FILE_INCOMPLETE;
+	g_clear_pointer(&viewing.twins, g_hash_table_unref);
 }
 
 /* Whether an image of a disc has a list by a standard: its descriptors begin with that mark. */
@@ -218,8 +330,8 @@ has_descriptor(const guint8 *bytes, gsize length, const char *mark, gsize mark_l
 
 /* Reads the members of one list of a disc's; FALSE for enough. */
 static gboolean
-take_tree(const struct viewing *viewing, enum archive_tree tree, const char *reading,
-	  const void *bytes, gsize length)
+take_tree(struct viewing *viewing, enum archive_tree tree, const char *reading, const void *bytes,
+	  gsize length)
 {
 	struct view view = {
 		.reading = reading, .bytes = bytes, .length = length, .disc = TRUE, .tree = tree};
@@ -241,7 +353,7 @@ void
 unpack_read_trees(struct unpacker *unpacker, const struct container *container, guint first,
 		  const void *bytes, gsize length)
 {
-	struct viewing viewing = {unpacker, container, first};
+	struct viewing viewing = {unpacker, container, first, NULL};
 
 	/* A volume, the second of which is Joliet's (ECMA-119 8.5); NSR02 or NSR03 (ECMA-167). */
 	if (take_tree(&viewing, ARCHIVE_TREE_JOLIET, "iso-joliet", bytes, length) &&
@@ -250,6 +362,7 @@ unpack_read_trees(struct unpacker *unpacker, const struct container *container, 
 			   "CD001",
 			   6))
 		take_tree(&viewing, ARCHIVE_TREE_PLAIN, "iso-9660", bytes, length);
+	g_clear_pointer(&viewing.twins, g_hash_table_unref);
 	if (has_descriptor(bytes, length, "\0NSR0", 5))
 		container->file->flags |= FILE_INCOMPLETE;
 }

@@ -1186,6 +1186,29 @@ Test(unpack, a_file_that_a_disc_calls_a_link_for_unix_is_read)
 	assert_content(find(record, "2!/z.exe"), "payload", 7);
 }
 
+Test(unpack, files_of_a_disc_that_are_the_same_have_their_own_names_alone)
+{
+	char names[CAP_NAMES + 1][24];
+	struct content contents[CAP_NAMES + 1];
+	g_autoptr(GBytes) bytes = NULL;
+	g_autoptr(record_t) record = NULL;
+
+	for (guint i = 0; i < G_N_ELEMENTS(contents); i++) {
+		g_snprintf(names[i], sizeof(names[i]), "licence of the part %c", 'a' + i);
+		contents[i] = (struct content){names[i], "same", 4};
+	}
+	bytes = pack("iso9660", NULL, NULL, contents, G_N_ELEMENTS(contents));
+	record = read_archive("a.iso", bytes);
+	cr_assert_eq(record->caps->len, 0);
+	cr_assert_eq(record->files->len, 2 + G_N_ELEMENTS(contents));
+	for (guint i = 0; i < G_N_ELEMENTS(contents); i++) {
+		g_autofree char *path = g_strconcat("2!/", names[i], NULL);
+
+		/* And that of ISO 9660. */
+		cr_expect_eq(find(record, path)->names->len, 2);
+	}
+}
+
 Test(unpack, a_list_by_udf_is_told_to_be_unread)
 {
 	for (int udf = 0; udf < 2; udf++) {
