@@ -198,13 +198,16 @@ take_extension(struct walk *walk, const guint8 *header)
 	return TRUE;
 }
 
-/* Whether a content was shown in another way already. */
+/*
+ * Whether a content was shown in another way already.  GLib's hash is of the lower half alone,
+ * and many a content has the length of others.
+ */
 static gboolean
 is_shown(struct walk *walk, gsize length)
 {
 	gint64 *key = g_new(gint64, 1);
 
-	*key = (gint64)(walk->at << 32 ^ length);
+	*key = (gint64)(length << 32 ^ walk->at);
 	return !g_hash_table_add(walk->shown, key);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "caps.h"
+#include "cpu_fixture.h"
 
 #define BLOCK 512
 
@@ -195,4 +196,18 @@ Test(tar_views, work_without_an_end_is_ended)
 		add_file(tar, "x", 'x', records);
 	add_file(tar, "a", 'A', "content");
 	expect(tar, FALSE, "");
+}
+
+Test(tar_views, contents_of_one_length_are_told_apart_at_once, .init = limit_cpu)
+{
+	g_autoptr(GByteArray) tar = g_byte_array_new();
+	guint found = 0;
+
+	/* A link's content makes all that is behind it doubtful in each way. */
+	add_file(tar, "l", '1', "x");
+	for (guint i = 0; i < CAP_MEMBERS - 1; i++)
+		add_file(tar, "a", '0', "x");
+	for (guint i = 0; i < 80; i++)
+		cr_assert(tar_views(tar->data, tar->len, count, &found));
+	cr_expect_eq(found, 80 * (CAP_MEMBERS - 1));
 }
