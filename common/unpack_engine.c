@@ -68,7 +68,7 @@ find_unread(const struct scanning *scanning, const char *name)
 		const struct file *file = g_ptr_array_index(members, i);
 
 		if ((file->flags & FILE_INCOMPLETE) && !digests_are_known(&file->digests) &&
-		    g_strcmp0(file_best_name(file), unpack_base_name(name)) == 0)
+		    g_strcmp0(file_best_name(file), unpack_base_name(name, NULL)) == 0)
 			return (int)i;
 	}
 	return -1;

@@ -42,14 +42,17 @@ single_name(const struct file *file)
 	return NULL;
 }
 
-/* What stands behind the last separator that is not at the end. */
 const char *
-unpack_base_name(const char *name)
+unpack_base_name(const char *name, GBytes *raw)
 {
+	gsize length = 0;
+	const void *bytes = raw ? g_bytes_get_data(raw, &length) : NULL;
+	/* Where the bytes have none, a backslash begins what stands for one of them. */
+	gboolean windows = !raw || (length && memchr(bytes, '\\', length));
 	const char *base = name;
 
 	for (; *name; name++)
-		if ((*name == '/' || *name == '\\') && name[1])
+		if ((*name == '/' || (windows && *name == '\\')) && name[1])
 			base = name + 1;
 	return base;
 }
@@ -109,7 +112,7 @@ unpack_add_member(struct unpacker *unpacker, const struct container *container, 
 	path = free_path(unpacker, wanted);
 	file = file_new(path);
 	file->parent = container->parent;
-	file_add_name(file, unpack_base_name(name), "member", raw);
+	file_add_name(file, unpack_base_name(name, raw), "member", raw);
 	if (other)
 		file_add_name(file, other, "compressed", NULL);
 	g_ptr_array_add(unpacker->members, file);

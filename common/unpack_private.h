@@ -113,8 +113,11 @@ struct unpack_limits unpack_limits_left(const struct unpacker *unpacker);
 
 /* ---- unpack_member.c ---- */
 
-/* Returns what stands behind the last separator that is not at the end; borrowed from name. */
-const char *unpack_base_name(const char *name);
+/*
+ * Returns what stands behind the last separator that is not at the end; borrowed from name.  raw:
+ * the bytes that name is the text of, or NULL where it is they.
+ */
+const char *unpack_base_name(const char *name, GBytes *raw);
 
 /* Returns a member's name as text; *ret_raw: its bytes, where they differ.  Both are the caller's.
  */

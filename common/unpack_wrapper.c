@@ -62,7 +62,7 @@ add_names(struct unpacker *unpacker, struct file *file, const char *how, const c
 
 		unpacker->names_bytes += strlen(name) + (raw ? g_bytes_get_size(raw) : 0);
 		if (*name)
-			file_add_name(file, unpack_base_name(name), how, raw);
+			file_add_name(file, unpack_base_name(name, raw), how, raw);
 	}
 }
 
@@ -71,7 +71,7 @@ static gboolean
 is_last(const struct wrapper *wrapper, const char *name, const struct digests *digests)
 {
 	return wrapper->last && memcmp(&wrapper->last->digests, digests, sizeof(*digests)) == 0 &&
-	       g_strcmp0(file_best_name(wrapper->last), unpack_base_name(name)) == 0;
+	       g_strcmp0(file_best_name(wrapper->last), unpack_base_name(name, NULL)) == 0;
 }
 
 /* Looks into a file that was found, as far as there is room to keep it. */

@@ -1127,6 +1127,22 @@ Test(unpack, a_file_of_a_tar_that_only_some_readers_show_is_read)
 	cr_assert_eq(find(record, "2")->flags, 0);
 }
 
+/* The byte 0x81 is no character of Windows-1252, and is shown as "\\x81". */
+Test(unpack, what_stands_for_a_byte_in_a_members_name_is_no_separator)
+{
+	static const char *const names[][2] = {
+		{"dir/\x84\x94\x81.txt", "\xe2\x80\x9e\xe2\x80\x9d\\x81.txt"},
+		{"dir\\\x81.txt", "x81.txt"}};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autoptr(GBytes) bytes = pack_one("ustar", NULL, names[i][0], "text", 4);
+		g_autoptr(record_t) record = read_archive("a.tar", bytes);
+
+		cr_assert_eq(record->files->len, 3);
+		cr_expect_str_eq(file_best_name(g_ptr_array_index(record->files, 2)), names[i][1]);
+	}
+}
+
 /* ---- images of discs: Rock Ridge's list, Joliet's, and ISO 9660's own ---- */
 
 #define SECTOR_BYTES 2048
