@@ -50,6 +50,10 @@ add_names_decoded(const struct naming *naming, const struct source *source, stru
 	span.length = MIN(span.length, CAP_PARAMETER_BYTES);
 	if (!span.begin || !memmem(bytes, span.length, "=?", 2))
 		return;
+	if (naming->file->names->len >= CAP_NAMES) {
+		record_note_cap(naming->reader->record, CAP_NAMES_NAME);
+		return;
+	}
 	decoded = header_decode(bytes, span.length, NULL);
 	field = content_field_parse(decoded, strlen(decoded));
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++)

@@ -284,7 +284,8 @@ was_read(struct reader *reader, const struct source *source, const struct entity
 		readings_add_names(reader->result, same->file, file);
 	if (same)
 		return TRUE;
-	span.file = plain ? file : NULL;
+	/* What is read into another record may not outlive this one's spans. */
+	span.file = plain && reader->record == reader->result ? file : NULL;
 	if (reader->rows > 1 && g_hash_table_contains(reader->others, &span))
 		return TRUE;
 	if (recorded)
