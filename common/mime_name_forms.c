@@ -10,18 +10,6 @@
 #include "charset.h"
 #include "encoded_word.h"
 
-static gboolean
-has_name(const struct file *file, const char *text)
-{
-	for (guint i = 0; i < file->names->len; i++) {
-		const struct file_name *name = g_ptr_array_index(file->names, i);
-
-		if (g_str_equal(name->text, text))
-			return TRUE;
-	}
-	return FALSE;
-}
-
 /* Adds a name that some reader makes of one that is written.  how: which. */
 static void
 add_derived(const struct naming *naming, const struct written_name *from, const char *text,
@@ -34,7 +22,7 @@ add_derived(const struct naming *naming, const struct written_name *from, const 
 		mime_bounded_text(reader, text, strlen(text), CAP_NAME_BYTES, CAP_NAME_BYTES_NAME);
 	gsize length = strlen(bounded);
 
-	if (!length || has_name(file, bounded))
+	if (!length || file_has_name(file, bounded))
 		return;
 	if (file->names->len >= CAP_NAMES) {
 		record_note_cap(reader->record, CAP_NAMES_NAME);

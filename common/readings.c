@@ -236,25 +236,13 @@ name_reading(struct file *file, const char *name)
 		g_ptr_array_add(file->readings, g_strdup(name));
 }
 
-static gboolean
-has_name(const struct file *file, const char *text)
-{
-	for (guint i = 0; i < file->names->len; i++) {
-		const struct file_name *name = g_ptr_array_index(file->names, i);
-
-		if (g_str_equal(name->text, text))
-			return TRUE;
-	}
-	return FALSE;
-}
-
 void
 readings_add_names(struct record *record, struct file *file, const struct file *other)
 {
 	for (guint i = 0; i < other->names->len; i++) {
 		const struct file_name *name = g_ptr_array_index(other->names, i);
 
-		if (has_name(file, name->text))
+		if (file_has_name(file, name->text))
 			continue;
 		if (file->names->len >= CAP_NAMES)
 			return record_note_cap(record, CAP_NAMES_NAME);

@@ -123,16 +123,25 @@ file_free(struct file *file)
 	g_free(file);
 }
 
+gboolean
+file_has_name(const struct file *file, const char *text)
+{
+	for (guint i = 0; i < file->names->len; i++) {
+		const struct file_name *name = g_ptr_array_index(file->names, i);
+
+		if (g_str_equal(name->text, text))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 void
 file_add_name(struct file *file, const char *text, const char *reading, GBytes *raw)
 {
 	struct file_name *name;
 
-	for (guint i = 0; i < file->names->len; i++) {
-		name = g_ptr_array_index(file->names, i);
-		if (strcmp(name->text, text) == 0)
-			return;
-	}
+	if (file_has_name(file, text))
+		return;
 	name = g_new0(struct file_name, 1);
 	name->text = g_strdup(text);
 	name->reading = g_strdup(reading);

@@ -141,6 +141,9 @@ void record_free(struct record *record);
  */
 struct file *record_add_file(struct record *record, const char *path, int parent);
 
+/* Returns whether a file has a name of such text. */
+gboolean file_has_name(const struct file *file, const char *text);
+
 /*
  * Adds a name unless the file already has the same text.  text, reading:
  * NUL-terminated UTF-8, copied.  raw: borrowed, may be NULL.
