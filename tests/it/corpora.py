@@ -6,6 +6,7 @@ The folder is MAILTRACE_CORPORA, else ../shared/corpora beside the source tree.
 Prints TAP.
 """
 import base64
+import collections
 import json
 import os
 import subprocess
@@ -239,6 +240,8 @@ def check_ambiguity(tap, messages):
                   f"finds the payload in {least:.0%} of the cases of {likelihood} likelihood")
     many = {case["file"]: len(leaves(messages[os.path.join(CORPORA, case["file"])]))
             for case in ambiguous_cases() if not case["id"].startswith("n_many_parts")}
+    counts = collections.Counter(many.values())
+    print("# contents of a case:", ", ".join(f"{count} in {counts[count]}" for count in sorted(counts)))
     tap.check(max(many.values()) <= 8, "records at most eight contents of an ambiguous message",
               [f"{name}: {count}" for name, count in many.items() if count > 8])
 
