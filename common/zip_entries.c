@@ -159,6 +159,7 @@ zip_read_central(const struct zip *zip, const struct zip_directory *directory, g
 		 struct zip_entry *ret_entry)
 {
 	const guint8 *bytes = zip->bytes + *at;
+	guint64 said;
 	gsize tail;
 
 	if (zip->length - *at < CENTRAL_BYTES || memcmp(bytes, CENTRAL_SIGNATURE, 4) != 0)
@@ -181,7 +182,9 @@ zip_read_central(const struct zip *zip, const struct zip_directory *directory, g
 		.offset = zip_u32(bytes + 42),
 	};
 	read_extra(ret_entry);
+	said = ret_entry->offset;
 	ret_entry->offset = locate(zip, directory, ret_entry->offset);
+	ret_entry->moved = ret_entry->offset != directory->base + said;
 	*at += CENTRAL_BYTES + tail;
 	return TRUE;
 }

@@ -53,6 +53,7 @@ struct zip_entry {
 	gboolean has_mode;	     /* attributes in a field that libarchive alone knows */
 	struct zip_field other_name; /* the first that has another than its own */
 	guint64 offset;		     /* of the local header */
+	gboolean moved;		     /* it is none that the directory leads to, but to some */
 };
 
 /* Bytes that a member takes, from its local header on. */

@@ -205,8 +205,12 @@ check_entry(struct search *search, const struct zip_entry *central)
 		return;
 	packed = MIN(central->packed, search->zip.length - content);
 	extent.end = stream_end(&search->zip, &local, central, content, (gsize)packed);
+	same = is_same(&local, central);
+	/* A header of another, to which an offset leads by chance, hides none behind it. */
+	if (!same && central->moved)
+		extent.end = extent.begin + strlen(LOCAL_SIGNATURE);
 	g_array_append_val(search->extents, extent);
-	same = is_same(&local, central) && !zip_is_called_no_file(central) && !is_odd(&local);
+	same = same && !zip_is_called_no_file(central) && !is_odd(&local);
 	/* Of the header's names libarchive has shown the other. */
 	named = local.other_name.bytes || central->other_name.bytes;
 	if (same && !named &&

@@ -460,6 +460,20 @@ Test(zip_views, offsets_may_count_from_two_places)
 	}
 }
 
+/* The directory's offset leads there because nothing is where it should. */
+Test(zip_views, a_header_of_another_hides_none_behind_it)
+{
+	g_autoptr(GByteArray) zip = g_byte_array_new();
+	gsize begin;
+
+	put_local(zip, "\5", "");
+	put_local(zip, "a.txt", "hello");
+	begin = zip->len;
+	put_central(zip, "b.zip", "hello, hello", 40, 0);
+	put_end(zip, 1, begin, 4);
+	assert_views(zip, "local-header \5;central-directory b.zip;local-header a.txt;");
+}
+
 Test(zip_views, behind_a_program_what_a_reader_gives_up_hides_no_other)
 {
 	g_autoptr(GByteArray) zip = g_byte_array_new();
