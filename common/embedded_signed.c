@@ -204,11 +204,12 @@ search_content(struct der der, GByteArray *out)
 GByteArray *
 embedded_in_signed(const void *bytes, gsize length)
 {
-	const struct der whole = {bytes, (const guint8 *)bytes + length};
-	struct der der = whole;
-	g_autoptr(GByteArray) out = NULL;
+	g_autoptr(GByteArray) out = g_byte_array_new();
+	struct der whole, der;
 
-	out = g_byte_array_new();
+	if (!length)
+		return NULL;
+	der = whole = (struct der){bytes, (const guint8 *)bytes + length};
 	if (find_content(&der))
 		content_octets(&der, out);
 	if (!out->len && length >= SIGNED_PROBE && *whole.at == 0x30 &&
