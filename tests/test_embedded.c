@@ -493,7 +493,7 @@ Test(embedded, binhex_gives_its_data_fork)
 /* UUDeview finds it so, and by a line of its own that is broken in two. */
 Test(embedded, binhex_is_found_without_its_own_line_if_its_header_is_whole)
 {
-	const char *bare = BINHEX_FILE + strlen(BINHEX_START);
+	const char *bare = &BINHEX_FILE[strlen(BINHEX_START)];
 	g_autofree char *found = files_in(bare);
 	g_autofree char *cut = files_in(g_strrstr(bare, "h4bD") + strlen("h4bD"));
 	g_autofree char *damaged = g_strdup(bare);
